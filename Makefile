@@ -1,0 +1,35 @@
+# `make lab` opens the lessons, `make test` tests everything. Both set up .venv when it is missing
+# or older than pyproject.toml.
+
+PYTHON ?= python3
+BIN := .venv/bin
+LAB_ARGS ?=
+# Jupyter refuses to run as root (in a container, say) unless it is told to.
+ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.PHONY: lab test notebooks figures bench clean
+
+lab: .venv/installed
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ROOT_ARGS) $(LAB_ARGS)
+
+test: .venv/installed
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+# Run every lesson in a fresh kernel and store its outputs.
+notebooks: .venv/installed
+	$(BIN)/python notebooks/run.py
+
+figures: .venv/installed
+	$(BIN)/python figures/draw_overview.py
+
+bench: .venv/installed
+	$(BIN)/python -m tests.benchmarks
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 15) else "Python 3.11 to 3.14 is needed, this is " + sys.version.split()[0] + ": try make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable ".[lab,test]"
+	touch $@
+
+clean:
+	rm -rf .venv

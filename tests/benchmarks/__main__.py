@@ -1,0 +1,175 @@
+"""How fast the parts are, as ratios measured in one run: `python -m tests.benchmarks`.
+
+Each pair is timed in turn, A B A B ..., so that a machine whose speed drifts slows both alike. The
+figure to quote is the median of the ratios.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+import torch
+import torchvision
+from skimage.feature import local_binary_pattern as skimage_lbp
+from torch import Tensor
+
+from vtff_lib.backbone import ResNetTrunk
+from vtff_lib.config import VTFFConfig
+from vtff_lib.lbp import local_binary_pattern
+from vtff_lib.vtff import VTFF
+
+
+@dataclass
+class Result:
+    """One comparison: medians in ms, and the median of the pairwise ratios."""
+
+    what: str
+    ours_ms: float
+    against: str
+    against_ms: float
+    ratio: str
+    value: float
+
+
+def milliseconds(run: Callable[[], object]) -> float:
+    """Time one call."""
+    start = time.perf_counter()
+    run()
+    return 1000 * (time.perf_counter() - start)
+
+
+def compare(
+    what: str, ours: Callable, against: str, theirs: Callable, ratio: str, repeats: int
+) -> Result:
+    """Time two calls in turn. `ratio` says which way round: "times as fast" or "times the time"."""
+    ours(), theirs()
+    pairs = [(milliseconds(ours), milliseconds(theirs)) for _ in range(repeats)]
+    quotients = [b / a if ratio == "times as fast" else a / b for a, b in pairs]
+    a, b = (median(column) for column in zip(*pairs, strict=True))
+    return Result(what, round(a, 2), against, round(b, 2), ratio, round(median(quotients), 2))
+
+
+def lbp(repeats: int) -> list[Result]:
+    """Compare our LBP with scikit-image's on every core, and with copying the image once."""
+    images = torch.randint(0, 256, (16, 3, 224, 224), dtype=torch.uint8)
+    channels = list(images.flatten(0, 1).numpy())
+    pool = ThreadPoolExecutor(torch.get_num_threads())  # scikit-image works outside the GIL
+    floor = torch.empty_like(images)
+    what = "LBP, 16×3×224×224"
+    return [
+        compare(
+            what, lambda: local_binary_pattern(images),
+            "scikit-image on every core",
+            lambda: list(pool.map(lambda c: skimage_lbp(c, P=8, R=1), channels)),
+            "times as fast", repeats,
+        ),
+        compare(
+            what, lambda: local_binary_pattern(images),
+            "reading and writing it once", lambda: floor.copy_(images),
+            "times the time", 5 * repeats,
+        ),
+    ]  # fmt: skip
+
+
+def trunk(repeats: int) -> list[Result]:
+    """Compare our trunk with torchvision's, forward and with gradients."""
+    ours = ResNetTrunk()
+    children = list(torchvision.models.resnet18().children())
+    theirs = torch.nn.Sequential(*children[:-2])
+    x = torch.randn(8, 3, 224, 224)
+
+    def forward(net: torch.nn.Module) -> Tensor:
+        with torch.inference_mode():
+            return net.eval()(x)
+
+    def train(net: torch.nn.Module) -> None:
+        net.train()(x).mean().backward()
+
+    return [
+        compare(
+            f"ResNet-18 trunk, {name}, 8×3×224×224", lambda run=run: run(ours),
+            "torchvision", lambda run=run: run(theirs), "times the time", repeats,
+        )
+        for name, run in (("forward", forward), ("forward and backward", train))
+    ]  # fmt: skip
+
+
+@torch.inference_mode()
+def maps(repeats: int) -> list[Result]:
+    """Compare the full model's forward pass with and without its maps."""
+    model = VTFF(VTFFConfig.paper()).eval()
+    rgb = torch.randint(0, 256, (4, 3, 224, 224), dtype=torch.uint8)
+    return [
+        compare(
+            "VTFF (paper) with maps, 4×3×224×224", lambda: model(rgb, return_maps=True),
+            "without maps", lambda: model(rgb), "times the time", repeats,
+        )
+    ]  # fmt: skip
+
+
+def imports(repeats: int) -> list[Result]:
+    """Compare importing torch and torchvision with importing the whole library as well."""
+
+    def run(modules: str) -> None:
+        subprocess.run([sys.executable, "-c", f"import {modules}"], check=True)
+
+    return [
+        compare(
+            "import torch, torchvision and vtff_lib.vtff",
+            lambda: run("torch, torchvision, vtff_lib.vtff"),
+            "torch and torchvision alone", lambda: run("torch, torchvision"),
+            "times the time", max(repeats // 2, 1),
+        )
+    ]  # fmt: skip
+
+
+def machine() -> dict[str, str | int]:
+    """Say where and with what the figures were measured."""
+    return {
+        "date": date.today().isoformat(),
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count() or 0,
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+    } | {name: version(name) for name in ("torch", "torchvision", "scikit-image")}
+
+
+def main() -> None:
+    """Measure everything, print it, and save it if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--repeats", type=int, default=15, help="timed pairs (default: %(default)s)"
+    )
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    options = parser.parse_args()
+    torch.manual_seed(0)
+
+    results = []
+    for benchmark in (lbp, trunk, maps, imports):
+        for result in benchmark(options.repeats):
+            results.append(result)
+            print(
+                f"{result.what}: {result.ours_ms} ms; {result.against}: {result.against_ms} ms -> "
+                f"{result.value} {result.ratio}",
+                flush=True,
+            )
+    if options.json:
+        command = " ".join(["python -m tests.benchmarks", *sys.argv[1:]])
+        content = {"command": command, "seed": 0, **machine(), "results": [*map(asdict, results)]}
+        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        options.json.write_text(text, encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Fixtures that several test files share."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage import data
+
+from tests.browser import CHROMIUM_NAMES, Lab, find_chromium, open_lab
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a browser; a test without one is skipped, or fails when REQUIRE_BROWSER=1."""
+    path = find_chromium()
+    if path is None:
+        give_up = pytest.fail if os.environ.get("REQUIRE_BROWSER") == "1" else pytest.skip
+        give_up(f"no browser: one of {', '.join(CHROMIUM_NAMES)} is needed on PATH")
+    return path
+
+
+@pytest.fixture
+def show_in_lab(chromium: str) -> Iterator[Callable[[Path], Lab]]:
+    """Return a function that shows a folder of notebooks in JupyterLab until the test ends."""
+    with contextlib.ExitStack() as stack:
+        yield lambda notebooks: stack.enter_context(open_lab(notebooks, chromium))
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> np.ndarray:
+    return data.astronaut()
+
+
+@pytest.fixture(scope="session")
+def colours() -> np.ndarray:
+    """Random pixels of an odd, non-square size: no two places or channels are alike."""
+    return np.random.default_rng(0).integers(0, 256, (7, 5, 3), dtype=np.uint8)

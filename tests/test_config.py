@@ -1,0 +1,91 @@
+"""The settings say what is known, survive JSON, and refuse what makes no sense."""
+
+from dataclasses import fields
+
+import pytest
+
+from vtff_lib.config import EXPRESSIONS, VTFFConfig, first_expressions
+from vtff_lib.vtff import VTFF
+
+
+def test_every_setting_survives_json():
+    changed = {
+        "class_names": ("a", "b"), "image_size": 64, "width": 8, "stages": 2, "fusion": "sum",
+        "gate": "double_sigmoid", "gated_branch": "rgb", "attention_reduction": 2, "embed_dim": 8,
+        "depth": 1, "num_heads": 2, "mlp_dim": 3, "norm": "post", "dropout": 0.25,
+        "lbp_order": "circular", "rgb_mean": (0.1, 0.2, 0.3), "rgb_std": (1.0, 2.0, 3.0),
+        "lbp_mean": (0.0, 0.0, 0.1), "lbp_std": (1.0, 1.0, 2.0),
+    }  # fmt: skip
+    assert changed.keys() == {f.name for f in fields(VTFFConfig)}
+    config = VTFFConfig(**changed)
+    assert all(getattr(config, name) != getattr(VTFFConfig(), name) for name in changed)
+    assert VTFFConfig.from_json(config.to_json()) == config
+
+
+def test_presets_take_changes_and_class_counts():
+    assert VTFFConfig.paper(8).class_names == EXPRESSIONS
+    assert VTFFConfig.tiny(7).class_names == EXPRESSIONS[:7]
+    assert "contempt" not in EXPRESSIONS[:7]
+    assert len(set(first_expressions(11))) == VTFFConfig.paper(11).num_classes == 11
+    assert (VTFFConfig.deep().depth, VTFFConfig.deep(depth=5).depth) == (8, 5)
+    listed = VTFFConfig(class_names=["a", "b"], rgb_mean=[0.1, 0.2, 0.3])
+    assert hash(listed) == hash(VTFFConfig(class_names=("a", "b"), rgb_mean=(0.1, 0.2, 0.3)))
+
+
+def test_what_the_reference_says_stands_in_the_presets():
+    paper = VTFFConfig.paper()
+    assert (paper.embed_dim, paper.num_heads, paper.mlp_dim, paper.depth) == (768, 8, 3072, 4)
+    assert (paper.reduction, paper.channels, paper.attention_reduction) == (32, 512, 8)
+    assert (paper.gate, paper.gated_branch) == ("sigmoid_of_sum", "lbp")
+    assert paper.rgb_mean == (0.485, 0.456, 0.406)  # ImageNet's
+    assert paper.rgb_std == (0.229, 0.224, 0.225)
+    names = "neutral happiness surprise sadness anger disgust fear contempt"
+    assert tuple(names.split()) == EXPRESSIONS  # FER+'s order
+
+
+def test_the_grid_and_channels_of_the_settings_are_those_of_the_trunk():
+    for config in (VTFFConfig.tiny(), VTFFConfig.tiny(stages=2, width=4, image_size=48)):
+        trunk = VTFF(config).backbones["rgb"]
+        assert (config.reduction, config.channels) == (trunk.reduction, trunk.out_channels)
+    assert VTFFConfig.paper().grid == VTFFConfig.tiny().grid == (7, 7)
+
+
+def test_settings_that_do_not_fit_are_refused():
+    for changes, match in [
+        ({"image_size": 100}, "image_size=100 is not a multiple of 16"),
+        ({"image_size": 0}, "image_size=0 will not do; give a whole number from 1"),
+        ({"stages": 0}, "stages=0 will not do"),
+        ({"class_names": ("a",)}, "at least two names"),
+        ({"class_names": (1, 2)}, "at least two names"),
+        ({"class_names": "ab"}, "class_names='ab' will not do; give a tuple"),
+        ({"class_names": ("a", "b", "a")}, "names a class twice"),
+        ({"depth": -1}, "depth=-1"),
+        ({"depth": 2.5}, "depth=2.5 will not do; give a whole number from 0"),
+        ({"width": 16.0}, "width=16.0 will not do"),
+        ({"embed_dim": "96"}, "embed_dim='96' will not do"),
+        ({"num_heads": 0}, "num_heads=0 will not do"),
+        ({"mlp_dim": 0}, "mlp_dim=0 will not do"),
+        ({"attention_reduction": 0}, "attention_reduction=0 will not do"),
+        ({"dropout": 1.0}, "dropout=1.0"),
+        ({"rgb_std": (1.0, float("nan"), 1.0)}, r"rgb_std=\(1.0, nan, 1.0\)"),
+        ({"rgb_mean": (0.1, float("inf"), 0.1)}, r"rgb_mean=\(0.1, inf, 0.1\)"),
+        ({"rgb_mean": 0.5}, "rgb_mean=0.5 will not do; give a tuple"),
+        ({"rgb_std": (1.0, 0.0, 1.0)}, r"rgb_std=\(1.0, 0.0, 1.0\)"),
+        ({"lbp_mean": (0.5,)}, r"lbp_mean=\(0.5,\) will not do; give three finite numbers"),
+        ({"fusion": "typo"}, "fusion='typo' is unknown; choose one of selective"),
+        ({"gate": "typo", "fusion": "sum"}, "gate='typo' is unknown; choose one of sigmoid_of_sum"),
+        ({"gated_branch": "typo"}, "gated_branch='typo' is unknown"),
+        ({"norm": "typo", "depth": 0}, "norm='typo' is unknown; choose one of pre, post"),
+        ({"lbp_order": "typo"}, "lbp_order='typo' is unknown; choose one of reading, circular"),
+    ]:
+        with pytest.raises(ValueError, match=match):
+            VTFFConfig.tiny(**changes)
+    for num_classes in (-1, 0, 1):
+        with pytest.raises(ValueError, match=f"num_classes={num_classes} leaves nothing"):
+            VTFFConfig.paper(num_classes)
+    for changes, match in [
+        ({"num_heads": 5}, "num_heads=5 does not divide"),
+        ({"attention_reduction": 7}, "reduction=7 does not divide"),
+    ]:
+        with pytest.raises(ValueError, match=match):
+            VTFF(VTFFConfig.tiny(**changes))

@@ -1,0 +1,227 @@
+"""The doctor finds what is missing, old or broken, says what mends it, and does not need it."""
+
+import importlib
+import importlib.metadata
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from vtff_lib import doctor
+
+Versions = Callable[..., None]
+
+
+@pytest.fixture
+def pretend(monkeypatch: pytest.MonkeyPatch) -> Versions:
+    """Return a function that makes packages look as if another version, or none, was installed."""
+    true_version = importlib.metadata.version
+
+    def set_versions(**versions: str | None) -> None:
+        def version(name: str) -> str:
+            found = versions.get(name.replace("-", "_"), true_version(name))
+            if found is None:
+                raise importlib.metadata.PackageNotFoundError(name)
+            return found
+
+        monkeypatch.setattr(importlib.metadata, "version", version)
+
+    return set_versions
+
+
+def finding(report: doctor.Report, name: str) -> doctor.Finding:
+    (found,) = (finding for finding in report.findings if finding.name == name)
+    return found
+
+
+def run_doctor(broken: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run it as a user does; modules in the folder `broken` stand before those installed."""
+    path = os.pathsep.join(str(p) for p in (broken, Path(doctor.__file__).parents[1]) if p)
+    return subprocess.run(
+        [sys.executable, "-m", "vtff_lib.doctor"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_every_package_the_metadata_names_is_looked_at_once_in_its_order() -> None:
+    names = [line.partition(";")[0] for line in importlib.metadata.requires("vtff-lib")]
+    found = [f.name + f.wanted for f in doctor.report().findings]
+    assert found == ["python>=3.11", *names]
+
+
+def test_python_and_the_extras_are_those_of_the_project() -> None:
+    metadata = importlib.metadata.metadata("vtff-lib")
+    assert finding(doctor.report(), "python").wanted in metadata["Requires-Python"].split(",")
+    assert set(doctor.PURPOSES) == {"", *metadata.get_all("Provides-Extra")}
+
+
+def test_where_all_is_well_the_text_says_so_and_is_the_same_each_time() -> None:
+    report = doctor.report()
+    assert report.ok
+    assert str(report) == str(doctor.report())
+    assert report.device in str(report)
+    for found in report.findings:
+        assert f"{found.name} " in str(report)
+        assert f" {found.found} " in str(report)
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(pretend: Versions) -> None:
+    pretend(safetensors=None)
+    report = doctor.report()
+    wanted = finding(report, "safetensors").wanted
+    assert not report.ok
+    assert "safetensors   -               is missing" in str(report)
+    assert f'{sys.executable} -m pip install "safetensors{wanted}"' in str(report)
+    assert "Not ready for the library." in report.summary
+
+
+def test_a_package_below_its_floor_is_too_old_and_numbers_are_compared_as_numbers(
+    pretend: Versions,
+) -> None:
+    pretend(torch="2.9.1", scikit_image="0.24.0", matplotlib="3.10")
+    report = doctor.report()
+    for name in ("torch", "scikit-image"):
+        old = finding(report, name)
+        assert old.state == "is too old"
+        assert f'pip install --upgrade "{name}{old.wanted}"' in old.remedy
+    assert finding(report, "matplotlib").state == "fine"
+    assert not report.ok
+
+
+@pytest.mark.parametrize("version", ["2.11", "2.11.0+cu128", "2.12.0a0+git1234", "2.12.1rc1"])
+def test_builds_and_prereleases_above_the_floor_are_fine(pretend: Versions, version: str) -> None:
+    pretend(torch=version)
+    assert finding(doctor.report(), "torch").state == "fine"
+
+
+def test_a_release_above_the_ceiling_is_told_but_is_no_fault(pretend: Versions) -> None:
+    pretend(torch="99.0")
+    report = doctor.report()
+    assert finding(report, "torch").state == "fine, though newer than tested"
+    assert report.ok
+
+
+def test_what_only_notebooks_or_tests_need_does_not_fail_the_library(pretend: Versions) -> None:
+    pretend(jupyterlab=None, pytest="1.0")
+    report = doctor.report()
+    assert report.ok
+    assert "pip install" in finding(report, "jupyterlab").remedy
+    assert "Not ready for the notebooks, the tests." in report.summary
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "together"),
+    [
+        ("torchvision", "torchvision", ["torch", "torchvision"]),
+        ("torch", "torch", ["torch", "torchvision"]),
+        ("pillow", "PIL", ["pillow"]),
+        ("scikit-image", "skimage", ["scikit-image"]),
+    ],
+)
+def test_a_package_that_cannot_be_imported_is_reinstalled_with_what_it_has_to_fit(
+    monkeypatch: pytest.MonkeyPatch, name: str, module: str, together: list[str]
+) -> None:
+    true_import = importlib.import_module
+
+    def import_module(wanted: str) -> object:
+        if wanted == module:
+            raise RuntimeError("operator torchvision::nms does not exist\nand a second line")
+        return true_import(wanted)
+
+    monkeypatch.setattr(importlib, "import_module", import_module)
+    report = doctor.report()
+    broken = finding(report, name)
+    assert not report.ok
+    assert broken.state == (
+        "cannot be imported (RuntimeError: operator torchvision::nms does not exist)"
+    )
+    wanted = " ".join(f'"{each}{finding(report, each).wanted}"' for each in together)
+    assert broken.remedy.endswith(f"pip install --force-reinstall {wanted}")
+
+
+def test_without_packaging_the_rest_is_still_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "packaging", None)
+    monkeypatch.setitem(sys.modules, "packaging.specifiers", None)
+    report = doctor.report()
+    assert "no version below was compared" in finding(report, "packaging").state
+    assert finding(report, "torch").found == importlib.metadata.version("torch")
+    assert not report.ok
+
+
+def test_a_library_that_was_never_installed_is_told_how(monkeypatch: pytest.MonkeyPatch) -> None:
+    def requires(name: str) -> list[str]:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "requires", requires)
+    report = doctor.report()
+    assert not report.ok
+    assert '-m pip install --editable ".[lab,test]"' in str(report)
+
+
+def test_an_old_python_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 10, 4, "final", 0))
+    report = doctor.report()
+    assert finding(report, "python").state == "is too old"
+    assert not report.ok
+
+
+def test_a_python_in_a_folder_with_a_blank_is_quoted(
+    monkeypatch: pytest.MonkeyPatch, pretend: Versions
+) -> None:
+    pretend(numpy=None)
+    monkeypatch.setattr(sys, "executable", "/my tools/python")
+    assert finding(doctor.report(), "numpy").remedy.startswith('"/my tools/python" -m pip')
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "chosen"),
+    [(True, True, "cuda"), (True, False, "cuda"), (False, True, "mps"), (False, False, "cpu")],
+)
+def test_the_device_is_cuda_before_mps_before_cpu(
+    monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, chosen: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert doctor.device() == torch.device(chosen)
+
+
+def test_the_device_is_described_with_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "device", lambda: torch.device("cpu"))
+    assert f"({os.cpu_count()} cores)" in doctor.report().device
+
+    class Card:
+        name = "Some GPU"
+        total_memory = 24 * 2**30
+
+    monkeypatch.setattr(doctor, "device", lambda: torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: Card)
+    assert doctor.report().device == "cuda (Some GPU, 24 GiB)"
+
+
+def test_the_command_ends_well_where_all_is_well() -> None:
+    ran = run_doctor()
+    assert ran.returncode == 0, ran.stderr
+    assert "Not ready for the library" not in ran.stdout
+
+
+def test_the_command_speaks_and_fails_where_torch_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text('raise OSError("libcudart is not there")')
+    ran = run_doctor(broken=tmp_path)
+    assert ran.returncode == 1
+    assert ran.stderr == ""
+    assert "cannot be imported (OSError: libcudart is not there)" in ran.stdout
+    assert "Device: none, for PyTorch does not work (OSError: libcudart" in ran.stdout
+
+
+def test_nothing_heavy_is_imported_before_the_doctor_speaks() -> None:
+    code = "import sys, vtff_lib.doctor; print({'torch', 'numpy', 'packaging'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "set()"

@@ -1,0 +1,174 @@
+"""A photo of any kind becomes the same upright RGB, or is refused in one sentence."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vtff_lib.photos import read_photo
+
+EXIF_ORIENTATION = 0x0112
+# What a camera did to the upright picture before it wrote the tag, so that the tag undoes it.
+STORED_AS = {
+    1: lambda upright: upright,
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.swapaxes(0, 1),
+    6: lambda upright: np.rot90(upright, 1),
+    7: lambda upright: upright[::-1, ::-1].swapaxes(0, 1),
+    8: lambda upright: np.rot90(upright, -1),
+}
+
+
+def file_of(image: Image.Image | np.ndarray, kind: str = "PNG", **options: object) -> bytes:
+    file = io.BytesIO()
+    picture = Image.fromarray(image) if isinstance(image, np.ndarray) else image
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def test_every_kind_of_source_gives_the_same_array(colours: np.ndarray, tmp_path: Path) -> None:
+    content = file_of(colours)
+    path = tmp_path / "a photo.png"
+    path.write_bytes(content)
+    with path.open("rb") as opened:
+        sources = [path, str(path), content, bytearray(content), memoryview(content), opened]
+        sources += [io.BytesIO(content), Image.open(path), colours]
+        for source in sources:
+            assert np.array_equal(read_photo(source), colours), type(source)
+
+
+def test_the_result_shares_no_memory_with_the_array_given(colours: np.ndarray) -> None:
+    given = colours.copy()
+    read_photo(given)[:] = 0
+    assert np.array_equal(given, colours)
+
+
+@pytest.mark.parametrize("orientation", STORED_AS)
+def test_a_camera_rotation_is_undone(colours: np.ndarray, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[EXIF_ORIENTATION] = orientation
+    stored = np.ascontiguousarray(STORED_AS[orientation](colours))
+    content = file_of(stored, exif=exif)
+    assert np.array_equal(read_photo(content), colours)
+    assert np.array_equal(read_photo(Image.open(io.BytesIO(content))), colours)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"])
+def test_every_mode_of_a_grey_ramp_reads_as_that_ramp(mode: str) -> None:
+    levels = [0, 255] if mode == "1" else [0, 51, 102, 153, 204, 255]
+    ramp = Image.fromarray(np.array([levels] * 3, dtype=np.uint8))
+    for picture in (
+        ramp.convert(mode),
+        np.asarray(ramp.convert("RGBA" if mode == "RGBA" else "L")),
+    ):
+        photo = read_photo(picture)
+        assert photo.dtype == np.uint8
+        assert photo.shape == (3, len(levels), 3)
+        assert (photo == np.array(levels)[:, None]).all()
+
+
+def test_transparent_pixels_become_white_and_half_transparent_ones_mix() -> None:
+    black = np.zeros((1, 3, 4), dtype=np.uint8)
+    black[0, :, 3] = [255, 128, 0]
+    assert np.array_equal(read_photo(black)[0, :, 0], [0, 127, 255])
+    assert np.array_equal(read_photo(file_of(black))[0, :, 0], [0, 127, 255])
+    grey_and_opacity = black[:, :, 2:]
+    assert np.array_equal(read_photo(grey_and_opacity)[0, :, 0], [0, 127, 255])
+
+
+def test_a_transparent_colour_of_a_palette_becomes_white() -> None:
+    picture = Image.new("P", (2, 1))
+    picture.putpalette([255, 0, 0, 0, 0, 255])
+    picture.putpixel((1, 0), 1)
+    content = file_of(picture, transparency=1)
+    assert read_photo(content).tolist() == [[[255, 0, 0], [255, 255, 255]]]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "array", "big-endian array"])
+def test_a_16_bit_gradient_stays_a_gradient_over_the_full_range(kind: str) -> None:
+    gradient = np.arange(65536, dtype=np.uint16)[None]
+    sources = {"array": gradient, "big-endian array": gradient.astype(">u2")}
+    source = sources[kind] if kind in sources else file_of(Image.fromarray(gradient), kind)
+    row = read_photo(source)[0, :, 0].astype(int)
+    assert (row[0], row[-1]) == (0, 255)
+    assert np.abs(row / 255 - gradient / 65535).max() <= 0.5 / 255
+    assert len(set(row)) == 256
+    assert set(np.diff(row)) <= {0, 1}
+
+
+def test_floats_bools_and_bytes_of_the_same_picture_read_alike() -> None:
+    flags = np.array([[True, False, True]])
+    expected = read_photo(flags)
+    assert expected[0, :, 0].tolist() == [255, 0, 255]
+    assert np.array_equal(read_photo(flags.astype(np.float32)), expected)
+    assert np.array_equal(read_photo(flags.astype(np.uint8)[..., None] * np.uint8(255)), expected)
+    assert read_photo(np.array([[0.5]])).ravel().tolist() == [128] * 3
+
+
+def test_an_animation_gives_its_first_frame() -> None:
+    red, blue = (Image.new("RGB", (4, 3), colour) for colour in ("red", "blue"))
+    content = file_of(red, "GIF", save_all=True, append_images=[blue])
+    assert (read_photo(content) == [255, 0, 0]).all()
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"There is no file .*nobody\.jpg"):
+        read_photo(tmp_path / "nobody.jpg")
+    with pytest.raises(FileNotFoundError, match="There is no file"):
+        read_photo(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (b"", "is empty.*save or send it again"),
+        (b"Dear reader, this is a letter.", "no picture that Pillow can read: give a JPEG or PNG"),
+        (None, "cannot be read from NoneType: give a path"),
+        (torch.zeros(3, 8, 8), "cannot be read from Tensor: give a path"),
+        (io.StringIO("text"), "cannot be read from str: .*opened as binary"),
+        (np.zeros((2, 3)) + 1.5, r"Floats from 1.5 to 1.5 .*\[0, 1\]"),
+        (np.zeros((2, 3)) - 0.1, r"Floats from -0.1 to -0.1 .*\[0, 1\]"),
+        (np.full((2, 3), np.nan), r"Floats from nan to nan .*\[0, 1\]"),
+        (np.zeros((2, 3), dtype=np.int64), "Pixels of int64 .*give uint8"),
+        (np.zeros((0, 3), dtype=np.uint8), r"\(0, 3\) is empty"),
+        (np.zeros((3, 8, 9), dtype=np.uint8), r"\(3, 8, 9\) .*transpose\(1, 2, 0\)"),
+        (np.zeros((1, 8, 9, 3), dtype=np.uint8), r"\(1, 8, 9, 3\) is no photo"),
+        (np.zeros(8, dtype=np.uint8), r"\(8,\) is no photo"),
+        (Image.fromarray(np.full((2, 2), 7, dtype=np.int32)), "Pixels of int32"),
+    ],
+)
+def test_what_is_no_photo_is_refused_in_words(source: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        read_photo(source)
+
+
+@pytest.mark.filterwarnings("ignore:Truncated File Read")
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"])
+def test_a_file_cut_short_is_refused_wherever_it_is_cut(astronaut: np.ndarray, kind: str) -> None:
+    content = file_of(astronaut[::16, ::16], kind)
+    for length in range(1, len(content) * 3 // 4, 97):
+        with pytest.raises(ValueError, match=r"damaged or cut short|no picture that Pillow"):
+            read_photo(content[:length])
+
+
+def test_a_pillow_image_that_turns_out_to_be_damaged_is_refused(astronaut: np.ndarray) -> None:
+    opened = Image.open(io.BytesIO(file_of(astronaut)[:9999]))
+    with pytest.raises(ValueError, match=r"damaged or cut short .*save or copy it again"):
+        read_photo(opened)
+
+
+@pytest.mark.parametrize("limit", [17, 34])  # of 35 pixels: Pillow fails at one, warns at one
+def test_a_picture_above_pillows_limit_is_refused(
+    colours: np.ndarray, limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = file_of(colours)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    with pytest.raises(ValueError, match=r"too large to be opened safely.*MAX_IMAGE_PIXELS"):
+        read_photo(content)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", colours.size)
+    assert np.array_equal(read_photo(content), colours)

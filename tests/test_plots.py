@@ -1,0 +1,196 @@
+"""Pictures carry their words safely, share scales where they compare, and follow their controls."""
+
+import io
+
+import ipywidgets as widgets
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+
+from vtff_lib import plots
+from vtff_lib.faces_in_photos import FaceBox
+from vtff_lib.live import Live
+
+FACE = torch.randint(0, 256, (3, 32, 32), generator=torch.Generator().manual_seed(0)).byte()
+
+
+def pixels(picture: plots.Picture) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(picture.png)).convert("RGB")).astype(int)
+
+
+def test_text_in_a_picture_cannot_become_markup():
+    evil = '"><script>alert(1)</script>'
+    html = plots.Picture(b"", alt=evil, caption=evil).html(state=evil)
+    assert "<script" not in html
+    assert html.count("&quot;&gt;&lt;script&gt;") == 3
+
+
+def test_a_picture_shows_itself_as_html_and_as_words():
+    bundle = plots.Picture(b"png", alt="a face", caption="look")._repr_mimebundle_()
+    assert 'alt="a face"' in bundle["text/html"]
+    assert ">look</figcaption>" in bundle["text/html"]
+    assert bundle["text/plain"] == "Picture: a face"
+
+
+@pytest.mark.parametrize(
+    ("shape", "drawn"),
+    [
+        ((3, 5, 7), (5, 7, 3)), ((5, 7, 3), (5, 7, 3)), ((1, 5, 7), (5, 7)), ((5, 7), (5, 7)),
+        ((3, 1, 7), (1, 7, 3)),
+    ],
+)  # fmt: skip
+def test_images_and_maps_are_turned_for_drawing(shape, drawn):
+    values = torch.rand(shape, requires_grad=True)
+    assert plots.as_array(values).shape == drawn
+    assert plots.as_array(values.detach().numpy()).shape == drawn
+
+
+@pytest.mark.parametrize("shape", [(5,), (4, 5, 7), (2, 3, 5, 7)])
+def test_what_is_no_single_image_is_refused(shape):
+    with pytest.raises(ValueError, match=r"Cannot draw an array of shape .* one image"):
+        plots.as_array(torch.zeros(shape))
+
+
+def test_maps_that_are_compared_share_one_scale():
+    """On scales of their own a dim map and a bright one look alike, and could be swapped."""
+    ramp = torch.arange(49.0).reshape(7, 7)
+    together = pixels(plots.over_face(FACE, {"dim": 0.1 * ramp, "bright": ramp}, ""))
+    swapped = pixels(plots.over_face(FACE, {"bright": ramp, "dim": 0.1 * ramp}, ""))
+    assert np.abs(together[40:] - swapped[40:]).max() > 50  # under the titles
+
+
+def test_the_scale_reaches_from_the_least_to_the_largest_value_of_all(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plots, "picture", lambda figure, alt, caption: drawn.append(figure))
+    ramp = torch.arange(49.0).reshape(7, 7) + 100
+    plots.over_face(FACE, {"a": ramp, "b": ramp / 2}, alt="", label="score")
+    *panels, bar = drawn[0].axes
+    assert [axis.images[-1].get_clim() for axis in panels] == [(50, 148)] * 2
+    assert bar.get_ylabel() == "score"
+
+
+def test_a_given_scale_is_kept():
+    flat = {"map": torch.full((7, 7), 0.02)}
+    low, high = (plots.over_face(FACE, flat, alt="", vmin=0, vmax=top) for top in (0.02, 1))
+    assert np.abs(pixels(low) - pixels(high)).max() > 50
+
+
+def test_every_kind_of_picture_has_its_words_and_is_not_blank():
+    maps = torch.rand(8, 7, 7)
+    photo = FACE.permute(1, 2, 0).numpy()
+    words = {"alt": "words", "caption": "more words"}
+    for picture in (
+        plots.images({"face": FACE, "map": maps[0]}, **words),
+        plots.found_face(photo, FaceBox(2, 3, 10, 10), photo, **words),
+        plots.feature_maps(maps, maps, range(3), **words),
+        plots.over_face(FACE, {"map": maps[0]}, **words),
+        plots.channel_scores(torch.randn(8).bfloat16(), **words),
+        plots.class_scores(torch.rand(3).bfloat16(), ["a", "b", "c"], **words),
+    ):
+        assert (picture.alt, picture.caption) == ("words", "more words")
+        assert pixels(picture).std() > 5
+
+
+def test_the_box_is_drawn_where_the_face_was_found(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plots, "picture", lambda figure, alt, caption: drawn.append(figure))
+    photo = FACE.permute(1, 2, 0).numpy()
+    plots.found_face(photo, FaceBox(row=2, column=3, height=11, width=7), photo, alt="")
+    box = drawn[0].axes[0].patches[0]
+    assert (box.get_xy(), box.get_width(), box.get_height()) == ((3, 2), 7, 11)
+
+
+def test_a_veil_covers_its_face_the_right_way_up():
+    axis = Figure().add_subplot()
+    veil = plots.draw_over(axis, FACE[:, :20], torch.rand(4, 5))
+    assert veil.get_extent() == [-0.5, 31.5, 19.5, -0.5] == axis.images[0].get_extent()
+
+
+@pytest.mark.parametrize("face", [FACE, FACE / 255, FACE[0], FACE.permute(1, 2, 0)])
+def test_a_face_under_a_veil_is_pale(face):
+    """So that the lightness of the veil is that of the colour bar."""
+    axis = Figure().add_subplot()
+    plots.draw_over(axis, face, torch.rand(4, 4))
+    shade = axis.images[0].get_array()
+    assert 0.64 < shade.min() < 0.7
+    assert 0.95 < shade.max() < 1.01
+
+
+def test_feature_maps_show_the_channels_asked_for_under_their_names(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plots, "picture", lambda figure, alt, caption: drawn.append(figure))
+    rgb_map, lbp_map = torch.rand(2, 8, 7, 7)
+    plots.feature_maps(rgb_map, lbp_map, (5, 2), alt="")
+    shown = {axis.get_title(): axis.images[0].get_array() for axis in drawn[0].axes}
+    expected = {
+        "RGB 5": rgb_map[5], "RGB 2": rgb_map[2], "LBP 5": lbp_map[5], "LBP 2": lbp_map[2],
+    }  # fmt: skip
+    assert shown.keys() == expected.keys()
+    for title, values in expected.items():
+        np.testing.assert_array_equal(shown[title], values)
+
+
+def test_class_bars_read_downwards_and_mark_the_even_guess(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plots, "picture", lambda figure, alt, caption: drawn.append(figure))
+    plots.class_scores(torch.tensor([0.5, 0.3, 0.2]), ["a", "b", "c"], alt="")
+    axis = drawn[0].axes[0]
+    assert axis.yaxis_inverted()
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["a", "b", "c"]
+    assert [bar.get_width() for bar in axis.patches] == pytest.approx([0.5, 0.3, 0.2])
+    assert axis.lines[0].get_xdata()[0] == pytest.approx(1 / 3)
+
+
+def numbered(value: float) -> plots.Picture:
+    figure = Figure(figsize=(1, 1))
+    figure.text(0.5, 0.5, f"{value}")
+    return plots.picture(figure, alt=f"the number {value}")
+
+
+def test_a_live_picture_follows_its_control_with_words_and_state():
+    slider = widgets.FloatSlider(0.5, min=0, max=1)
+    live = Live(numbered, value=slider)
+    assert live.children == (slider, live._view)
+    assert "application/vnd.jupyter.widget-view+json" in live._repr_mimebundle_()
+    before = live._repr_mimebundle_()["text/html"]
+    assert 'data-state="value=0.5"' in before
+    slider.value = 0.75
+    after = live._repr_mimebundle_()["text/html"]
+    assert 'data-state="value=0.75"' in after
+    assert 'alt="the number 0.75"' in after
+    assert before.split("src=")[1] != after.split("src=")[1]
+
+
+def test_a_live_picture_is_not_drawn_for_nothing():
+    drawn = []
+    slider = widgets.IntSlider(1)
+    Live(lambda value: drawn.append(value) or numbered(value), value=slider)
+    slider.value = 1  # where it is already
+    slider.description = "other"
+    slider.value = 2
+    assert drawn == [1, 2]
+
+
+def test_a_drawing_that_fails_says_so_in_place_of_the_old_picture():
+    def draw(value: int) -> plots.Picture:
+        if value == 2:
+            raise ValueError("no <b>two</b>")
+        return numbered(value)
+
+    slider = widgets.IntSlider(1)
+    live = Live(draw, value=slider)
+    slider.value = 2
+    shown = live._repr_mimebundle_()["text/html"]
+    assert "ValueError: no &lt;b&gt;two&lt;/b&gt;" in shown
+    assert "<img" not in shown
+    slider.value = 3
+    assert "the number 3" in live._repr_mimebundle_()["text/html"]
+
+
+def test_a_control_may_have_any_name():
+    assert (
+        'data-state="draw=1"'
+        in Live(lambda draw: numbered(draw), draw=widgets.IntSlider(1))._view.value
+    )

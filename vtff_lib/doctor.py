@@ -1,0 +1,180 @@
+"""What is installed, what is missing, and the command that mends it: `python -m vtff_lib.doctor`.
+
+Only the standard library is imported at the top: the doctor has to speak where the rest is broken.
+Taught in 00.
+"""
+
+import importlib
+import importlib.metadata
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+OLDEST_PYTHON = (3, 11)
+PURPOSES = {"": "the library", "lab": "the notebooks", "test": "the tests"}  # by extra
+MODULES = {"scikit-image": "skimage", "pillow": "PIL"}  # imported by another name than installed
+PAIR = ("torch", "torchvision")  # each release of one fits one release of the other
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing the project asks for: what was found, how it is, and what mends it if it must."""
+
+    name: str
+    purpose: str
+    wanted: str
+    found: str
+    state: str = "fine"
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        line = f"  {self.name:<14}{self.found:<16}{self.state} (wanted: {self.wanted})"
+        return f"{line}\n    mend it with: {self.remedy}" if self.remedy else line
+
+
+@dataclass(frozen=True)
+class Report:
+    """All findings and the device: `str()` tells all, `summary` what matters. Taught in 00."""
+
+    findings: tuple[Finding, ...]
+    device: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the library has all that it needs; notebooks and tests may lack something."""
+        return not any(f.remedy for f in self.findings if f.purpose == PURPOSES[""])
+
+    @property
+    def summary(self) -> str:
+        """What needs mending, if anything, then the verdict and the device."""
+        lacking = [finding for finding in self.findings if finding.remedy]
+        unready = [
+            purpose for purpose in PURPOSES.values() if purpose in {f.purpose for f in lacking}
+        ]
+        verdict = f"Not ready for {', '.join(unready)}." if unready else "All is ready."
+        return "\n".join([*map(str, lacking), verdict, f"Device: {self.device}"])
+
+    def __str__(self) -> str:
+        lines = []
+        for purpose in PURPOSES.values():
+            lines.append(f"For {purpose}:")
+            lines += [str(f) for f in self.findings if f.purpose == purpose and not f.remedy]
+        return "\n".join([*lines, self.summary])
+
+
+def report() -> Report:
+    """Check Python, every package that the project's metadata names, and the device.
+
+    Packages that the library needs are imported too, which takes seconds. What is missing or broken
+    becomes a finding; nothing is raised. Taught in 00.
+    """
+    return Report((_check_python(), *_check_packages()), _describe_device())
+
+
+def device() -> "torch.device":
+    """Choose where to compute: cuda where there is one, else mps (Apple), else cpu. Taught in 00.
+
+    Raises:
+        ImportError: PyTorch is missing.
+    """
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def _describe_device() -> str:
+    try:
+        import torch
+
+        chosen = device()
+        if chosen.type == "cuda":
+            gpu = torch.cuda.get_device_properties(chosen)
+            return f"cuda ({gpu.name}, {gpu.total_memory / 2**30:.0f} GiB)"
+        return f"{chosen} ({os.cpu_count()} cores)"
+    except Exception as error:
+        return f"none, for PyTorch does not work ({_first_line(error)})"
+
+
+def _check_python() -> Finding:
+    asked = ("python", PURPOSES[""], ">={}.{}".format(*OLDEST_PYTHON), platform.python_version())
+    if sys.version_info >= OLDEST_PYTHON:
+        return Finding(*asked)
+    return Finding(*asked, "is too old", "make a new environment with a newer Python")
+
+
+def _check_packages() -> Iterator[Finding]:
+    try:
+        lines = importlib.metadata.requires("vtff-lib") or []
+    except importlib.metadata.PackageNotFoundError:
+        remedy = _pip('--editable ".[lab,test]"') + " (in the project's folder)"
+        yield Finding("vtff-lib", PURPOSES[""], "any version", "-", "is not installed", remedy)
+        return
+    if (state := _try_import("packaging")) != "fine":
+        state = f"{state}, so no version below was compared"
+        yield Finding("packaging", PURPOSES[""], "any version", "-", state, _pip('"packaging"'))
+    pair = " ".join(f'"{line}"' for line in lines if line.startswith(PAIR))
+    for line in lines:
+        package, _, marker = line.partition(";")
+        extra = re.search(r"extra == .(\w+)", marker)
+        yield _check_package(package.strip(), extra[1] if extra else "", pair)
+
+
+def _check_package(requirement: str, extra: str, pair: str) -> Finding:
+    name = re.split(r"[^\w.-]", requirement)[0]
+    asked = (name, PURPOSES[extra], requirement.removeprefix(name))
+    try:
+        found = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(*asked, "-", "is missing", _pip(f'"{requirement}"'))
+    state = _compare(found, requirement.removeprefix(name))
+    if state == "is too old":
+        return Finding(*asked, found, state, _pip(f'--upgrade "{requirement}"'))
+    tried = "fine" if extra else _try_import(name)
+    if tried != "fine":
+        broken = pair if name in PAIR else f'"{requirement}"'
+        return Finding(*asked, found, tried, _pip(f"--force-reinstall {broken}"))
+    return Finding(*asked, found, state)
+
+
+def _compare(found: str, wanted: str) -> str:
+    try:
+        from packaging.specifiers import SpecifierSet
+    except ImportError:
+        return "fine"
+    floor = ",".join(bound for bound in wanted.split(",") if bound.startswith(">="))
+    if not SpecifierSet(floor).contains(found, prereleases=True):
+        return "is too old"
+    tested = SpecifierSet(wanted).contains(found, prereleases=True)
+    return "fine" if tested else "fine, though newer than tested"
+
+
+def _try_import(name: str) -> str:
+    try:
+        importlib.import_module(MODULES.get(name, name))
+    except Exception as error:  # a package that does not fit another can fail with anything
+        return f"cannot be imported ({_first_line(error)})"
+    return "fine"
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def _pip(what: str) -> str:
+    python = f'"{sys.executable}"' if " " in sys.executable else sys.executable
+    return f"{python} -m pip install {what}"
+
+
+if __name__ == "__main__":
+    found = report()
+    print(found)
+    sys.exit(0 if found.ok else 1)

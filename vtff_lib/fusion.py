@@ -1,0 +1,225 @@
+"""Two feature maps become one: attentional selective fusion (ASF) and plainer ways. Taught in 04.
+
+    U       = W_l · X_LBP + W_c · X_RGB
+    GL(U)   = G(U) ⊕ L(U),          broadcast: (C, 1, 1) + (1, H, W) -> (C, H, W)
+    X_fused = X_LBP ⊗ gate + X_RGB ⊗ (1 - gate),   gate = sigmoid(GL(U))
+
+Source: the seed review, but for the sigmoid, which it does not mention. Two readers of the paper
+put it in two other places; all three readings are settings of `AttentionalSelectiveFusion`. Ours
+keeps the gate in (0, 1), so that every fused value lies between the two it was made from.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vtff_lib.attention import GlobalAttention, LocalAttention
+from vtff_lib.refusals import check_choice
+
+
+class FusionMaps(NamedTuple):
+    """What a fusion looked at; `None` where it has no such map. Taught in 04."""
+
+    gate: Tensor | None = None  # (N, C, H, W): the weight of the gated branch
+    local_attention: Tensor | None = None  # (N, 1, H, W): L(U), before any sigmoid
+    global_attention: Tensor | None = None  # (N, C, 1, 1): G(U), before any sigmoid
+
+
+# A reading of the paper: from G(U) and L(U) to the weights of the gated branch and of the other.
+Reading = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+def sigmoid_of_sum(global_map: Tensor, local_map: Tensor) -> tuple[Tensor, Tensor]:
+    """Return σ(G ⊕ L) and 1 - σ(G ⊕ L): both in (0, 1), sum 1. Ours. Taught in 04."""
+    gate = torch.sigmoid(global_map + local_map)
+    return gate, 1 - gate
+
+
+def sum_of_sigmoids(global_map: Tensor, local_map: Tensor) -> tuple[Tensor, Tensor]:
+    """Return σ(G) ⊕ σ(L) in (0, 2) and 1 minus it in (-1, 1): sum 1. Reader B. Taught in 04."""
+    gate = torch.sigmoid(global_map) + torch.sigmoid(local_map)
+    return gate, 1 - gate
+
+
+def double_sigmoid(global_map: Tensor, local_map: Tensor) -> tuple[Tensor, Tensor]:
+    """Return σ(GL) and σ(1 - GL), with GL = σ(G) ⊕ σ(L).
+
+    GL lies in (0, 2), so the weights lie in (0.5, 0.88) and (0.27, 0.73) and do not sum to 1.
+    Reader A. Taught in 04.
+    """
+    gl = torch.sigmoid(global_map) + torch.sigmoid(local_map)
+    return torch.sigmoid(gl), torch.sigmoid(1 - gl)
+
+
+GATES: dict[str, Reading] = {
+    "sigmoid_of_sum": sigmoid_of_sum,
+    "sum_of_sigmoids": sum_of_sigmoids,
+    "double_sigmoid": double_sigmoid,
+}
+
+
+class Fusion(nn.Module):
+    """What all fusions share: `fusion(rgb_map, lbp_map)`, two `(N, C, H, W)` -> one. Taught in 04.
+
+    `views` names the maps that a fusion uses; the other one may be `None`.
+
+    Raises:
+        ValueError: in `forward`, if a map that it uses is missing or is not `(N, channels, H, W)`,
+            or if the two differ in shape.
+    """
+
+    views: ClassVar[tuple[str, ...]] = ("rgb", "lbp")
+    fuse: Callable[..., tuple[Tensor, FusionMaps]]  # of the maps of `views`, in this order
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.channels = channels
+
+    def forward(
+        self, rgb_map: Tensor | None, lbp_map: Tensor | None, return_maps: bool = False
+    ) -> Tensor | tuple[Tensor, FusionMaps]:
+        """Return the fused map, and with `return_maps` also the `FusionMaps`."""
+        maps = {"rgb": rgb_map, "lbp": lbp_map}
+        used = [view_map for view in self.views if (view_map := maps[view]) is not None]
+        fit = [
+            m.ndim == 4 and m.shape[1] == self.channels and m.shape == used[0].shape for m in used
+        ]
+        if len(used) < len(self.views) or not all(fit):
+            wanted = " and ".join(f"{view}_map" for view in self.views)
+            shapes = [None if m is None else tuple(m.shape) for m in maps.values()]
+            raise ValueError(
+                f"{type(self).__name__} got an rgb_map of shape {shapes[0]} and an lbp_map of "
+                f"shape {shapes[1]}; it needs {wanted} of one shape (N, {self.channels}, H, W)."
+            )
+        fused, fusion_maps = self.fuse(*used)
+        return (fused, fusion_maps) if return_maps else fused
+
+
+class AttentionalSelectiveFusion(Fusion):
+    """ASF: a gate made from both maps chooses, for every channel and position, between them.
+
+    Args:
+        channels: C of both maps.
+        reduction: r inside G and L.
+        gate: the reading of the paper: `"sigmoid_of_sum"` (ours), `"sum_of_sigmoids"` or
+            `"double_sigmoid"`.
+        gated_branch: the map that is multiplied by the gate; the other gets the rest. `"lbp"`
+            (seed) or `"rgb"` (both readers of the paper).
+
+    Raises:
+        ValueError: if a setting is unknown or `reduction` does not divide `channels`; in `forward`
+            as `Fusion` and `GlobalAttention`.
+
+    Taught in 04.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        reduction: int = 8,
+        gate: str = "sigmoid_of_sum",
+        gated_branch: str = "lbp",
+    ):
+        super().__init__(channels)
+        check_choice("gate", gate, GATES)
+        check_choice("gated_branch", gated_branch, self.views)
+        self.gate = gate
+        self.gated_branch = gated_branch
+        self.rgb_weight = nn.Conv2d(channels, channels, 1, bias=False)  # W_c
+        self.lbp_weight = nn.Conv2d(channels, channels, 1, bias=False)  # W_l
+        self.global_attention = GlobalAttention(channels, reduction)
+        self.local_attention = LocalAttention(channels, reduction)
+
+    def fuse(self, rgb_map: Tensor, lbp_map: Tensor) -> tuple[Tensor, FusionMaps]:
+        """Return X_fused and the maps that made it."""
+        u = self.lbp_weight(lbp_map) + self.rgb_weight(rgb_map)  # (N, C, H, W)
+        global_map, local_map = self.global_attention(u), self.local_attention(u)
+        gate, rest = GATES[self.gate](global_map, local_map)
+        gated, other = (lbp_map, rgb_map) if self.gated_branch == "lbp" else (rgb_map, lbp_map)
+        return gated * gate + other * rest, FusionMaps(gate, local_map, global_map)
+
+    def extra_repr(self) -> str:
+        """Show the reading of the paper."""
+        return f"gate={self.gate!r}, gated_branch={self.gated_branch!r}"
+
+
+class SumFusion(Fusion):
+    """X_RGB + X_LBP. Taught in 04."""
+
+    def fuse(self, rgb_map: Tensor, lbp_map: Tensor) -> tuple[Tensor, FusionMaps]:
+        """Return the sum."""
+        return rgb_map + lbp_map, FusionMaps()
+
+
+class MaxFusion(Fusion):
+    """The larger of X_RGB and X_LBP, value by value. Taught in 04."""
+
+    def fuse(self, rgb_map: Tensor, lbp_map: Tensor) -> tuple[Tensor, FusionMaps]:
+        """Return the maximum."""
+        return torch.maximum(rgb_map, lbp_map), FusionMaps()
+
+
+class ConcatFusion(Fusion):
+    """W · [X_RGB, X_LBP]: both stacked, then a learned 1×1 convolution 2C -> C. Taught in 04."""
+
+    def __init__(self, channels: int):
+        super().__init__(channels)
+        self.mix = nn.Conv2d(2 * channels, channels, 1)
+
+    def fuse(self, rgb_map: Tensor, lbp_map: Tensor) -> tuple[Tensor, FusionMaps]:
+        """Return the mixture."""
+        return self.mix(torch.cat([rgb_map, lbp_map], dim=1)), FusionMaps()
+
+
+class RGBOnly(Fusion):
+    """X_RGB alone: the baseline that a fusion has to beat. Taught in 04."""
+
+    views = ("rgb",)
+
+    def fuse(self, rgb_map: Tensor) -> tuple[Tensor, FusionMaps]:
+        """Return the one map."""
+        return rgb_map, FusionMaps()
+
+
+class LBPOnly(Fusion):
+    """X_LBP alone, the other baseline. Taught in 04."""
+
+    views = ("lbp",)
+
+    def fuse(self, lbp_map: Tensor) -> tuple[Tensor, FusionMaps]:
+        """Return the one map."""
+        return lbp_map, FusionMaps()
+
+
+PLAIN_FUSIONS: dict[str, type[Fusion]] = {
+    "sum": SumFusion,
+    "max": MaxFusion,
+    "concat": ConcatFusion,
+    "rgb": RGBOnly,
+    "lbp": LBPOnly,
+}
+FUSIONS = ("selective", *PLAIN_FUSIONS)
+
+
+def make_fusion(
+    name: str,
+    channels: int,
+    reduction: int = 8,
+    gate: str = "sigmoid_of_sum",
+    gated_branch: str = "lbp",
+) -> Fusion:
+    """Build a fusion by name: `"selective"` (ASF), `"sum"`, `"max"`, `"concat"`, `"rgb"`, `"lbp"`.
+
+    The last three arguments are ASF's; the others have no settings.
+
+    Raises:
+        ValueError: if the name is unknown.
+
+    Taught in 04.
+    """
+    check_choice("fusion", name, FUSIONS)
+    if name == "selective":
+        return AttentionalSelectiveFusion(channels, reduction, gate, gated_branch)
+    return PLAIN_FUSIONS[name](channels)

@@ -1,0 +1,217 @@
+"""The pictures of the lessons: one look, one colour for each thing, and words beside them.
+
+All draw with Matplotlib. Functions that take `alt` and `caption` return a `Picture`, which shows
+itself in Jupyter with both.
+"""
+
+import base64
+import html
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from vtff_lib.faces_in_photos import FaceBox
+
+# One thing, one colour, in all lessons: Okabe and Ito's palette, which the colour-blind can read.
+COLOURS = {
+    "rgb": "#0072B2",
+    "lbp": "#E69F00",
+    "global": "#009E73",
+    "local": "#CC79A7",
+    "gate": "#D55E00",
+    "tokens": "#56B4E9",
+}
+INK = "#333333"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG with words: `alt` says what is to be seen, `caption` what to look for."""
+
+    png: bytes
+    alt: str
+    caption: str = ""
+
+    def html(self, state: str = "") -> str:
+        """Return the picture as HTML; `state` is noted in `data-state` for whoever waits for it."""
+        source = base64.b64encode(self.png).decode()
+        return (
+            f'<figure data-state="{html.escape(state)}" style="margin:0;overflow-x:auto">'
+            f'<img alt="{html.escape(self.alt)}" src="data:image/png;base64,{source}" '
+            'style="max-width:100%">'
+            '<figcaption style="font-style:italic;margin:4px 6px">'
+            f"{html.escape(self.caption)}</figcaption></figure>"
+        )
+
+    def _repr_mimebundle_(self, **kwargs: object) -> dict[str, str]:
+        return {"text/html": self.html(), "text/plain": f"Picture: {self.alt}"}
+
+
+def picture(figure: Figure, alt: str, caption: str = "") -> Picture:
+    """Draw `figure` and return it with its words."""
+    png = io.BytesIO()
+    figure.savefig(png, format="png", facecolor="white")
+    return Picture(png.getvalue(), alt, caption)
+
+
+def as_array(image: Tensor | np.ndarray) -> np.ndarray:
+    """Return an image or map as an array that Matplotlib draws: `(H, W, 3)` or `(H, W)`.
+
+    Raises:
+        ValueError: if `image` is neither `(3, H, W)`, `(H, W, 3)`, `(1, H, W)` nor `(H, W)`.
+    """
+    if isinstance(image, Tensor):
+        image = image.detach().cpu()
+        image = image.float() if image.is_floating_point() else image  # NumPy has no bfloat16
+    array = np.asarray(image)
+    if array.ndim == 3 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim == 3 and array.shape[0] == 3:
+        array = np.moveaxis(array, 0, -1)
+    if array.ndim != 2 and not (array.ndim == 3 and array.shape[-1] == 3):
+        raise ValueError(
+            f"Cannot draw an array of shape {tuple(image.shape)}; give one image (3, H, W) or one "
+            "map (H, W)."
+        )
+    return array
+
+
+def panels(count: int, columns: int = 0, size: float = 2.0) -> tuple[Figure, list[Axes]]:
+    """Return a figure with `count` square, frameless axes in rows of `columns`."""
+    columns = columns or count
+    rows = -(-count // columns)
+    figure = Figure(figsize=(columns * size, rows * (size + 0.35)), layout="constrained")
+    axes = [figure.add_subplot(rows, columns, index + 1) for index in range(count)]
+    for axis in axes:
+        axis.set_axis_off()
+    return figure, axes
+
+
+def title_axis(axis: Axes, title: str) -> None:
+    """Write a title at a fixed height: to search for one would slow every slider."""
+    axis.set_title(title, fontsize=9, color=INK, y=1.02, pad=0)
+
+
+def draw_image(axis: Axes, image: Tensor | np.ndarray, title: str = "", **style: Any) -> None:
+    """Draw an image or a map; a map on its own scale, unless `vmin` and `vmax` are given."""
+    axis.imshow(as_array(image), **style)
+    title_axis(axis, title)
+
+
+def draw_over(
+    axis: Axes, face: Tensor | np.ndarray, heat: Tensor, title: str = "", **style: Any
+) -> AxesImage:
+    """Draw a coarse map `(h, w)` as a veil over its face, uint8 or 0 to 1.
+
+    The face is drawn pale, so that the lightness of the veil stays that of the colour bar.
+    """
+    face = as_array(face)
+    grey = face.mean(axis=-1) if face.ndim == 3 else face
+    grey = grey / (255 if face.dtype == np.uint8 else 1)
+    axis.imshow(0.65 + 0.35 * grey, cmap="gray", vmin=0, vmax=1)
+    frame = (-0.5, face.shape[1] - 0.5, face.shape[0] - 0.5, -0.5)
+    title_axis(axis, title)
+    return axis.imshow(as_array(heat), extent=frame, alpha=0.7, **style)
+
+
+def images(
+    panel: Mapping[str, Tensor | np.ndarray], alt: str, caption: str = "", size: float = 2.2
+) -> Picture:
+    """Return images and maps side by side under their titles, each with its shape."""
+    figure, axes = panels(len(panel), size=size)
+    for axis, (title, image) in zip(axes, panel.items(), strict=True):
+        draw_image(axis, image, f"{title}\n{'×'.join(map(str, image.shape))}")
+    return picture(figure, alt, caption)
+
+
+def found_face(
+    photo: np.ndarray, box: FaceBox, crop: np.ndarray, alt: str, caption: str = ""
+) -> Picture:
+    """Return a photo with the box of a face, and the crop."""
+    figure, axes = panels(2, size=2.8)
+    draw_image(axes[0], photo, "photo\n" + "×".join(map(str, photo.shape)))
+    corner = (box.column, box.row)
+    frame = Rectangle(corner, box.width, box.height, fill=False, lw=2, edgecolor="white")
+    axes[0].add_patch(frame)
+    draw_image(axes[1], crop, "crop\n" + "×".join(map(str, crop.shape)))
+    return picture(figure, alt, caption)
+
+
+def feature_maps(
+    rgb_map: Tensor, lbp_map: Tensor, channels: Sequence[int], alt: str, caption: str = ""
+) -> Picture:
+    """Return some channels of both branches' maps `(C, h, w)`, a row for each branch."""
+    figure, axes = panels(2 * len(channels), len(channels), size=1.1)
+    rows = (("rgb", rgb_map), ("lbp", lbp_map))
+    named = [(view, maps[channel], channel) for view, maps in rows for channel in channels]
+    for axis, (view, channel_map, channel) in zip(axes, named, strict=True):
+        draw_image(axis, channel_map)
+        title_axis(axis, f"{view.upper()} {channel}")
+        frame = Rectangle((0, 0), 1, 1, fill=False, lw=3, edgecolor=COLOURS[view])
+        frame.set_transform(axis.transAxes)
+        axis.add_patch(frame)
+    return picture(figure, alt, caption)
+
+
+def over_face(
+    face: Tensor | np.ndarray,
+    maps: Mapping[str, Tensor],
+    alt: str,
+    caption: str = "",
+    label: str = "",
+    **style: Any,
+) -> Picture:
+    """Return maps `(h, w)` over one face, all on one scale, with its bar.
+
+    The scale reaches from the least to the largest value of all maps, unless `vmin`, `vmax` say
+    otherwise: maps that are compared must share it. `label` says what the bar measures.
+    """
+    values = np.concatenate([as_array(heat).ravel() for heat in maps.values()])
+    style = {"vmin": values.min(), "vmax": values.max()} | style
+    figure, axes = panels(len(maps), size=2.1)
+    figure.set_figwidth(2.1 * len(maps) + 0.8)  # room for the bar
+    for axis, (title, heat) in zip(axes, maps.items(), strict=True):
+        drawn = draw_over(axis, face, heat, title, **style)
+    bar = figure.colorbar(drawn, ax=axes, shrink=0.8, pad=0.02)
+    bar.ax.tick_params(labelsize=8)
+    bar.set_label(label, fontsize=8)
+    return picture(figure, alt, caption)
+
+
+def channel_scores(scores: Tensor, alt: str, caption: str = "") -> Picture:
+    """Return one bar for each of G's channel scores `(C,)`."""
+    figure = Figure(figsize=(7, 1.8), layout="constrained")
+    axis = figure.add_subplot()
+    axis.bar(range(len(scores)), scores.detach().float().cpu().numpy(), color=COLOURS["global"])
+    axis.axhline(0, color=INK, lw=0.8)
+    axis.set_xlabel("channel", fontsize=9)
+    axis.set_ylabel("G(U)", fontsize=9)
+    axis.locator_params(axis="y", nbins=5)
+    axis.tick_params(labelsize=8)
+    return picture(figure, alt, caption)
+
+
+def class_scores(
+    probabilities: Tensor, names: Sequence[str], alt: str, caption: str = ""
+) -> Picture:
+    """Return the classes' probabilities as bars, with the even guess as a dotted line."""
+    figure = Figure(figsize=(4.5, 2.4), layout="constrained")
+    axis = figure.add_subplot()
+    axis.barh(
+        range(len(names)), probabilities.detach().float().cpu().numpy(), color=COLOURS["tokens"]
+    )
+    axis.axvline(1 / len(names), color=INK, lw=1, ls=":")
+    axis.set_yticks(range(len(names)), names)
+    axis.invert_yaxis()
+    axis.set(xlim=(0, 1), xticks=(0, 0.5, 1))
+    axis.tick_params(labelsize=8, length=0)
+    axis.set_xlabel("probability", fontsize=9)
+    return picture(figure, alt, caption)

@@ -1,0 +1,74 @@
+"""The two views of a face at the model's door: checked, then normalised. Taught in 06."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from vtff_lib.config import VTFFConfig
+from vtff_lib.refusals import describe
+
+
+class Normalise(nn.Module):
+    """(x - mean) / std for each channel, of uint8 0 to 255 or float 0 to 1. Taught in 06."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]):
+        super().__init__()  # the numbers belong to the settings, not to the learned weights
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return `image` `(N, 3, H, W)` normalised, in the dtype of the model."""
+        unit = image.to(self.mean.dtype)
+        return ((unit / 255 if image.dtype == torch.uint8 else unit) - self.mean) / self.std
+
+
+def check_view(view: str, image: Tensor, config: VTFFConfig, device: torch.device) -> None:
+    """Check that a model built from `config` on `device` can use `image` as its `view`.
+
+    Args:
+        view: `"rgb"` or `"lbp"`, for the sentence.
+        image: `(N, 3, H, W)`, uint8 0 to 255 or float 0 to 1.
+        config: the settings of the model.
+        device: where the model is.
+
+    Raises:
+        ValueError: if the shape, dtype, range or device will not do.
+
+    Taught in 06.
+    """
+    if not isinstance(image, Tensor):
+        raise ValueError(f"{view} is {describe(image)}; VTFF needs a tensor (N, 3, H, W).")
+    shape, reduction = tuple(image.shape), config.reduction
+    if image.ndim != 4 or shape[1] != 3:
+        raise ValueError(
+            f"{view} has shape {shape}; VTFF needs (N, 3, H, W): a batch of images with three "
+            "channels, channels before rows."
+        )
+    if 0 in shape or shape[2] % reduction or shape[3] % reduction:
+        raise ValueError(
+            f"{view} has shape {shape}; VTFF needs at least one image, with height and width "
+            f"multiples of {reduction}: resize the image, to {config.image_size} say."
+        )
+    if image.dtype != torch.uint8 and not image.is_floating_point():
+        raise ValueError(
+            f"{view} is {image.dtype}; VTFF needs uint8 (0 to 255) or a float dtype (0 to 1)."
+        )
+    if image.device != device:
+        raise ValueError(
+            f"{view} is on {image.device} and the model on {device}; move one "
+            "of them with .to(device)."
+        )
+    # Looking at values waits for the GPU: done for floats alone, and not in a compiled graph.
+    looking = not torch.compiler.is_compiling() and not image.is_meta
+    if image.is_floating_point() and looking:
+        low, high = (value.item() for value in image.detach().aminmax())
+        if not (low >= -1e-3 and high <= 1.001):  # a rounding is no mistake
+            raise ValueError(
+                f"{view} is float with values from {low:.4g} to {high:.4g}; VTFF needs 0 to 1 "
+                "and normalises by itself: divide by 255, pass uint8, or clamp(0, 1) what a "
+                "resize overshot."
+            )

@@ -1,0 +1,137 @@
+"""Files of weights: read without running anything in them, written whole or not at all.
+
+Taught in 02 (reading) and 06 (saving).
+"""
+
+import os
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+WRAPPING = re.compile(r"^(module\.|_orig_mod\.)+")
+
+
+def read_weights(path: str | Path) -> dict[str, Tensor]:
+    """Read the tensors of a `.safetensors` file or of a state dict written by `torch.save`.
+
+    Returns:
+        Tensors by name, on the CPU, without what training scripts wrap around them: an outer
+        `state_dict`, and in front of names `module.` (`nn.DataParallel`) and `_orig_mod.`
+        (`torch.compile`).
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is damaged, would have to run code to be read, or holds no tensors by
+            name.
+
+    Taught in 02.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no weight file {path}; check the path.")
+    try:
+        if path.suffix == ".safetensors":
+            content = safetensors.torch.load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{path} is not a plain file of tensors: it is damaged, or reading it would run code "
+            "that it brings along, which could do anything on this machine. Ask for a .safetensors "
+            "file, or save only its state_dict() where you trust it."
+        ) from error
+    except Exception as error:  # a damaged file can fail with anything
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise ValueError(
+            f"{path} is damaged or not a weight file ({reason}); download or save it again."
+        ) from error
+    return _tensors_by_name(content, path)
+
+
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """Return the notes of a `.safetensors` file; any other readable weight file has none."""
+    if Path(path).suffix != ".safetensors":
+        return {}
+    with safetensors.safe_open(path, "pt") as file:
+        return file.metadata() or {}
+
+
+def write_weights(
+    path: str | Path, weights: Mapping[str, Tensor], metadata: dict[str, str]
+) -> None:
+    """Write a `.safetensors` file; until it is complete, what stood at `path` stays.
+
+    Raises:
+        ValueError: if `path` does not end in `.safetensors` or its folder does not exist.
+
+    Taught in 06.
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors" or not path.parent.is_dir():
+        raise ValueError(
+            f"Cannot save to {path}; give a .safetensors file in a folder that exists."
+        )
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+        # Not save_file, which makes a file that only its owner can read.
+        unfinished.write_bytes(safetensors.torch.save(weights, metadata))
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def require_same_tensors(
+    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: str | Path
+) -> None:
+    """Check that `found` has exactly the names and shapes of `expected`, and floats for floats.
+
+    Raises:
+        ValueError: saying how many tensors are missing, unexpected, of another shape or of another
+            kind, with one of each.
+
+    Taught in 02.
+    """
+    reshaped = [
+        f"{name}: {tuple(found[name].shape)} instead of {tuple(tensor.shape)}"
+        for name, tensor in expected.items()
+        if name in found and found[name].shape != tensor.shape
+    ]
+    problems = {
+        "missing": [name for name in expected if name not in found],
+        "unexpected": [name for name in found if name not in expected],
+        "of another shape": reshaped,
+        "of another kind": [
+            f"{name}: {found[name].dtype}"
+            for name, tensor in expected.items()
+            if name in found and found[name].is_floating_point() != tensor.is_floating_point()
+        ],
+    }
+    told = [f"{len(names)} {what} ({names[0]!r})" for what, names in problems.items() if names]
+    if told:
+        raise ValueError(
+            f"{path} holds the weights of another network: of {len(expected)} tensors, "
+            f"{', '.join(told)}. Build the model that it was saved from, or choose another file."
+        )
+
+
+def _tensors_by_name(content: object, path: Path) -> dict[str, Tensor]:
+    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
+        content = content["state_dict"]
+    if not isinstance(content, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in content.items()
+    ):
+        raise ValueError(f"{path} holds no tensors by name; save a model's state_dict() in it.")
+    weights = {WRAPPING.sub("", name): tensor for name, tensor in content.items()}
+    if len(weights) < len(content):
+        raise ValueError(
+            f"{path} holds some tensors twice, with and without module. in front of the name; save "
+            "one model in it."
+        )
+    return weights
