@@ -7,7 +7,7 @@ LAB_ARGS ?=
 # Jupyter refuses to run as root (in a container, say) unless it is told to.
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test notebooks figures bench clean
+.PHONY: lab test notebooks figures synthetic weights bench clean
 
 lab: .venv/installed
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ROOT_ARGS) $(LAB_ARGS)
@@ -21,6 +21,15 @@ notebooks: .venv/installed
 
 figures: .venv/installed
 	$(BIN)/python figures/draw_overview.py
+	$(BIN)/python figures/draw_faces.py
+
+# Render the faces that are shipped with the package; stopped, it goes on when run again.
+synthetic: .venv/installed
+	$(BIN)/python data_scripts/make_synthetic.py
+
+# Train the shipped weights again, three seeds.
+weights: .venv/installed
+	$(BIN)/python -m figures.train_tiny shipped
 
 bench: .venv/installed
 	$(BIN)/python -m tests.benchmarks

@@ -191,8 +191,9 @@ def take_pictures(cell: NotebookNode) -> tuple[str, list[np.ndarray]]:
 
 
 def choose(names: list[str], folder: Path) -> list[Path]:
-    """Return the lessons of `folder` that begin with one of `names`, or all, in order."""
-    lessons = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    """Return the lessons of `folder` that begin with one of `names`, or all: appendices last."""
+    patterns = ("[0-9][0-9]_*.ipynb", "appendix_*.ipynb")
+    lessons = [path for pattern in patterns for path in sorted(folder.glob(pattern))]
     names = [Path(wanted).name for wanted in names]  # a path is as good as a name
     for wanted in names:
         if not any(path.name.startswith(wanted) for path in lessons):

@@ -44,6 +44,11 @@ def test_picture_follows_the_slider_in_the_first_lesson(show_in_lab):
 
     for (old_state, old_picture), (state, picture) in zip(before, after, strict=True):
         assert (state != old_state) == (picture != old_picture), state
+
+    lab.page.get_by_role("button", name="surprise", exact=True).click()
+    surprised = f"() => ({FIGURES})().some(([state]) => state.includes('AU1=1.0, AU2=1.0'))"
+    lab.page.wait_for_function(surprised)
+    shoot(lab, "surprised")
     assert lab.page.evaluate(BROKEN_PICTURES) == []
     assert lab.page_errors == []
     assert lab.outside_requests == []

@@ -95,7 +95,7 @@ def stores_no_widgets(lesson: Lesson) -> Iterator[str]:
 
 
 def has_plain_name(lesson: Lesson) -> Iterator[str]:
-    if not re.fullmatch(r"[0-9]{2}_[a-z0-9_]+\.ipynb", lesson.path.name):
+    if not re.fullmatch(r"([0-9]{2}|appendix)_[a-z0-9_]+\.ipynb", lesson.path.name):
         yield f"the name {lesson.path.name} is not like 00_start_here.ipynb"
 
 
@@ -222,6 +222,7 @@ WRONG = [
     (stores_no_widgets, Lesson(Path("a"), nbformat.writes(new_notebook(metadata=WIDGET_STATE)))),
     (has_plain_name, lesson_of(GOOD, "00_caf\xe9.ipynb")),
     (has_plain_name, lesson_of(GOOD, "Untitled.ipynb")),
+    (has_plain_name, lesson_of(GOOD, "appendix.ipynb")),
     (is_small, one_cell(printed("x" * 3_000_001))),
     (names_no_machine_path, one_cell(printed("/home/me/face.png"))),
     (names_no_machine_path, one_cell(source="open('/tmp/face.png')")),
@@ -411,6 +412,15 @@ def test_only_the_named_lessons_are_run(tmp_path, capsys):
     assert nbformat.read(second, as_version=4).cells[0].execution_count == 1
     assert run.main(["02"], tmp_path) == 1
     assert "There is no lesson '02'; there are: 00_a, 01_b." in capsys.readouterr().err
+
+
+def test_an_appendix_is_run_like_a_lesson_and_last(tmp_path):
+    names = ("appendix_a.ipynb", "00_b.ipynb", "notes.ipynb")
+    paths = {name: write(tmp_path, "1", name=name) for name in names}
+    appendix, first, _ = paths.values()
+    assert run.choose([], tmp_path) == [first, appendix]
+    assert run.choose(["appendix"], tmp_path) == [appendix]
+    assert list(has_plain_name(lesson_of(GOOD, appendix.name))) == []
 
 
 @pytest.mark.parametrize(

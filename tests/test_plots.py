@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from vtff_lib import plots
+from vtff_lib.face_view import FaceView
 from vtff_lib.faces_in_photos import FaceBox
 from vtff_lib.live import Live
 
@@ -88,6 +89,7 @@ def test_every_kind_of_picture_has_its_words_and_is_not_blank():
         plots.over_face(FACE, {"map": maps[0]}, **words),
         plots.channel_scores(torch.randn(8).bfloat16(), **words),
         plots.class_scores(torch.rand(3).bfloat16(), ["a", "b", "c"], **words),
+        FaceView("abc").draw(FACE, FACE, maps[0], maps[1], torch.rand(3), **words),
     ):
         assert (picture.alt, picture.caption) == ("words", "more words")
         assert pixels(picture).std() > 5
@@ -143,6 +145,73 @@ def test_class_bars_read_downwards_and_mark_the_even_guess(monkeypatch):
     assert axis.lines[0].get_xdata()[0] == pytest.approx(1 / 3)
 
 
+def test_class_scores_that_are_compared_stand_side_by_side(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plots, "picture", lambda figure, alt, caption: drawn.append(figure))
+    scores = {"one": torch.tensor([0.5, 0.5]), "two": torch.tensor([0.9, 0.1])}
+    plots.class_scores(scores, ["a", "b"], alt="")
+    first, second = drawn[0].axes
+    assert (first.get_title(), second.get_title()) == ("one", "two")
+    assert [bar.get_width() for bar in second.patches] == pytest.approx([0.9, 0.1])
+    assert first.get_xlim() == second.get_xlim() == (0, 1)
+
+
+def test_maps_in_rows_keep_their_order(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plots, "picture", lambda figure, alt, caption: drawn.append(figure))
+    plots.over_face(FACE, {name: torch.rand(7, 7) for name in "abcd"}, alt="", columns=2)
+    places = {axis.get_title(): axis.get_subplotspec() for axis in drawn[0].axes[:4]}
+    rows_and_columns = {n: (p.rowspan.start, p.colspan.start) for n, p in places.items()}
+    assert rows_and_columns == {"a": (0, 0), "b": (0, 1), "c": (1, 0), "d": (1, 1)}
+
+
+def view_of(view: FaceView, seed: int) -> np.ndarray:
+    generator = torch.Generator().manual_seed(seed)
+    rgb, lbp = torch.randint(0, 256, (2, 3, 32, 32), generator=generator).byte()
+    gate, attention = torch.rand(2, 7, 7, generator=generator)
+    scores = torch.rand(3, generator=generator)
+    return pixels(view.draw(rgb, lbp, gate, attention, scores, alt=""))
+
+
+def test_a_view_that_is_drawn_again_keeps_nothing_of_the_last_face():
+    view = FaceView(["a", "b", "c"])
+    first, second = view_of(view, 0), view_of(view, 1)
+    assert np.abs(first - second).max() > 100
+    np.testing.assert_array_equal(view_of(view, 0), first)
+    np.testing.assert_array_equal(view_of(FaceView(["a", "b", "c"]), 1), second)
+
+
+def test_each_part_of_a_view_is_shown_in_its_own_panel():
+    """Five panels from left to right; what changes one leaves the others alone."""
+    view, words = FaceView(["a", "b"]), {"alt": ""}
+    parts = {
+        "rgb": torch.zeros(3, 32, 32).byte(), "lbp": torch.zeros(3, 32, 32).byte(),
+        "gate": torch.zeros(7, 7), "attention": torch.zeros(7, 7), "probabilities": torch.zeros(2),
+    }  # fmt: skip
+    before = pixels(view.draw(**parts, **words))
+    changed = []
+    for name, part in parts.items():
+        other = part + 1 if part.is_floating_point() else part + 200
+        after = pixels(view.draw(**parts | {name: other}, **words))
+        columns = np.flatnonzero((after != before).any(axis=(0, 2)))
+        changed.append((name, columns.min() // 198, columns.max() // 198))
+    assert changed == [
+        ("rgb", 0, 3),  # and pale, under both maps
+        ("lbp", 1, 1), ("gate", 2, 2), ("attention", 3, 3), ("probabilities", 4, 4),
+    ]  # fmt: skip
+
+
+def test_a_small_share_of_attention_can_be_told_from_none():
+    view = FaceView(["a", "b"])
+    blank = torch.zeros(7, 7)
+
+    def drawn(share: float) -> np.ndarray:
+        attention = torch.full((7, 7), share)
+        return pixels(view.draw(FACE, FACE, blank, attention, torch.zeros(2), alt=""))
+
+    assert np.abs(drawn(0.02) - drawn(0)).max() > 20
+
+
 def numbered(value: float) -> plots.Picture:
     figure = Figure(figsize=(1, 1))
     figure.text(0.5, 0.5, f"{value}")
@@ -152,7 +221,8 @@ def numbered(value: float) -> plots.Picture:
 def test_a_live_picture_follows_its_control_with_words_and_state():
     slider = widgets.FloatSlider(0.5, min=0, max=1)
     live = Live(numbered, value=slider)
-    assert live.children == (slider, live._view)
+    controls, view = live.children
+    assert (controls.children, view) == ((slider,), live._view)
     assert "application/vnd.jupyter.widget-view+json" in live._repr_mimebundle_()
     before = live._repr_mimebundle_()["text/html"]
     assert 'data-state="value=0.5"' in before
@@ -171,6 +241,44 @@ def test_a_live_picture_is_not_drawn_for_nothing():
     slider.description = "other"
     slider.value = 2
     assert drawn == [1, 2]
+
+
+def test_a_preset_moves_what_it_names_and_is_drawn_once():
+    drawn = []
+
+    def draw(**values: int) -> plots.Picture:
+        drawn.append(values)
+        return numbered(len(drawn))
+
+    controls = {name: widgets.IntSlider(1) for name in "abc"}
+    live = Live(draw, {"high": {"a": 8, "b": 9}, "low": {"a": 0}}, **controls)
+    buttons = live.children[0].children
+    assert [button.description for button in buttons] == ["high", "low"]
+    buttons[0].click()
+    buttons[1].click()
+    controls["c"].value = 5
+    assert [tuple(values.values()) for values in drawn] == [
+        (1, 1, 1), (8, 9, 1), (0, 9, 1), (0, 9, 5),
+    ]  # fmt: skip
+    assert 'data-state="a=0, b=9, c=5"' in live._view.value
+
+
+def test_a_wrong_preset_does_not_silence_the_controls():
+    slider = widgets.IntSlider(1)
+    live = Live(numbered, {"wrong": {"other": 2}}, value=slider)
+    with pytest.raises(KeyError):
+        live._set({"other": 2})
+    slider.value = 3
+    assert "the number 3" in live._view.value
+
+
+def test_dust_in_a_slider_is_no_move():
+    slider = widgets.FloatSlider(0.6, min=0, max=1)
+    live = Live(numbered, value=slider)
+    before = live._view.value
+    slider.value = 0.6 - 2e-16  # as a browser's slider may send it back
+    assert slider.value != 0.6
+    assert live._view.value == before
 
 
 def test_a_drawing_that_fails_says_so_in_place_of_the_old_picture():

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 OLDEST_PYTHON = (3, 11)
 PURPOSES = {"": "the library", "lab": "the notebooks", "test": "the tests"}  # by extra
-MODULES = {"scikit-image": "skimage", "pillow": "PIL"}  # imported by another name than installed
+# Imported by another name than installed.
+MODULES = {"scikit-image": "skimage", "scikit-learn": "sklearn", "pillow": "PIL"}
 PAIR = ("torch", "torchvision")  # each release of one fits one release of the other
 
 

@@ -113,13 +113,18 @@ def draw_over(
 
     The face is drawn pale, so that the lightness of the veil stays that of the colour bar.
     """
-    face = as_array(face)
-    grey = face.mean(axis=-1) if face.ndim == 3 else face
-    grey = grey / (255 if face.dtype == np.uint8 else 1)
-    axis.imshow(0.65 + 0.35 * grey, cmap="gray", vmin=0, vmax=1)
-    frame = (-0.5, face.shape[1] - 0.5, face.shape[0] - 0.5, -0.5)
+    pale = pale_grey(face)
+    axis.imshow(pale, cmap="gray", vmin=0, vmax=1)
+    frame = (-0.5, pale.shape[1] - 0.5, pale.shape[0] - 0.5, -0.5)
     title_axis(axis, title)
     return axis.imshow(as_array(heat), extent=frame, alpha=0.7, **style)
+
+
+def pale_grey(face: Tensor | np.ndarray) -> np.ndarray:
+    """Return a face, uint8 or 0 to 1, as light greys `(H, W)` from 0.65 to 1."""
+    face = as_array(face)
+    grey = face.mean(axis=-1) if face.ndim == 3 else face
+    return 0.65 + 0.35 * grey / (255 if face.dtype == np.uint8 else 1)
 
 
 def images(
@@ -167,17 +172,18 @@ def over_face(
     alt: str,
     caption: str = "",
     label: str = "",
+    columns: int = 0,
     **style: Any,
 ) -> Picture:
-    """Return maps `(h, w)` over one face, all on one scale, with its bar.
+    """Return maps `(h, w)` over one face, all on one scale, with its bar, in rows of `columns`.
 
     The scale reaches from the least to the largest value of all maps, unless `vmin`, `vmax` say
     otherwise: maps that are compared must share it. `label` says what the bar measures.
     """
     values = np.concatenate([as_array(heat).ravel() for heat in maps.values()])
     style = {"vmin": values.min(), "vmax": values.max()} | style
-    figure, axes = panels(len(maps), size=2.1)
-    figure.set_figwidth(2.1 * len(maps) + 0.8)  # room for the bar
+    figure, axes = panels(len(maps), columns, size=2.1)
+    figure.set_figwidth(2.1 * (columns or len(maps)) + 0.8)  # room for the bar
     for axis, (title, heat) in zip(axes, maps.items(), strict=True):
         drawn = draw_over(axis, face, heat, title, **style)
     bar = figure.colorbar(drawn, ax=axes, shrink=0.8, pad=0.02)
@@ -200,18 +206,37 @@ def channel_scores(scores: Tensor, alt: str, caption: str = "") -> Picture:
 
 
 def class_scores(
-    probabilities: Tensor, names: Sequence[str], alt: str, caption: str = ""
+    probabilities: Tensor | Mapping[str, Tensor],
+    names: Sequence[str],
+    alt: str,
+    caption: str = "",
 ) -> Picture:
-    """Return the classes' probabilities as bars, with the even guess as a dotted line."""
-    figure = Figure(figsize=(4.5, 2.4), layout="constrained")
-    axis = figure.add_subplot()
-    axis.barh(
-        range(len(names)), probabilities.detach().float().cpu().numpy(), color=COLOURS["tokens"]
+    """Return the classes' probabilities `(K,)` as bars, with the even guess as a dotted line.
+
+    Several, by title, are drawn side by side.
+    """
+    if isinstance(probabilities, Tensor):
+        probabilities = {"": probabilities}
+    count = len(probabilities)
+    figure = Figure(figsize=(2.2 + 2.3 * count, 2.4 + 0.25 * (count > 1)), layout="constrained")
+    for place, (title, scores) in enumerate(probabilities.items()):
+        axis = figure.add_subplot(1, count, place + 1)
+        draw_class_scores(axis, scores, names)
+        axis.axvline(1 / len(names), color=INK, lw=1, ls=":")
+        axis.set_xlabel("probability", fontsize=9)
+        title_axis(axis, title)
+        if place:
+            axis.set_yticklabels([])
+    return picture(figure, alt, caption)
+
+
+def draw_class_scores(axis: Axes, scores: Tensor, names: Sequence[str]) -> list[Rectangle]:
+    """Draw one bar for each class, downwards, on an axis from 0 to 1; returns the bars."""
+    bars = axis.barh(
+        range(len(names)), scores.detach().float().cpu().numpy(), color=COLOURS["tokens"]
     )
-    axis.axvline(1 / len(names), color=INK, lw=1, ls=":")
     axis.set_yticks(range(len(names)), names)
     axis.invert_yaxis()
-    axis.set(xlim=(0, 1), xticks=(0, 0.5, 1))
+    axis.set(xlim=(0, 1), xticks=(0, 0.5, 1), xticklabels=("0", "0.5", "1"))
     axis.tick_params(labelsize=8, length=0)
-    axis.set_xlabel("probability", fontsize=9)
-    return picture(figure, alt, caption)
+    return list(bars)
