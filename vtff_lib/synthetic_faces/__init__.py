@@ -1,0 +1,29 @@
+"""Faces that the project owns: rendered from numbers, with every action unit and region known.
+
+    faces = sample(range(8), seed=0, split="train")
+    images, regions = render(faces)
+
+A face is a height field with the colours of skin, shaded by a lamp and seen by a camera; nothing is
+downloaded and nobody was photographed. It is a stand-in: what a model does on these faces is no
+measure of what it does on real ones.
+
+Taught in 07 and, part by part, in the appendix on rendered faces.
+"""
+
+from vtff_lib.synthetic_faces.action_units import ACTION_UNIT_NAMES, ACTION_UNITS
+from vtff_lib.synthetic_faces.expressions import EXPRESSION_REGIONS
+from vtff_lib.synthetic_faces.faces import SPLITS, Faces, sample
+from vtff_lib.synthetic_faces.regions import REGIONS
+from vtff_lib.synthetic_faces.rendering import Rendered, render
+
+__all__ = [
+    "ACTION_UNITS",
+    "ACTION_UNIT_NAMES",
+    "EXPRESSION_REGIONS",
+    "REGIONS",
+    "SPLITS",
+    "Faces",
+    "Rendered",
+    "render",
+    "sample",
+]
