@@ -1,0 +1,204 @@
+"""Render synthetic faces and write them as one pack. `make synthetic` makes the shipped set again.
+
+The faces are rendered in shards, each a pack of its own in a folder beside the output, which are
+joined and removed at the end. A run that was stopped goes on after its last finished shard, and
+the same settings give the same file, byte for byte, however often it was stopped.
+"""
+
+import argparse
+import hashlib
+import shutil
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from vtff_lib import synthetic_faces
+from vtff_lib.config import EXPRESSIONS
+from vtff_lib.datasets import DEFAULT, FaceSet
+from vtff_lib.packs import SPLITS, Manifest, join_packs, read_pack
+
+COMMAND = "python data_scripts/make_synthetic.py"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides every byte of the set.
+
+    Args:
+        train, valid, test: faces of each split.
+        seed: which people and shots are drawn.
+        size: height and width of the images in pixels; the region maps have half of it.
+        quality: of the images, 0 to 100, or None for lossless.
+        wildness: how the faces are seen, 0, a studio, to 1, snapshots.
+    """
+
+    train: int = 2800
+    valid: int = 400
+    test: int = 400
+    seed: int = 0
+    size: int = 112
+    quality: int | None = 82
+    wildness: float = 0.25
+
+    def notes(self) -> Manifest:
+        """Return what the manifest tells of the making; shards of one set have the same."""
+        options = asdict(self) | ({"quality": "lossless"} if self.quality is None else {})
+        told = " ".join(f"--{name} {value}" for name, value in options.items())
+        return {
+            "name": "synthetic faces",
+            "seed": self.seed,
+            "made_by": f"{COMMAND} {told}",
+            "renderer_sha256": renderer_sha256(),
+        }
+
+
+def renderer_sha256() -> str:
+    """Return one hash of the renderer's source: another renderer draws other faces."""
+    digest = hashlib.sha256()
+    for source in sorted(Path(synthetic_faces.__file__).parent.rglob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def render(split: str, start: int, stop: int, settings: Settings, notes: Manifest) -> FaceSet:
+    """Render the faces `start` to `stop` - 1 of a split."""
+    faces = synthetic_faces.sample(
+        range(start, stop), seed=settings.seed, split=split, wildness=settings.wildness
+    )
+    rendered = synthetic_faces.render(faces, size=settings.size)
+    extras = {
+        "action_units": faces.action_units,
+        "identities": faces.identities,
+        "pose": faces.pose,
+        "light": faces.light,
+        "regions": rendered.regions[:, ::2, ::2],
+    }
+    splits = torch.full_like(faces.labels, SPLITS.index(split))
+    return FaceSet(rendered.images, faces.labels, splits, EXPRESSIONS, extras, notes)
+
+
+def plan(settings: Settings, shard_size: int) -> dict[str, tuple[str, int, int]]:
+    """Return the split, the start and the stop of every shard by its file name, in order."""
+    shards = {}
+    for split in SPLITS:
+        count = getattr(settings, split)
+        for start in range(0, count, shard_size):
+            stop = min(start + shard_size, count)
+            shards[f"{split}-{start:06}-{stop:06}.safetensors"] = split, start, stop
+    return shards
+
+
+def finished_shards(folder: Path, notes: Manifest) -> set[str]:
+    """Return the names of the shards that earlier runs left whole; what is damaged is made again.
+
+    Raises:
+        ValueError: if a shard was made with other settings or by another renderer.
+    """
+    finished = set()
+    for shard in folder.glob("*.safetensors"):
+        try:
+            manifest = read_pack(shard)[1]
+        except ValueError:
+            continue
+        if any(manifest.get(name) != value for name, value in notes.items()):
+            raise ValueError(
+                f"{folder} holds shards of other settings ({manifest.get('made_by')}) or from "
+                "another version of the renderer; delete that folder, or give another --out."
+            )
+        finished.add(shard.name)
+    return finished
+
+
+def make(out: Path, settings: Settings, shard_size: int = 100) -> None:
+    """Write the pack `out`; go on where an earlier run with the same settings was stopped.
+
+    Raises:
+        ValueError: if there is nothing to make, `out` is no `.safetensors` file, or an earlier run
+            to `out` that was stopped had other settings.
+    """
+    counts = [getattr(settings, split) for split in SPLITS]
+    if min(counts) < 0 or sum(counts) < 1 or out.suffix != ".safetensors":
+        raise ValueError(
+            f"Cannot write {' + '.join(map(str, counts))} faces to {out}; give at least one face "
+            "and a .safetensors file."
+        )
+    folder = out.with_name(f"{out.name}.parts")
+    folder.mkdir(parents=True, exist_ok=True)
+    notes = settings.notes()
+    finished, shards = finished_shards(folder, notes), plan(settings, shard_size)
+    with tqdm(total=sum(counts), unit="face") as progress:
+        for name, (split, start, stop) in shards.items():
+            if name not in finished:
+                shard = render(split, start, stop, settings, notes)
+                shard.write(folder / name, settings.quality)
+            progress.update(stop - start)
+    join_packs([folder / name for name in shards], out, notes)
+    shutil.rmtree(folder)
+    for unfinished in out.parent.glob(f".{out.name}.*.part"):  # of a run that was killed joining
+        unfinished.unlink()
+
+
+def rendered(path: Path, settings: Settings) -> FaceSet:
+    """Return the set at `path`, made first if it is missing or has other settings."""
+    if not path.is_file() or read_pack(path)[1].get("made_by") != settings.notes()["made_by"]:
+        make(path, settings)
+    return FaceSet.read(path)
+
+
+def quality(text: str) -> int | None:
+    """Read `--quality`: a number, or "lossless"."""
+    return None if text == "lossless" else int(text)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Make the set that the command line asks for, and print what came of it."""
+    parser = argparse.ArgumentParser(
+        description="Render synthetic faces into one pack. Stopped, it goes on when run again.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    standard = Settings()
+    parser.add_argument("--out", type=Path, default=DEFAULT, help="the .safetensors file to write")
+    for split in SPLITS:
+        parser.add_argument(
+            f"--{split}", type=int, default=getattr(standard, split), help="faces of this split"
+        )
+    parser.add_argument("--seed", type=int, default=standard.seed, help="draws people and shots")
+    parser.add_argument("--size", type=int, default=standard.size, help="pixels of a side")
+    parser.add_argument(
+        "--quality", type=quality, default=standard.quality, help='of WebP, 0 to 100 or "lossless"'
+    )
+    parser.add_argument(
+        "--wildness", type=float, default=standard.wildness, help="0, a studio, to 1, snapshots"
+    )
+    options = vars(parser.parse_args(arguments))
+    out = options.pop("out")
+    began = time.perf_counter()
+    try:
+        make(out, Settings(**options))
+    except KeyboardInterrupt:
+        sys.exit("Stopped. The same command goes on after the last finished shard.")
+    except (ValueError, OSError) as error:
+        sys.exit(str(error))
+    report(out, time.perf_counter() - began)
+
+
+def report(out: Path, seconds: float) -> None:
+    """Print what a pack holds, its size, and how quickly it was made."""
+    manifest = read_pack(out)[1]
+    total = 0
+    for split in [split for split in SPLITS if split in manifest["counts"]]:
+        counts = manifest["counts"][split]
+        told = ", ".join(f"{name} {counts[name]}" for name in manifest["class_names"])
+        print(f"{split}: {sum(counts.values())} faces ({told})")
+        total += sum(counts.values())
+    size = out.stat().st_size
+    print(f"{out}: {size:,} bytes, {size / total:,.0f} a face")
+    print(f"{seconds:.1f} s, {total / seconds:.0f} faces/s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""Packs: a set of faces in one `.safetensors` file, encoded, hashed, read without running anything.
+
+A pack is columns of tensors with one row per face. Pictures of `(N, …)` take two columns: `.bytes`,
+all WebP files one after another `(B,)` uint8, and `.lengths`, how long each is `(N,)` int64; so
+packs are joined by laying column after column, and no picture is decoded. The file's one note is
+the manifest, JSON text: what the set is, how many of each class, how it was made, and the SHA-256
+of all of it. Taught in 10.
+"""
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import torch
+from PIL import Image
+from torch import Tensor
+
+from vtff_lib.weights import write_weights
+
+FORMAT = "faces of vtff_lib"
+VERSION = 1
+SPLITS = ("train", "valid", "test")
+REQUIRED = {"images.bytes", "images.lengths", "labels", "splits"}
+SHARED = ("class_names", "image_size", "codec")  # what the manifests of joined packs agree in
+CHUNK = 64  # pictures to a thread at a time: one by one, the handing over would take the time won
+
+Columns = dict[str, Tensor]
+Manifest = dict[str, Any]
+
+
+def encode_pictures(pictures: Tensor, quality: int | None) -> tuple[Tensor, Tensor]:
+    """Encode uint8 images `(N, 3, H, W)` or maps `(N, H, W)` as WebP.
+
+    With `quality` from 0 to 100, or None for every pixel as it is. Returns all files one after
+    another, `(B,)` uint8, and the length of each, `(N,)` int64.
+
+    Taught in 10.
+    """
+    options = {"lossless": True} if quality is None else {"quality": quality}
+    pixels = (pictures.movedim(1, -1) if pictures.ndim == 4 else pictures).cpu().numpy()
+
+    def encode(index: int) -> bytes:
+        file = io.BytesIO()
+        Image.fromarray(np.ascontiguousarray(pixels[index])).save(file, "WEBP", **options)
+        return file.getvalue()
+
+    files = _in_threads(encode, len(pixels))
+    content = bytearray(b"".join(files))
+    return torch.frombuffer(content, dtype=torch.uint8), torch.tensor([len(f) for f in files])
+
+
+def decode_pictures(content: Tensor, lengths: Tensor) -> Tensor:
+    """Undo `encode_pictures`: uint8 `(N, 3, H, W)`, the channels of a map all alike.
+
+    Raises:
+        ValueError: if a picture cannot be read, or is of another size than the first.
+
+    Taught in 10.
+    """
+    ends = lengths.cumsum(0).tolist()
+    starts = [0, *ends[:-1]]
+
+    def open_picture(index: int) -> Image.Image:
+        file = io.BytesIO(content[starts[index] : ends[index]].numpy().tobytes())
+        return Image.open(file, formats=["WEBP"])
+
+    def decode(index: int) -> None:
+        pictures[index] = np.asarray(open_picture(index).convert("RGB")).transpose(2, 0, 1)
+
+    try:
+        width, height = open_picture(0).size
+        pictures = np.empty((len(ends), 3, height, width), dtype=np.uint8)
+        _in_threads(decode, len(ends))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"A picture cannot be read ({error}); make the pack again.") from error
+    return torch.from_numpy(pictures)
+
+
+def _in_threads(do: Callable[[int], Any], count: int) -> list[Any]:
+    """Call `do` with 0 … count - 1; Pillow lets other threads run while it encodes or decodes."""
+
+    def do_chunk(start: int) -> list[Any]:
+        return [do(index) for index in range(start, min(start + CHUNK, count))]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return [done for chunk in pool.map(do_chunk, range(0, count, CHUNK)) for done in chunk]
+
+
+def write_pack(path: str | Path, columns: Columns, manifest: Manifest) -> None:
+    """Write a pack; until it is complete, what stood at `path` stays.
+
+    `columns` are `labels`, `splits`, `images.bytes`, `images.lengths` and more; `manifest` has
+    `class_names` and any notes that JSON can hold; the format, counts and hash are added.
+
+    Raises:
+        ValueError: if `path` does not end in `.safetensors`, or its folder does not exist.
+
+    Taught in 10.
+    """
+    manifest = manifest | {"format": FORMAT, "version": VERSION, "splits": list(SPLITS)}
+    manifest["counts"] = _count(columns["labels"], columns["splits"], manifest["class_names"])
+    manifest["sha256"] = _digest(columns, manifest)
+    # One note only: the order of several is not always the same.
+    write_weights(path, columns, {"manifest": json.dumps(manifest, sort_keys=True)})
+
+
+def read_pack(path: str | Path) -> tuple[Columns, Manifest]:
+    """Read and verify the columns, still encoded, and the manifest of a pack.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is empty, no pack, cut short, damaged, or of another version or splits.
+
+    Taught in 10.
+    """
+    columns, manifest = _read_columns(Path(path))
+    if not columns.keys() >= REQUIRED or manifest.get("format") != FORMAT:
+        raise ValueError(
+            f"{path} holds tensors, but it is no pack of faces; choose a file that "
+            "FaceSet.write or a script of data_scripts/ has made."
+        )
+    version, splits = manifest.get("version"), manifest.get("splits")
+    if version != VERSION or splits != list(SPLITS):
+        raise ValueError(
+            f"{path} is a pack of version {version} with the splits {splits}, but this vtff_lib "
+            f"reads version {VERSION} with {list(SPLITS)}; install the one that wrote the pack, or "
+            "make it again."
+        )
+    if manifest.get("sha256") != _digest(columns, manifest):
+        raise ValueError(
+            f"{path} is damaged: its content does not have the SHA-256 that its manifest states; "
+            "download or make it again."
+        )
+    return columns, manifest
+
+
+def join_packs(paths: Sequence[str | Path], out: str | Path, notes: Manifest) -> None:
+    """Write one pack with the faces of all `paths`, in this order, and `notes` in its manifest.
+
+    Nothing is decoded: this takes memory for the files three times, not for the pictures.
+
+    Raises:
+        FileNotFoundError: if there is no file at one of the `paths`.
+        ValueError: as `read_pack` and `write_pack` do, and if a pack differs from the first in its
+            columns, class names, image size or codec.
+
+    Taught in 10.
+    """
+    packs = [read_pack(path) for path in paths]
+    first_columns, first = packs[0]
+    for path, (columns, manifest) in zip(paths, packs, strict=True):
+        differing = [name for name in SHARED if manifest[name] != first[name]]
+        if differing or columns.keys() != first_columns.keys():
+            raise ValueError(
+                f"{path} cannot be joined to {paths[0]}: they differ in "
+                f"{', '.join(differing or ['columns'])}; make them alike."
+            )
+    joined = {name: torch.cat([columns[name] for columns, _ in packs]) for name in first_columns}
+    del packs, first_columns, columns  # memory, before the next two copies are made
+    write_pack(out, joined, {name: first[name] for name in SHARED} | notes)
+
+
+def _read_columns(path: Path) -> tuple[Columns, Manifest]:
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no pack {path}; check the path.")
+    with path.open("rb") as file:
+        start = file.read(9)
+    if not start:
+        raise ValueError(f"{path} is empty (0 bytes); download or make it again.")
+    if start[8:] != b"{":  # a safetensors file: 8 bytes that tell a length, then JSON
+        raise ValueError(f"{path} is no pack but a file of another kind; give a pack of faces.")
+    try:
+        with safetensors.safe_open(path, "pt") as opened:
+            note = (opened.metadata() or {}).get("manifest", "{}")
+            columns = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        return columns, dict(json.loads(note))
+    except (safetensors.SafetensorError, ValueError, TypeError) as error:
+        told = f"{path} is cut short or damaged ({error}); download or make it again."
+        raise ValueError(told) from error
+
+
+def _count(labels: Tensor, splits: Tensor, class_names: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Return how many faces there are of each class, for each split that has any."""
+    counts = {}
+    for index, split in enumerate(SPLITS):
+        if (splits == index).any():
+            faces = labels[splits == index].bincount(minlength=len(class_names)).tolist()
+            counts[split] = dict(zip(class_names, faces, strict=True))
+    return counts
+
+
+def _digest(columns: Columns, manifest: Manifest) -> str:
+    """Return the SHA-256 of all columns and of the manifest without its hash."""
+    told = {name: value for name, value in manifest.items() if name != "sha256"}
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    for name, column in sorted(columns.items()):
+        digest.update(f"{name} {column.dtype} {list(column.shape)}".encode())
+        digest.update(np.ascontiguousarray(column.numpy()).data)
+    return digest.hexdigest()
