@@ -1,0 +1,207 @@
+"""The settings of a training run, and all that follows from them and the number of images.
+
+Taught in 07.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from vtff_lib.augmentation import Augmentation
+from vtff_lib.optimisation import learning_rate_share
+from vtff_lib.refusals import check_choice
+
+PRECISIONS = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+PRESETS: dict[str, dict[str, Any]] = {
+    "minute": {
+        "epochs": 14,
+        "growth": 0.64,
+        "smallest": 0.58,
+        "batch_size": 32,
+        "label_smoothing": 0.05,
+        "augmentation": Augmentation(flip=0.5),
+    },
+    "thorough": {
+        "epochs": 12,
+        "batch_size": 32,
+        "label_smoothing": 0.05,
+        "augmentation": Augmentation.preset("light"),
+    },
+}
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The settings of a run.
+
+    Args:
+        epochs: passes through the training images.
+        batch_size: images to a step; those left over at the end of an epoch are passed over in it.
+        learning_rate: the highest; for its course see `learning_rate_share`.
+        weight_decay: AdamW's, see `make_optimiser`.
+        warmup: share of the steps in which the learning rate rises.
+        label_smoothing: ε, the share of each target that is spread evenly over the classes.
+        class_balance: 0 to 1, how far rare classes weigh more, see `class_weights`.
+        ema_decay: the longest memory of the averaged weights, see `update_average`; 0: no average.
+        clip_norm: longest gradient; a longer one is shortened to it.
+        precision: `"float32"`, or `"bfloat16"` or `"float16"` where it is precise enough: faster on
+            GPUs that have it, seldom on CPUs.
+        growth: share of the steps over which the images grow to their full size, see `Plan.side`; 0
+            shows them at full size from the start.
+        smallest: the side that they start from, as a share of the full side.
+        seed: of all chance in training; the first weights are the model's own.
+        augmentation: how the images are altered.
+
+    Raises:
+        ValueError: if a number is out of range or `precision` is unknown.
+
+    Taught in 07.
+    """
+
+    epochs: int = 20
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    warmup: float = 0.1
+    label_smoothing: float = 0.1
+    class_balance: float = 0.0
+    ema_decay: float = 0.999
+    clip_norm: float = 1.0
+    precision: str = "float32"
+    growth: float = 0.0
+    smallest: float = 0.5
+    seed: int = 0
+    augmentation: Augmentation = field(default_factory=lambda: Augmentation.preset("standard"))
+
+    def __post_init__(self) -> None:
+        check_choice("precision", self.precision, PRECISIONS)
+        for name, low in (("epochs", 1), ("batch_size", 2), ("seed", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < low:
+                raise ValueError(f"{name}={value!r} will not do; give a whole number from {low}.")
+        for name in (
+            "warmup",
+            "label_smoothing",
+            "class_balance",
+            "ema_decay",
+            "growth",
+            "smallest",
+        ):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}={getattr(self, name)} will not do; give 0 to 1.")
+        for name in ("learning_rate", "clip_norm"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}={getattr(self, name)} will not do; give more than 0.")
+        if not self.weight_decay >= 0:
+            raise ValueError(f"weight_decay={self.weight_decay} will not do; give 0 or more.")
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> Self:
+        """Return settings for the tiny model on two CPU cores.
+
+        Args:
+            name: `"minute"` for the shipped faces, about two minutes; `"thorough"` for the ten
+                thousand that the shipped weights were trained on, less than half an hour.
+            changes: settings that are to differ.
+
+        Raises:
+            ValueError: if there is no such preset.
+        """
+        check_choice("preset", name, PRESETS)
+        return cls(**PRESETS[name] | changes)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which images each step takes, and how fast it learns: known before the first.
+
+    Args:
+        count: number of training images.
+        config: the settings.
+
+    Raises:
+        ValueError: if there are fewer than two images; batch norm has nothing to compare then.
+
+    Taught in 07.
+    """
+
+    count: int
+    config: TrainingConfig
+
+    def __post_init__(self) -> None:
+        if self.count < 2:
+            raise ValueError(f"{self.count} training image will not do; give at least two.")
+
+    @property
+    def batch_size(self) -> int:
+        """Images to a step."""
+        return min(self.config.batch_size, self.count)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Full batches in an epoch."""
+        return self.count // self.batch_size
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run."""
+        return self.config.epochs * self.steps_per_epoch
+
+    def batch(self, step: int) -> Tensor:
+        """Return the indices `(batch_size,)` of the images of `step`, counted from 0."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        order = shuffled(self.count, self.config.seed, epoch)
+        return order[position * self.batch_size :][: self.batch_size]
+
+    def side(self, step: int, full: int, reduction: int) -> int:
+        """Return the height and width at which `step`, counted from 0, sees its images.
+
+        Small images are seen quickly, and teach first what large ones would teach later: training
+        that grows them gets farther in the same time (Tan and Le, *EfficientNetV2*, ICML 2021,
+        "progressive learning"; theirs strengthens the augmentation too).
+
+        Args:
+            step: counted from 0.
+            full: height and width of the images.
+            reduction: R of the model; the side is a multiple of it.
+        """
+        grown = (step / self.total_steps) / self.config.growth if self.config.growth else 1.0
+        smallest = self.config.smallest
+        share = smallest + (1 - smallest) * min(grown, 1.0)
+        return max(int(full * share) // reduction, 1) * reduction
+
+    def learning_rate(self, step: int) -> float:
+        """Return the learning rate of `step`, counted from 0."""
+        warmup_steps = round(self.config.warmup * self.total_steps)
+        share = learning_rate_share(step, self.total_steps, warmup_steps)
+        return self.config.learning_rate * share
+
+
+@lru_cache(maxsize=1)
+def shuffled(count: int, seed: int, epoch: int) -> Tensor:
+    """Return the order of the images in `epoch`, `(count,)`. Taught in 07."""
+    return torch.randperm(count, generator=generator(seed, "order", epoch))
+
+
+def generator(seed: int, purpose: str, index: int) -> torch.Generator:
+    """Return a generator on the CPU for one purpose in one step or epoch. Taught in 07."""
+    return torch.Generator().manual_seed(derive_seed(seed, purpose, index))
+
+
+def derive_seed(seed: int, purpose: str, index: int) -> int:
+    """Return a seed from 0 to 2^63 - 1 that shares nothing with that of any other arguments.
+
+    Sums will not do: `seed + epoch` would give seed 1 the orders of seed 0, one epoch late.
+
+    Taught in 07.
+    """
+    digest = hashlib.sha256(f"{seed} {purpose} {index}".encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
