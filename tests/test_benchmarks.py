@@ -30,7 +30,7 @@ def test_the_ratio_is_taken_pair_by_pair_so_that_drift_cancels(clock):
 
 
 def test_figures_are_stored_with_what_they_need_to_be_made_again(monkeypatch, tmp_path, capsys):
-    for name in ("lbp", "trunk", "maps", "imports"):
+    for name in ("lbp", "trunk", "maps", "rendering", "training", "imports"):
         monkeypatch.setattr(benchmarks, name, lambda repeats: [])
     result = benchmarks.Result("ours", 1.0, "theirs", 2.0, "times as fast", 2.0)
     monkeypatch.setattr(benchmarks, "lbp", lambda repeats: [result])

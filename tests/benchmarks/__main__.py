@@ -20,13 +20,18 @@ from pathlib import Path
 from statistics import median
 
 import torch
+import torch.nn.functional as F
 import torchvision
 from skimage.feature import local_binary_pattern as skimage_lbp
 from torch import Tensor
 
+from vtff_lib import load_pretrained, synthetic_faces
 from vtff_lib.backbone import ResNetTrunk
 from vtff_lib.config import VTFFConfig
 from vtff_lib.lbp import local_binary_pattern
+from vtff_lib.recipe import TrainingConfig
+from vtff_lib.synthetic_faces.rendering import CHUNK, render_chunk
+from vtff_lib.training import start_state, take_step
 from vtff_lib.vtff import VTFF
 
 
@@ -118,6 +123,58 @@ def maps(repeats: int) -> list[Result]:
     ]  # fmt: skip
 
 
+def rendering(repeats: int) -> list[Result]:
+    """Compare rendering on every core with rendering on one, and one face with reading it."""
+    faces = synthetic_faces.sample(range(64))
+
+    def on_one_core() -> None:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        for start in range(0, 64, CHUNK["cpu"]):
+            render_chunk(faces[start : start + CHUNK["cpu"]], 112)
+        torch.set_num_threads(threads)
+
+    return [
+        compare(
+            "64 synthetic faces of 112×112", lambda: synthetic_faces.render(faces),
+            "on one core", on_one_core, "times as fast", max(repeats // 3, 1),
+        ),
+        compare(
+            "one synthetic face", lambda: synthetic_faces.render(faces[:1]),
+            "a tiny VTFF reading it with maps", reader(faces), "times the time", repeats,
+        ),
+    ]  # fmt: skip
+
+
+def reader(faces: synthetic_faces.Faces) -> Callable[[], object]:
+    """Return a call in which the shipped model reads one face, as for a slider."""
+    model, image = load_pretrained(), synthetic_faces.render(faces[:1]).images
+    return torch.inference_mode()(lambda: model(image, return_maps=True))
+
+
+def training(repeats: int) -> list[Result]:
+    """Compare a training step of the tiny model with its bare forward and backward pass."""
+    config = TrainingConfig()
+    model = VTFF(VTFFConfig.tiny(8))
+    state = start_state(model, config)
+    images = torch.randint(0, 256, (64, 3, 112, 112), dtype=torch.uint8)
+    targets = torch.eye(8)[torch.arange(64) % 8]
+
+    def step() -> None:
+        rgb = config.augmentation(images, torch.Generator().manual_seed(0))
+        take_step(state, rgb, targets, torch.ones(8), 1e-3, config)
+
+    def bare() -> None:
+        F.cross_entropy(state.model(images).logits, targets).backward()
+
+    return [
+        compare(
+            "a training step of tiny, 64×3×112×112, augmentation and averaging included", step,
+            "forward and backward alone", bare, "times the time", repeats,
+        )
+    ]  # fmt: skip
+
+
 def imports(repeats: int) -> list[Result]:
     """Compare importing torch and torchvision with importing the whole library as well."""
 
@@ -156,7 +213,7 @@ def main() -> None:
     torch.manual_seed(0)
 
     results = []
-    for benchmark in (lbp, trunk, maps, imports):
+    for benchmark in (lbp, trunk, maps, rendering, training, imports):
         for result in benchmark(options.repeats):
             results.append(result)
             print(

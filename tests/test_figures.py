@@ -1,0 +1,102 @@
+"""The scripts that measure: what they count, and what they say when something is missing."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sklearn.metrics import balanced_accuracy_score
+
+from data_scripts import make_synthetic
+from figures import sim_to_real, train_tiny
+from vtff_lib.config import EXPRESSIONS
+
+
+@pytest.fixture
+def ferplus(tmp_path):
+    """A folder like FER+'s with five pictures, of which three have a majority."""
+    folder = tmp_path / "FER2013Valid"
+    folder.mkdir()
+    votes = {
+        "happy.png": [1, 9, 0, 0, 0, 0, 0, 0, 0, 0],
+        "torn.png": [5, 5, 0, 0, 0, 0, 0, 0, 0, 0],  # no majority
+        "unknown.png": [2, 0, 0, 0, 0, 0, 0, 0, 8, 0],  # the majority names no expression
+        "noisy.png": [1, 1, 1, 4, 1, 1, 1, 0, 0, 0],  # a majority once single votes are dropped
+        "sad.png": [0, 0, 0, 10, 0, 0, 0, 0, 0, 0],
+    }
+    with (folder / "label.csv").open("w", newline="") as file:
+        for number, (name, row) in enumerate(votes.items()):
+            csv.writer(file).writerow([name, "(0, 0, 48, 48)", *row])
+            Image.fromarray(np.full((48, 48), 40 * number, np.uint8)).save(folder / name)
+    return tmp_path
+
+
+def test_photographs_are_those_with_a_majority_enlarged_and_grey(ferplus):
+    images, labels = sim_to_real.read_photographs(ferplus, "valid")
+    assert [EXPRESSIONS[label] for label in labels] == ["happiness", "sadness", "sadness"]
+    assert images.shape == (3, 3, 112, 112)
+    assert images.dtype == torch.uint8
+    assert images[:, :, 50, 50].tolist() == [[0, 0, 0], [120, 120, 120], [160, 160, 160]]
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(SystemExit, match=r"There is no .*label\.csv; give the folder"):
+        sim_to_real.read_photographs(tmp_path, "test")
+
+
+def test_figures_are_balanced_accuracies_of_eight_and_of_three(monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    probabilities = torch.rand(300, 8, generator=generator).softmax(dim=1)
+    labels = torch.arange(300) % 8
+    probabilities[::2] += 0.2 * torch.nn.functional.one_hot(labels[::2], 8)
+    probabilities /= probabilities.sum(1, keepdim=True)
+    monkeypatch.setattr(sim_to_real, "predict", lambda model, images: probabilities)
+    measured = sim_to_real.measure(None, None, labels)
+    eight = balanced_accuracy_score(labels, probabilities.argmax(1))
+    three = labels < 3
+    of_three = balanced_accuracy_score(labels[three], probabilities[three, :3].argmax(1))
+    assert measured["eight"]["balanced_accuracy"]["value"] == pytest.approx(eight, abs=1e-3)
+    assert measured["three"]["balanced_accuracy"]["value"] == pytest.approx(of_three, abs=1e-3)
+    assert measured["three"]["chance"] == pytest.approx(1 / 3, abs=1e-3)
+    assert set(measured["three"]["recall"]) == {"neutral", "happiness", "surprise"}
+
+
+def test_runs_of_later_calls_join_the_earlier_ones_and_the_summary_is_of_all(tmp_path):
+    path = tmp_path / "figures.json"
+
+    def mean(runs):
+        return sum(run["value"] for run in runs) / len(runs)
+
+    train_tiny.write_runs(path, [{"seed": 1, "value": 3.0}], mean)
+    train_tiny.write_runs(path, [{"seed": 0, "value": 1.0}], mean)
+    train_tiny.write_runs(path, [{"seed": 1, "value": 5.0}], mean)  # run again
+    told = json.loads(path.read_text())
+    assert [run["value"] for run in told["runs"]] == [1.0, 5.0]
+    assert told["summary"] == 3.0
+
+
+def test_faces_are_rendered_when_missing_and_when_they_are_others(tmp_path, monkeypatch):
+    made = []
+    real = make_synthetic.make
+
+    def make(path, settings):
+        made.append(settings)
+        real(path, settings)
+
+    monkeypatch.setattr(make_synthetic, "make", make)
+    few = make_synthetic.Settings(train=2, valid=1, test=0, size=32)
+    more = make_synthetic.Settings(train=3, valid=1, test=0, size=32)
+    path = tmp_path / "faces.safetensors"
+    sizes = [len(make_synthetic.rendered(path, wanted)) for wanted in (few, few, more)]
+    assert sizes == [3, 3, 4]
+    assert made == [few, more]
+
+
+def test_every_stored_run_says_what_it_needs_to_be_made_again():
+    for path in (train_tiny.FIGURES / name for name in ("tiny_minute.json", "tiny_shipped.json")):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        for run in told["runs"]:
+            assert {"command", "date", "seed", "torch", "faces_sha256", "seconds"} <= run.keys()
+        assert told["summary"] == train_tiny.mean_accuracy(told["runs"])

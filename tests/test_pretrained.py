@@ -1,0 +1,111 @@
+"""The weights that come with the package do what their card says."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+import vtff_lib
+from vtff_lib.config import EXPRESSIONS, VTFFConfig
+from vtff_lib.datasets import load_default
+from vtff_lib.evaluation import evaluate, predict
+from vtff_lib.pretrained import FOLDER, load_pretrained, model_card
+from vtff_lib.synthetic_faces import render, sample
+from vtff_lib.vtff import count_parameters
+
+FIGURES = Path(__file__).parent.parent / "figures"
+
+
+def stated(experiment: str) -> dict:
+    """Return the figures of the first seed of an experiment."""
+    return json.loads((FIGURES / f"tiny_{experiment}.json").read_text())["runs"][0]
+
+
+@pytest.fixture(scope="module")
+def report():
+    """What evaluation finds for the shipped weights on the shipped test faces."""
+    test = load_default().part("test")
+    return evaluate(predict(load_pretrained(), test.images), test.labels, test.class_names)
+
+
+def test_the_shipped_model_is_the_tiny_one_and_small_enough_to_come_along():
+    model = vtff_lib.load_pretrained("tiny")
+    assert model.config == VTFFConfig.tiny(8)
+    assert model.config.class_names == EXPRESSIONS
+    assert not model.training
+    assert 300_000 < count_parameters(model) < 1_000_000
+    assert (FOLDER / "tiny.safetensors").stat().st_size <= 4_000_000
+
+
+def test_its_accuracy_is_the_one_stated(report):
+    told = stated("shipped")["test"]
+    assert told["images"] == report.images
+    # Another processor rounds otherwise; that may decide a face or two that are near the border.
+    assert abs(told["accuracy"]["value"] - report.accuracy.value) <= 2 / report.images
+
+
+def test_the_card_tells_the_same_figures():
+    card = model_card()
+    shown = re.search(r"(\d+\.\d) % \(95 % interval (\d+\.\d) to (\d+\.\d)", card)
+    told = stated("shipped")["test"]["accuracy"]
+    assert [float(number) for number in shown.groups()] == [
+        round(100 * told[name], 1) for name in ("value", "low", "high")
+    ]
+    assert "Limits" in card
+    for name in EXPRESSIONS:
+        assert name in card
+
+
+def test_the_shipped_faces_are_those_that_the_renderer_draws():
+    shipped = load_default().part("test")[:8]
+    faces = sample(range(8), split="test")
+    drawn = render(faces)
+    assert torch.equal(shipped.labels, faces.labels)
+    assert torch.equal(shipped.extras["identities"], faces.identities)
+    assert torch.equal(shipped.extras["pose"], faces.pose)
+    changed = shipped.extras["regions"] != drawn.regions[:, ::2, ::2]
+    assert changed.float().mean() < 1e-3  # another processor rounds otherwise
+    differences = (shipped.images.float() - drawn.images.float()).abs()
+    assert differences.mean() < 5  # what the coding of the shipped pictures loses
+
+
+@pytest.mark.parametrize("experiment", ["minute", "shipped"])
+def test_three_seeds_were_run_and_are_all_told(experiment):
+    runs = json.loads((FIGURES / f"tiny_{experiment}.json").read_text())["runs"]
+    assert [run["seed"] for run in runs][:3] == [0, 1, 2]
+    for run in runs:
+        accuracy = run["test"]["accuracy"]
+        assert 0 < accuracy["low"] < accuracy["value"] < accuracy["high"] < 1
+        assert run["seconds"] > 0
+
+
+def test_the_shipped_model_tells_the_sliders_expressions_apart():
+    """A clear smile, a clear surprise, a clear disgust, on people it has not seen."""
+    faces = sample(range(0, 64, 4), seed=5, split="test").in_studio()
+    model = load_pretrained()
+    shown = {
+        "happiness": {12: 0.9, 6: 0.8, 25: 0.8},
+        "surprise": {1: 0.9, 2: 0.9, 5: 0.8, 25: 0.9, 26: 0.9, 27: 0.5},
+        "disgust": {9: 0.9, 10: 0.8, 17: 0.6},
+    }
+    for name, units in shown.items():
+        images = render(faces.showing(units)).images
+        guesses = predict(model, images).argmax(dim=1)
+        right = (guesses == EXPRESSIONS.index(name)).float().mean()
+        assert right > 0.6, name
+
+
+def test_an_unknown_model_is_refused():
+    for ask in (load_pretrained, model_card):
+        with pytest.raises(ValueError, match="name='huge' is unknown; choose one of tiny"):
+            ask("huge")
+
+
+@pytest.mark.parametrize("experiment", ["minute", "shipped"])
+def test_the_readme_tells_the_same_figures(experiment):
+    runs = json.loads((FIGURES / f"tiny_{experiment}.json").read_text())["runs"]
+    first, second, third = (f"{100 * run['test']['accuracy']['value']:.1f}" for run in runs)
+    readme = (FIGURES.parent / "README.md").read_text(encoding="utf-8")
+    assert f"{first}, {second} and {third} %" in " ".join(readme.split())
