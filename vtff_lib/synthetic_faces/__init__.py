@@ -7,7 +7,7 @@ A face is a height field with the colours of skin, shaded by a lamp and seen by 
 downloaded and nobody was photographed. It is a stand-in: what a model does on these faces is no
 measure of what it does on real ones.
 
-Taught in 07 and, part by part, in the appendix on rendered faces.
+Taught in 00 and, part by part, in the appendix on rendered faces.
 """
 
 from vtff_lib.synthetic_faces.action_units import ACTION_UNIT_NAMES, ACTION_UNITS

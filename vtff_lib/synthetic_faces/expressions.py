@@ -118,7 +118,7 @@ def sample_action_units(labels: Tensor, draws: Draws) -> Tensor:
     Some are faint. Each unit is a little stronger on one side. Units that do not belong to the
     expression appear now and then, weakly.
 
-    Taught in 07.
+    Taught in the appendix on rendered faces.
     """
     variant = draws.choice(_weights()[labels])
     numbers = (_table(number)[labels, variant].double() for number in range(3))

@@ -99,7 +99,7 @@ def sample(
         ValueError: if the split is unknown, there are no indices, an index or the seed is negative,
             or `wildness` is out of range.
 
-    Taught in 07.
+    Taught in the appendix on rendered faces.
     """
     check_choice("split", split, SPLITS)
     if not len(indices):

@@ -54,7 +54,7 @@ def render(faces: Faces, size: int = 112) -> Rendered:
     Raises:
         ValueError: if `size` is too small, or there are no faces.
 
-    Taught in 07.
+    Taught in the appendix on rendered faces.
     """
     if size < 32 or len(faces) == 0:
         raise ValueError(f"{len(faces)} faces of {size} pixels; give at least one, and 32 pixels.")

@@ -20,25 +20,25 @@ class Shots(Rows):
     roll: Tensor  # positive leans to the right of the picture
     zoom: Tensor  # half the picture's width is 1/zoom half heads
     shift: Tensor  # (N, 2): of the face in the picture, right and down, in half pictures
-    perspective: Tensor
+    perspective: Tensor  # how much farther parts shrink, 0 none
     gaze: Tensor  # (N, 2): right and down
     lamp: Tensor  # (N, 3): towards the lamp: right, down, to the viewer; length 1
     lamp_colour: Tensor
-    lamp_power: Tensor
-    ambient: Tensor
-    gloss: Tensor
+    lamp_power: Tensor  # 1 is usual
+    ambient: Tensor  # light from all sides, as a share of the lamp's
+    gloss: Tensor  # of skin, 0 to 1
     backdrop: Tensor  # (N, 2, 3): above and below
-    backdrop_texture: Tensor
-    occluder: Tensor
+    backdrop_texture: Tensor  # strength of its patches, 0 to 1
+    occluder: Tensor  # an index into OCCLUDERS
     occluder_place: Tensor  # (N, 4): four numbers from 0 to 1
     occluder_colour: Tensor
-    exposure: Tensor
-    contrast: Tensor
-    grey: Tensor
-    blur: Tensor  # in pixels of a 112-pixel picture
+    exposure: Tensor  # a factor of the light
+    contrast: Tensor  # a factor of the distance from middle grey
+    grey: Tensor  # 1 takes the colour away
+    blur: Tensor  # deviation in pixels of a 112-pixel picture, 0 to 1.6
     noise: Tensor  # deviation, in grey levels of 255
     loss: Tensor  # of an encoder that saves bits: 0 none to 1
-    noise_seed: Tensor
+    noise_seed: Tensor  # of the noise's own generator
 
 
 def lamp_at(across: Tensor, above: Tensor) -> Tensor:

@@ -19,9 +19,8 @@ MOUTH_WINDOW = ((-0.46, 0.46), (0.36, 1.22))
 
 @dataclass(frozen=True)
 class Outline:
-    """Half the width of the head at each height `(N, H, 1)`, and how far inside it a cell is."""
+    """The head seen from the front: how far inside it a cell is."""
 
-    half_width: Tensor
     inside: Tensor  # (N, H, W): 1 on the middle line, 0 on the rim, negative outside
 
 
@@ -30,7 +29,7 @@ def outline(person: People, units: Units, window: Window) -> Outline:
     y = sink(window.y, jaw_drop(units))
     cheek = 0.02 * person.fullness
     jaw = person.jaw_width + 0.08 * person.fullness
-    # Half widths at even steps from the crown (-1) over the eyes (0) to the chin (1).
+    # Half widths at the `places` below, from the crown (-1) over the eyes (0) to the chin (1).
     knots = torch.stack(
         [value.expand_as(person.jaw_width) for value in (
             torch.full_like(jaw, 0.0), torch.full_like(jaw, 0.66), torch.full_like(jaw, 0.905),
@@ -45,7 +44,7 @@ def outline(person: People, units: Units, window: Window) -> Outline:
     squared = _spline(places, knots.square(), (y / length)[..., 0])[..., None]
     half_width = person.face_width * squared.clamp(1e-4).sqrt()
     inside = 1 - (window.x.abs() / half_width).pow(2.3)
-    return Outline(half_width, torch.where(squared > 4e-4, inside, squared * 40 - 1))
+    return Outline(torch.where(squared > 4e-4, inside, squared * 40 - 1))
 
 
 def _spline(places: Tensor, values: Tensor, at: Tensor) -> Tensor:
