@@ -17,9 +17,9 @@ import torch
 from tqdm import tqdm
 
 from vtff_lib import synthetic_faces
-from vtff_lib.config import EXPRESSIONS
+from vtff_lib.config import EXPRESSIONS, SPLITS
 from vtff_lib.datasets import DEFAULT, FaceSet
-from vtff_lib.packs import SPLITS, Manifest, join_packs, read_pack
+from vtff_lib.packs import Manifest, join_packs, read_pack
 
 COMMAND = "python data_scripts/make_synthetic.py"
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from vtff_lib import datasets, packs
+from vtff_lib.config import SPLITS
 from vtff_lib.datasets import FaceSet, load_default
-from vtff_lib.packs import SPLITS, join_packs, read_pack
+from vtff_lib.packs import join_packs, read_pack
 from vtff_lib.weights import read_metadata, write_weights
 
 NAMES = ("calm", "glad", "cross")

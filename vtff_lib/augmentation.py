@@ -109,6 +109,8 @@ class Augmentation:
         tones = (torch.arange(256) / 255) ** dice.factor(self.gamma)  # (N, 256)
         tones = dice.factor(self.contrast) * (tones - 0.5) + 0.5
         tones = tones + dice.between(-self.brightness, self.brightness)
+        if not (self.gamma or self.contrast or self.brightness):
+            return images / 255
         curves = tones.clamp(0, 1).to(images.device)
         return curves.gather(1, images.flatten(1).long()).view(images.shape)
 
@@ -119,6 +121,8 @@ class Augmentation:
         size = dice.factor(self.scale) ** moves
         mirror = 1 - 2 * dice.happens(self.flip)
         right, down = (moves * dice.between(-2 * self.shift, 2 * self.shift) for _ in "xy")
+        if not self.move:
+            return torch.where(dice.place(mirror) < 0, images.flip(3), images)
         cosine, sine = angle.cos() / size, angle.sin() / size
         height, width = images.shape[2:]  # a side is 2 units long: pixels are square, units not
         from_x = [mirror * cosine, mirror * sine * (height / width), right]
@@ -136,13 +140,18 @@ class Augmentation:
             centre, length = dice.between(0, 1), dice.between(self.erased / 2, self.erased)
             hidden = hidden & ((side - dice.place(centre)).abs() < dice.place(length) / 2)
         colour = torch.cat([dice.between(0, 1) for _ in "rgb"], 1).to(images.device)
+        if not self.erasing:
+            return images
         return torch.where(hidden, colour[:, :, None, None], images)
 
     def _recorded(self, images: Tensor, dice: "_Dice") -> Tensor:
         """Lose the colour of some; add noise, the same to all channels, as JPEG leaves it."""
-        luminance = torch.tensor(LUMINANCE).expand(3, 3)
-        mixing = torch.lerp(torch.eye(3), luminance, dice.happens(self.grey).view(-1, 1, 1))
-        images = (mixing.to(images.device) @ images.flatten(2)).view(images.shape)
+        grey = dice.happens(self.grey).view(-1, 1, 1)
+        if self.grey:
+            mixing = torch.lerp(torch.eye(3), torch.tensor(LUMINANCE).expand(3, 3), grey)
+            images = (mixing.to(images.device) @ images.flatten(2)).view(images.shape)
+        if not self.noise:
+            return images
         noise = dice.noise(images[:, :1].shape)  # (N, 1, H, W)
         return images.add_(noise.mul_(dice.place(dice.between(0, self.noise))))
 

@@ -21,7 +21,7 @@ EXPRESSIONS = (
     "fear",
     "contempt",
 )
-
+SPLITS = ("train", "valid", "test")
 
 SIZES = (
     "image_size",

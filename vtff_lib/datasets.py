@@ -7,7 +7,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from vtff_lib.packs import SPLITS, decode_pictures, encode_pictures, read_pack, write_pack
+from vtff_lib.config import SPLITS
+from vtff_lib.packs import decode_pictures, encode_pictures, read_pack, write_pack
 from vtff_lib.refusals import check_choice, describe
 
 DEFAULT = Path(__file__).parent / "data" / "synthetic_faces.safetensors"

@@ -22,11 +22,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from vtff_lib.config import SPLITS
 from vtff_lib.weights import write_weights
 
 FORMAT = "faces of vtff_lib"
 VERSION = 1
-SPLITS = ("train", "valid", "test")
 REQUIRED = {"images.bytes", "images.lengths", "labels", "splits"}
 SHARED = ("class_names", "image_size", "codec")  # what the manifests of joined packs agree in
 CHUNK = 64  # pictures to a thread at a time: one by one, the handing over would take the time won

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vtff_lib.config import EXPRESSIONS
+from vtff_lib.config import EXPRESSIONS, SPLITS
 from vtff_lib.refusals import check_choice
 from vtff_lib.synthetic_faces.action_units import ACTION_UNITS, POSITION
 from vtff_lib.synthetic_faces.expressions import sample_action_units
@@ -16,7 +16,6 @@ from vtff_lib.synthetic_faces.parameters import Draws, Rows
 from vtff_lib.synthetic_faces.people import People, sample_people
 from vtff_lib.synthetic_faces.shots import Shots, lamp_at, sample_shots
 
-SPLITS = ("train", "valid", "test")
 FACES_PER_PERSON = 4
 TEXTURE = 24  # cells along the side of a person's irregularities
 STUDIO: dict[str, Any] = {

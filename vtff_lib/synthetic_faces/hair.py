@@ -1,5 +1,7 @@
 """Hair, headscarf, cap, ears, neck and shoulders: what surrounds the face."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -17,9 +19,23 @@ from vtff_lib.synthetic_faces.layers import Layers
 from vtff_lib.synthetic_faces.people import HAIR_STYLES, People
 from vtff_lib.synthetic_faces.surface import Face
 
-# For each style: is there hair, its volume, the height y at which its sides end, how far it falls
-# over the cheeks, how much lower the hairline is, how square the temples are, how far it sweeps
-# from the parting, how curly it is, is it cloth, are the ears seen.
+
+class Style(NamedTuple):
+    """What each head is covered with, `(N, 1, 1)`."""
+
+    there: Tensor  # 1: there is something
+    volume: Tensor
+    end: Tensor  # the height y at which the sides end
+    curtain: Tensor  # how far it falls over the cheeks
+    lower: Tensor  # how much lower the hairline is
+    temples: Tensor  # how square they are
+    sweep: Tensor  # how far it sweeps from the parting
+    curl: Tensor
+    cloth: Tensor  # 1: it is no hair
+    ears: Tensor  # 1: they are seen
+
+
+# The numbers of a `Style`, in its order.
 STYLES = {
     "bald": (0, 0.00, 0.0, 0.0, 0.00, 5, 0.0, 0.0, 0, 1),
     "cropped": (1, 0.015, 0.05, 0.0, -0.02, 6, 0.0, 0.3, 0, 1),
@@ -36,18 +52,19 @@ STYLES = {
 }
 
 
-def _style(person: People) -> Tensor:
-    """Return the ten numbers of each person's style, ten of `(N, 1, 1)`."""
+def _style(person: People) -> Style:
+    """Return each person's style."""
     table = torch.tensor([STYLES[name] for name in HAIR_STYLES], device=person.skin.device)
-    return table[person.hair_style[:, 0, 0]].T[..., None, None]
+    return Style(*table[person.hair_style[:, 0, 0]].T[..., None, None])
 
 
 def add_hair(layers: Layers, person: People, face: Face, grain: Tensor, canvas: Canvas) -> None:
     """Lay hair, a headscarf or a cap over the head."""
     whole = canvas.whole
     x, y, apart = whole.x, whole.y, away(whole.x)
-    there, volume, end, curtain, lower, temples, sweep, curl, cloth, _ = _style(person)
-    volume, width = volume * person.hair_volume, person.face_width
+    style = _style(person)
+    volume, width = style.volume * person.hair_volume, person.face_width
+    end, curtain, curl, cloth = style.end, style.curtain, style.curl, style.cloth
     soft, fine = grain[:, 0], grain[:, 1]
 
     from_part = x - person.parting
@@ -57,8 +74,14 @@ def add_hair(layers: Layers, person: People, face: Face, grain: Tensor, canvas: 
         wave = torch.sin(angle * often + person.phases[:, 6 + number] + 0.9 * soft)
         strands = strands + weight * wave
     strands = torch.lerp(strands, fine + 0.5 * soft, curl) * (1 - 0.7 * cloth)
-    line = person.hairline + lower + 0.70 * (apart / (0.95 * width)).clamp(0, 1.3).pow(temples)
-    line = line + sweep * ((from_part.square() + 0.002).pow(0.75) - 0.05 * bell(from_part, 0.05))
+    line = (
+        person.hairline
+        + style.lower
+        + 0.70 * (apart / (0.95 * width)).clamp(0, 1.3).pow(style.temples)
+    )
+    line = line + style.sweep * (
+        (from_part.square() + 0.002).pow(0.75) - 0.05 * bell(from_part, 0.05)
+    )
     highest = torch.maximum(person.brow_y - 0.09, person.brow_y - 0.05 + 3 * (apart - 0.42))
     line = torch.minimum(line, highest)
     on_top = smoothstep(-0.03, 0.04, line + 0.022 * strands - y) * smoothstep(0, 0.03, end - y)
@@ -77,9 +100,9 @@ def add_hair(layers: Layers, person: People, face: Face, grain: Tensor, canvas: 
     dome = dome * shell.abs().clamp(1e-6).sqrt() * torch.sign(shell)
     ends = smoothstep(-0.02, 0.02, end + 0.04 * strands - y)
 
-    mask = torch.maximum(on_top, falls) * there * (shell > 0)
+    mask = torch.maximum(on_top, falls) * style.there * (shell > 0)
     beyond = (dome > face.height) & (face.form.inside < 0.12) & (shell > 0)
-    mask = torch.maximum(mask, there * ends * beyond)
+    mask = torch.maximum(mask, style.there * ends * beyond)
     lift = torch.maximum(face.height + 0.02 + 0.25 * volume, dome * (face.form.inside < 0.3))
     height = lift + (0.016 + 0.03 * curl) * strands
     colour = torch.where(cloth[:, None] > 0, person.cloth, person.hair + 0.006)
@@ -88,13 +111,13 @@ def add_hair(layers: Layers, person: People, face: Face, grain: Tensor, canvas: 
     layers.colour.mul_(1 - 0.3 * under[:, None])
     layers.cover(whole, height, colour, mask, gloss=0.15)
     # What hangs behind the face and the neck.
-    back = 0.10 + 0.02 * strands - 2.0 * ((shell < 0) | (y > end) | (curtain * there < 0.2))
+    back = 0.10 + 0.02 * strands - 2.0 * ((shell < 0) | (y > end) | (curtain * style.there < 0.2))
     layers.put_behind(whole, back, colour * 0.7, gloss=0.1)
 
 
 def add_body(layers: Layers, person: People, grain: Tensor, canvas: Canvas) -> None:
     """Put ears, neck and shoulders where the head and the hair leave them to be seen."""
-    *_, ears = _style(person)
+    ears = _style(person).ears
     red = person.skin * torch.tensor([1.04, 0.84, 0.80], device=grain.device)[:, None, None]
     for side in (-1, 1):
         window = canvas.window((0.675 * side - 0.175, 0.675 * side + 0.175), (-0.14, 0.34))
