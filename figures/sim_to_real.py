@@ -16,6 +16,7 @@ import argparse
 import csv
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -27,14 +28,13 @@ from PIL import Image
 from torch import Tensor
 
 from data_scripts import make_synthetic
-from figures.train_tiny import BUILD, FIGURES, circumstances, write_runs
+from figures.runs import BUILD, FIGURES, train_tiny, write_runs
 from vtff_lib import load_pretrained
 from vtff_lib.augmentation import Augmentation
-from vtff_lib.config import EXPRESSIONS, VTFFConfig
+from vtff_lib.config import EXPRESSIONS
 from vtff_lib.evaluation import evaluate, predict
 from vtff_lib.recipe import TrainingConfig
 from vtff_lib.report import Report
-from vtff_lib.training import train
 from vtff_lib.vtff import VTFF
 
 FOLDERS = {"valid": "FER2013Valid", "test": "FER2013Test"}
@@ -45,6 +45,7 @@ AUGMENTATION = Augmentation(
     flip=0.5, move=0.8, rotation=12, scale=0.15, shift=0.08, brightness=0.15, contrast=0.4,
     gamma=0.5, grey=1.0, noise=0.04, blur=1.0, smallest=0.4, erasing=0.3, erased=0.35,
 )  # fmt: skip
+TRAINING = TrainingConfig(epochs=10, batch_size=32, label_smoothing=0.1, augmentation=AUGMENTATION)
 THREE = EXPRESSIONS[:3]
 
 
@@ -98,30 +99,6 @@ def summary(report: Report) -> dict[str, Any]:
     }
 
 
-def trained_on_snapshots(seed: int) -> tuple[VTFF, dict[str, Any]]:
-    """Train a tiny model on rendered snapshots, or go on where an earlier run was.
-
-    Returns:
-        The model, and what is to be told of its training.
-    """
-    faces = make_synthetic.rendered(BUILD / "snapshots.safetensors", SNAPSHOTS)
-    config = TrainingConfig(
-        epochs=10, batch_size=32, label_smoothing=0.1, seed=seed, augmentation=AUGMENTATION
-    )
-    torch.manual_seed(seed)
-    model = VTFF(VTFFConfig.tiny(len(EXPRESSIONS)))
-    folder = BUILD / f"snapshots_{seed}"
-    history = train(model, faces.part("train"), faces.part("valid"), config, folder)
-    return model, {
-        "seed": seed,
-        "seconds": round(sum(epoch.seconds for epoch in history.epochs), 1),
-        "training": repr(config),
-        "images": len(faces.part("train")),
-        "faces_sha256": faces.manifest.get("sha256"),
-        "valid_accuracy": [round(epoch.valid_accuracy, 4) for epoch in history.epochs],
-    }
-
-
 def summarise(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the means over all seeds."""
     return {
@@ -142,9 +119,10 @@ def main() -> None:
     images, labels = read_photographs(options.ferplus, options.split)
     shipped = measure(load_pretrained("tiny"), images, labels)
     print("shipped", json.dumps(shipped))
+    faces = make_synthetic.rendered(BUILD / "snapshots.safetensors", SNAPSHOTS)
     for seed in options.seeds:
-        model, told = trained_on_snapshots(seed)
-        run = told | circumstances() | {"split": options.split} | measure(model, images, labels)
+        model, told = train_tiny("snapshots", faces, replace(TRAINING, seed=seed))
+        run = told | {"split": options.split} | measure(model, images, labels)
         print(json.dumps(run))
         path = FIGURES if options.split == "test" else BUILD
         write_runs(

@@ -9,30 +9,17 @@ card. Stopped, each goes on where it was. `--seeds 1 2` trains only those and ke
 
 import argparse
 import json
-import os
-import platform
-import shlex
-import sys
-from collections.abc import Callable
-from datetime import date
-from importlib.metadata import version
-from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import torch
-
 from data_scripts import make_synthetic
-from vtff_lib.config import VTFFConfig
+from figures.runs import BUILD, FIGURES, train_tiny, weights_of, write_runs
 from vtff_lib.datasets import FaceSet, load_default
 from vtff_lib.evaluation import evaluate, predict
 from vtff_lib.pretrained import FOLDER
 from vtff_lib.recipe import TrainingConfig
-from vtff_lib.training import train
 from vtff_lib.vtff import VTFF, count_parameters
 
-FIGURES = Path(__file__).parent
-BUILD = FIGURES.parent / "build"
 PRESETS = {"minute": "minute", "shipped": "thorough"}
 MANY = make_synthetic.Settings(train=10_000, valid=400, test=0, quality=None)
 SHIPPED_SEED = 0  # the first, whatever the others reach
@@ -47,49 +34,11 @@ def faces_for(experiment: str) -> FaceSet:
 
 def run(experiment: str, seed: int) -> dict[str, Any]:
     """Train one seed and return its figures on the shipped test faces, people never seen."""
-    faces, test = faces_for(experiment), load_default().part("test")
     config = TrainingConfig.preset(PRESETS[experiment], seed=seed)
-    torch.manual_seed(seed)
-    model = VTFF(VTFFConfig.tiny(len(faces.class_names)))
-    folder = BUILD / f"tiny_{experiment}_{seed}"
-    history = train(model, faces.part("train"), faces.part("valid"), config, folder)
+    model, told = train_tiny(f"tiny_{experiment}", faces_for(experiment), config)
+    test = load_default().part("test")
     report = evaluate(predict(model, test.images), test.labels, test.class_names)
-    model.save(folder / "model.safetensors")
-    return {
-        "seed": seed,
-        "seconds": round(sum(epoch.seconds for epoch in history.epochs), 1),
-        **circumstances(),
-        "training": repr(config),
-        "images": len(faces.part("train")),
-        "faces_sha256": faces.manifest.get("sha256"),
-        "valid_accuracy": [round(epoch.valid_accuracy, 4) for epoch in history.epochs],
-        "test": report.to_dict(),
-    }
-
-
-def circumstances() -> dict[str, Any]:
-    """Say how, when, where and with what a run was made."""
-    module = sys.modules["__main__"].__spec__
-    return {
-        "command": shlex.join(["python", "-m", module.name if module else "?", *sys.argv[1:]]),
-        "date": date.today().isoformat(),
-        "processor": platform.machine(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("torch", "numpy", "scikit-learn")},
-    }
-
-
-def write_runs(
-    path: Path, new: list[dict[str, Any]], summarise: Callable[[list[dict[str, Any]]], Any]
-) -> None:
-    """Write the runs of all seeds, those of earlier calls too, and a summary of them all."""
-    earlier = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else []
-    seeds = {run["seed"] for run in new}
-    runs = sorted([r for r in earlier if r["seed"] not in seeds] + new, key=lambda r: r["seed"])
-    text = json.dumps({"summary": summarise(runs), "runs": runs}, indent=1)
-    path.write_text(f"{text}\n", encoding="utf-8", newline="\n")
+    return told | {"test": report.to_dict()}
 
 
 def mean_accuracy(runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -100,7 +49,7 @@ def mean_accuracy(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 def ship(run: dict[str, Any]) -> None:
     """Put the weights of one run into the package, with their card."""
-    model = VTFF.load(BUILD / f"tiny_shipped_{run['seed']}" / "model.safetensors")
+    model = VTFF.load(weights_of("tiny_shipped", run["seed"]))
     model.save(FOLDER / "tiny.safetensors")
     test = run["test"]
     accuracy = test["accuracy"]

@@ -10,7 +10,7 @@ from PIL import Image
 from sklearn.metrics import balanced_accuracy_score
 
 from data_scripts import make_synthetic
-from figures import sim_to_real, train_tiny
+from figures import runs, sim_to_real, train_tiny
 from vtff_lib.config import EXPRESSIONS
 
 
@@ -69,9 +69,9 @@ def test_runs_of_later_calls_join_the_earlier_ones_and_the_summary_is_of_all(tmp
     def mean(runs):
         return sum(run["value"] for run in runs) / len(runs)
 
-    train_tiny.write_runs(path, [{"seed": 1, "value": 3.0}], mean)
-    train_tiny.write_runs(path, [{"seed": 0, "value": 1.0}], mean)
-    train_tiny.write_runs(path, [{"seed": 1, "value": 5.0}], mean)  # run again
+    runs.write_runs(path, [{"seed": 1, "value": 3.0}], mean)
+    runs.write_runs(path, [{"seed": 0, "value": 1.0}], mean)
+    runs.write_runs(path, [{"seed": 1, "value": 5.0}], mean)  # run again
     told = json.loads(path.read_text())
     assert [run["value"] for run in told["runs"]] == [1.0, 5.0]
     assert told["summary"] == 3.0
@@ -95,7 +95,7 @@ def test_faces_are_rendered_when_missing_and_when_they_are_others(tmp_path, monk
 
 
 def test_every_stored_run_says_what_it_needs_to_be_made_again():
-    for path in (train_tiny.FIGURES / name for name in ("tiny_minute.json", "tiny_shipped.json")):
+    for path in (runs.FIGURES / name for name in ("tiny_minute.json", "tiny_shipped.json")):
         told = json.loads(path.read_text(encoding="utf-8"))
         for run in told["runs"]:
             assert {"command", "date", "seed", "torch", "faces_sha256", "seconds"} <= run.keys()

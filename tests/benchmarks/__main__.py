@@ -6,16 +6,12 @@ figure to quote is the median of the ratios.
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
@@ -27,6 +23,7 @@ from torch import Tensor
 
 from vtff_lib import load_pretrained, synthetic_faces
 from vtff_lib.backbone import ResNetTrunk
+from vtff_lib.circumstances import circumstances
 from vtff_lib.config import VTFFConfig
 from vtff_lib.lbp import local_binary_pattern
 from vtff_lib.recipe import TrainingConfig
@@ -191,17 +188,6 @@ def imports(repeats: int) -> list[Result]:
     ]  # fmt: skip
 
 
-def machine() -> dict[str, str | int]:
-    """Say where and with what the figures were measured."""
-    return {
-        "date": date.today().isoformat(),
-        "processor": platform.processor() or platform.machine(),
-        "cores": os.cpu_count() or 0,
-        "threads": torch.get_num_threads(),
-        "python": platform.python_version(),
-    } | {name: version(name) for name in ("torch", "torchvision", "scikit-image")}
-
-
 def main() -> None:
     """Measure everything, print it, and save it if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -222,8 +208,8 @@ def main() -> None:
                 flush=True,
             )
     if options.json:
-        command = " ".join(["python -m tests.benchmarks", *sys.argv[1:]])
-        content = {"command": command, "seed": 0, **machine(), "results": [*map(asdict, results)]}
+        told = circumstances("torchvision", "scikit-image")
+        content = {"seed": 0, **told, "results": [*map(asdict, results)]}
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         options.json.write_text(text, encoding="utf-8", newline="\n")
 
