@@ -22,10 +22,12 @@ PRECISIONS = {
 }
 PRESETS: dict[str, dict[str, Any]] = {
     "minute": {
-        "epochs": 14,
-        "growth": 0.64,
-        "smallest": 0.58,
+        "epochs": 12,
         "batch_size": 32,
+        "learning_rate": 1.5e-3,
+        "warmup": 0.5,
+        "growth": 0.4,
+        "smallest": 0.72,
         "label_smoothing": 0.05,
         "augmentation": Augmentation(flip=0.5),
     },
