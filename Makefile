@@ -30,6 +30,7 @@ synthetic: .venv/installed
 # Train the shipped weights again, three seeds.
 weights: .venv/installed
 	$(BIN)/python -m figures.train_tiny shipped
+	$(BIN)/python -m figures.model_card
 
 bench: .venv/installed
 	$(BIN)/python -m tests.benchmarks

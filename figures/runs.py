@@ -23,14 +23,22 @@ def weights_of(name: str, seed: int) -> Path:
     return BUILD / f"{name}_{seed}" / "model.safetensors"
 
 
-def train_tiny(name: str, faces: FaceSet, config: TrainingConfig) -> tuple[VTFF, dict[str, Any]]:
+def train_tiny(
+    name: str, faces: FaceSet, config: TrainingConfig, start: VTFF | None = None
+) -> tuple[VTFF, dict[str, Any]]:
     """Train a tiny model, or go on where an earlier run of that name and seed was.
+
+    Args:
+        name: of the run, without its seed.
+        faces: with a split to learn from and one to watch.
+        config: the settings.
+        start: the model whose weights are the first; random ones if not given.
 
     Returns:
         The model, and what is to be told of its training.
     """
     torch.manual_seed(config.seed)
-    model = VTFF(VTFFConfig.tiny(len(faces.class_names)))
+    model = start or VTFF(VTFFConfig.tiny(len(faces.class_names)))
     weights = weights_of(name, config.seed)
     history = train(model, faces.part("train"), faces.part("valid"), config, weights.parent)
     model.save(weights)

@@ -3,12 +3,14 @@
     python -m figures.train_tiny minute     the shipped faces, about two minutes a seed
     python -m figures.train_tiny shipped    ten thousand faces, less than half an hour a seed
 
-`shipped` also writes the weights that come with the package, of the first seed, and their model
-card. Stopped, each goes on where it was. `--seeds 1 2` trains only those and keeps other results.
+`shipped` also writes the weights that come with the package, of the first seed; their card is made
+by `python -m figures.model_card`. Stopped, each goes on where it was. `--seeds 1 2` trains only
+those and keeps other results.
 """
 
 import argparse
 import json
+import shutil
 from statistics import mean
 from typing import Any
 
@@ -18,7 +20,6 @@ from vtff_lib.datasets import FaceSet, load_default
 from vtff_lib.evaluation import evaluate, predict
 from vtff_lib.pretrained import FOLDER
 from vtff_lib.recipe import TrainingConfig
-from vtff_lib.vtff import VTFF, count_parameters
 
 PRESETS = {"minute": "minute", "shipped": "thorough"}
 MANY = make_synthetic.Settings(train=10_000, valid=400, test=0, quality=None)
@@ -47,36 +48,6 @@ def mean_accuracy(runs: list[dict[str, Any]]) -> dict[str, Any]:
     return {"mean_accuracy": round(mean(accuracies), 4), "seeds": len(accuracies)}
 
 
-def ship(run: dict[str, Any]) -> None:
-    """Put the weights of one run into the package, with their card."""
-    model = VTFF.load(weights_of("tiny_shipped", run["seed"]))
-    model.save(FOLDER / "tiny.safetensors")
-    test = run["test"]
-    accuracy = test["accuracy"]
-    recalls = ", ".join(
-        f"{each['name']} {100 * each['recall']['value']:.0f}" for each in test["classes"]
-    )
-    card = f"""# VTFF tiny
-
-{count_parameters(model):,} parameters, 112×112 pixels, eight expressions:
-{", ".join(model.config.class_names)}.
-
-**Made from** {run["images"]:,} synthetic faces of this project's renderer, from random weights; no
-photograph was used. Seed {run["seed"]}, {run["seconds"] / 60:.0f} minutes, threads: \
-{run["threads"]}. Made again by `python -m figures.train_tiny shipped`.
-
-**Accuracy** on the {test["images"]} shipped test faces, of people it never saw: \
-{100 * accuracy["value"]:.1f} % (95 % interval {100 * accuracy["low"]:.1f} to \
-{100 * accuracy["high"]:.1f}; one in eight is chance). Recall by class, in %: {recalls}.
-
-**Limits.** All this holds for rendered faces. On photographs it is far less right;
-`python -m figures.sim_to_real` measures how far, on FER+. Labels are the prototypes from which the
-faces were drawn, not anyone's judgement. The model names what a face shows, not what a person
-feels; do not use it on people as if it did.
-"""
-    (FOLDER / "tiny.md").write_text(card, encoding="utf-8", newline="\n")
-
-
 def main() -> None:
     """Train the seeds asked for and write their figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -89,7 +60,7 @@ def main() -> None:
         write_runs(path, [result], mean_accuracy)
         print(f"seed {seed}: {result['test']['accuracy']}, {result['seconds']} s")
         if options.experiment == "shipped" and seed == SHIPPED_SEED:
-            ship(result)
+            shutil.copy(weights_of("tiny_shipped", seed), FOLDER / "tiny.safetensors")
     print(json.loads(path.read_text(encoding="utf-8"))["summary"])
 
 

@@ -94,9 +94,19 @@ def test_faces_are_rendered_when_missing_and_when_they_are_others(tmp_path, monk
     assert made == [few, more]
 
 
-def test_every_stored_run_says_what_it_needs_to_be_made_again():
-    for path in (runs.FIGURES / name for name in ("tiny_minute.json", "tiny_shipped.json")):
-        told = json.loads(path.read_text(encoding="utf-8"))
-        for run in told["runs"]:
-            assert {"command", "date", "seed", "torch", "faces_sha256", "seconds"} <= run.keys()
-        assert told["summary"] == train_tiny.mean_accuracy(told["runs"])
+@pytest.mark.parametrize("name", ["tiny_minute", "tiny_shipped", "sim_to_real"])
+def test_every_stored_run_says_what_it_needs_to_be_made_again(name):
+    told = json.loads((runs.FIGURES / f"{name}.json").read_text(encoding="utf-8"))
+    assert [run["seed"] for run in told["runs"]] == [0, 1, 2]
+    for run in told["runs"]:
+        assert {"command", "date", "seed", "torch", "faces_sha256", "seconds"} <= run.keys()
+    summarise = sim_to_real.summarise if name == "sim_to_real" else train_tiny.mean_accuracy
+    assert told["summary"].items() >= summarise(told["runs"]).items()
+
+
+def test_photographs_are_measured_far_above_chance_on_the_test_pictures():
+    told = json.loads((runs.FIGURES / "sim_to_real.json").read_text(encoding="utf-8"))
+    assert {run["split"] for run in told["runs"]} == {"test"}
+    for run in told["runs"]:
+        for measured in (run["eight"], run["three"]):
+            assert measured["balanced_accuracy"]["low"] > 1.5 * measured["chance"]
