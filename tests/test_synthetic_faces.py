@@ -31,7 +31,7 @@ from vtff_lib.synthetic_faces import (
     sample,
     surface,
 )
-from vtff_lib.synthetic_faces.expressions import VARIANTS, sample_action_units
+from vtff_lib.synthetic_faces.expressions import VARIANTS, sample_shown
 from vtff_lib.synthetic_faces.parameters import Draws
 from vtff_lib.synthetic_faces.shots import OCCLUDERS, lamp_at
 
@@ -200,7 +200,9 @@ def test_wildness_changes_how_people_are_seen_and_not_who_they_are():
     studio, usual, wild = (sample(range(400), wildness=w) for w in (0, 0.25, 1))
     assert torch.equal(studio.people.skin, wild.people.skin)
     assert torch.equal(studio.action_units, wild.action_units)
-    assert not studio.pose.any()
+    bowed = studio.labels == EXPRESSIONS.index("sadness")
+    assert not studio.pose[~bowed].any()
+    assert not studio.pose[:, [0, 2]].any()
     assert (studio.shots.occluder == 0).all()
     for name in ("yaw", "zoom", "exposure", "blur", "noise", "loss"):
         spreads = [getattr(faces.shots, name).std() for faces in (studio, usual, wild)]
@@ -241,7 +243,7 @@ def test_expressions_come_in_equal_shares_and_show_their_units():
     faces = sample(range(4000))
     assert (faces.labels.bincount(minlength=8) == 500).all()
     assert not torch.equal(faces.labels[:8], faces.labels[8:16])
-    strength = faces.action_units.amax(-1)  # (N, 18)
+    strength = faces.action_units.amax(-1)  # (N, 19)
     for label, name in enumerate(EXPRESSIONS):
         shown = (strength[faces.labels == label] > 0.3).float().mean(0)
         own = {unit for variant in VARIANTS[name] for unit in variant.units}
@@ -257,11 +259,42 @@ def test_variants_and_their_units_come_as_often_as_the_table_says():
     """A unit that opens the mouth never goes astray, so only its variants bring it."""
     many = 5000
     for label, name in enumerate(EXPRESSIONS):
-        drawn = sample_action_units(torch.full((many,), label), Draws(7, label, range(many)))
+        drawn = sample_shown(torch.full((many,), label), Draws(7, label, range(many)))
         for unit in (25, 26, 27):
-            shown = (drawn[:, ACTION_UNITS.index(unit)].amax(1) > 0).double().mean().item()
+            shown = (
+                (drawn.action_units[:, ACTION_UNITS.index(unit)].amax(1) > 0).double().mean().item()
+            )
             expected = sum(v.weight * v.units.get(unit, (0,))[0] for v in VARIANTS[name])
             assert abs(shown - expected) <= 4 * (expected * (1 - expected) / many) ** 0.5
+
+
+def test_the_sad_bow_their_heads_and_lids_follow_eyes_that_look_down():
+    many = 4000
+    for label, name in enumerate(EXPRESSIONS):
+        drawn = sample_shown(torch.full((many,), label), Draws(7, label, range(many)))
+        for code, level in ((54, drawn.head_down), (64, drawn.eyes_down)):
+            expected = sum(v.weight * v.units.get(code, (0,))[0] for v in VARIANTS[name])
+            shown = (level > 0).double().mean().item()
+            assert abs(shown - expected) <= 4 * (expected * (1 - expected) / many) ** 0.5
+        lids = drawn.action_units[:, ACTION_UNITS.index(43)].amin(1)
+        assert (lids >= 0.5 * drawn.eyes_down - 1e-9).all()
+        assert bool(drawn.head_down.any()) == (name == "sadness")
+    faces = sample(range(800), wildness=0)
+    bowed = faces.pose[:, 1] > 0.01
+    assert bowed.any()
+    assert (faces.shots.gaze[:, 1] > 0.01).any()
+
+
+def test_closed_eyes_hide_the_eyeball(people):
+    """Eyes that look aside are other pixels, but not behind closed lids."""
+    aside = {"gaze": torch.tensor([0.6, 0.0])}
+    for closed, moves in ((0.0, True), (1.0, False)):
+        faces = with_unit(people, 43, closed, closed)
+        looked = with_unit(plain(people, **aside), 43, closed, closed)
+        difference, regions = change(faces, looked)
+        seen = difference[regions == 1 + REGIONS.index("eyes")]
+        assert (seen.mean() > 1) == moves
+        assert (seen.max() > 40) == moves
 
 
 def test_only_contempt_is_one_sided():
@@ -309,7 +342,7 @@ def test_half_an_intensity_is_about_half_the_change(people):
     assert 0.3 * to_full < to_half < 0.9 * to_full
 
 
-@pytest.mark.parametrize("unit", [1, 2, 4, 6, 7, 10, 12, 14, 15, 20])
+@pytest.mark.parametrize("unit", [1, 2, 4, 6, 7, 10, 12, 14, 15, 20, 43])
 def test_one_side_alone_leaves_the_other_side_still(people, unit):
     difference, _ = change(people, with_unit(people, unit, left=1, right=0))
     left, right = difference[..., :48].mean(), difference[..., 64:].mean()

@@ -27,13 +27,14 @@ ACTION_UNIT_NAMES: dict[int, tuple[str, tuple[str, ...]]] = {
     25: ("lips part", ("mouth",)),
     26: ("jaw drop", ("mouth", "cheeks")),
     27: ("mouth stretch", ("mouth", "cheeks")),
+    43: ("eyes closed", ("eyes",)),
 }
 ACTION_UNITS = tuple(ACTION_UNIT_NAMES)
 POSITION = {unit: position for position, unit in enumerate(ACTION_UNITS)}
 
 
 class Units:
-    """The intensities of a batch of faces, 0 to 1, `(N, 18, 2)`: left and right in the picture."""
+    """The intensities of a batch of faces, 0 to 1, `(N, 19, 2)`: left and right in the picture."""
 
     def __init__(self, intensities: Tensor):
         self._intensities = intensities

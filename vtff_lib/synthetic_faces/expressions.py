@@ -2,9 +2,9 @@
 
 Source of the combinations: Ekman, Friesen, Hager, *FACS Investigator's Guide*, 2002, its table of
 prototypes and their major variants; for contempt also Lucey et al., *The Extended Cohn-Kanade
-Dataset (CK+)*, CVPR workshops 2010. That contempt is always one-sided
-here is ours, and so is how often each variant is drawn and how strong its units are. A face is
-labelled with the expression it was drawn from.
+Dataset (CK+)*, CVPR workshops 2010. That contempt is always one-sided here is ours, so are the
+crying face and closed eyes, and how often each variant is drawn and how strong its units are. A
+face is labelled with the expression it was drawn from.
 """
 
 from collections.abc import Mapping
@@ -19,17 +19,24 @@ from vtff_lib.synthetic_faces.parameters import Draws
 
 
 class Variant(NamedTuple):
-    """One way to show an expression: how often, and its units as (how often, from, to)."""
+    """One way to show an expression: how often, and its units as (how often, from, to).
+
+    54 and 64, the head and the eyes turned down, are FACS codes too, and no muscles of the face.
+    """
 
     weight: float
     units: Mapping[int, tuple[float, float, float]]
 
 
-_AT_REST = dict.fromkeys((1, 2, 4, 5, 7, 12, 15, 17, 24), (0.25, 0.05, 0.25))
+_AT_REST = dict.fromkeys((1, 2, 4, 5, 7, 12, 15, 17, 24, 43), (0.25, 0.05, 0.25)) | {
+    10: (0.15, 0.05, 0.2),
+    64: (0.12, 0.2, 0.8),
+}
 _RAISED = {1: (1, 0.55, 1), 2: (1, 0.5, 1), 5: (0.95, 0.35, 1)}
 _AFRAID = {1: (1, 0.55, 1), 2: (0.85, 0.3, 0.8), 4: (1, 0.35, 0.9), 5: (1, 0.5, 1)}
 _ANGRY = {4: (1, 0.6, 1), 5: (0.6, 0.3, 0.8), 7: (1, 0.4, 1)}
 _GRIEVED = {1: (1, 0.5, 1), 4: (0.85, 0.3, 0.8), 7: (0.3, 0.1, 0.4)}
+_BOWED = {54: (0.5, 0.2, 1), 64: (0.5, 0.2, 1)}
 _WRINKLED = {9: (1, 0.5, 1), 10: (0.7, 0.3, 0.9), 4: (0.6, 0.2, 0.6), 7: (0.7, 0.3, 0.7)}
 _SMILE = {12: (1, 0.5, 1), 6: (0.9, 0.3, 1), 7: (0.2, 0.1, 0.4), 2: (0.15, 0.1, 0.3)}
 
@@ -41,7 +48,10 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
     ),
     "happiness": (
         Variant(0.58, _SMILE | {25: (1, 0.5, 1), 26: (0.4, 0.1, 0.6)}),
-        Variant(0.2, _SMILE | {25: (1, 0.8, 1), 26: (1, 0.5, 1), 27: (0.5, 0.2, 0.6)}),  # laughing
+        Variant(
+            0.2,
+            _SMILE | {25: (1, 0.8, 1), 26: (1, 0.5, 1), 27: (0.5, 0.2, 0.6), 43: (0.25, 0.3, 1)},
+        ),  # laughing
         Variant(0.22, _SMILE),
     ),
     "surprise": (
@@ -50,9 +60,18 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
         Variant(0.15, _RAISED | {25: (0.6, 0.2, 0.6)}),
     ),
     "sadness": (
-        Variant(0.6, _GRIEVED | {15: (1, 0.5, 1), 17: (0.7, 0.2, 0.9)}),
-        Variant(0.2, _GRIEVED | {15: (1, 0.4, 0.9), 25: (1, 0.2, 0.5), 20: (0.3, 0.1, 0.4)}),
-        Variant(0.2, {4: (1, 0.3, 0.7), 15: (1, 0.5, 1), 17: (1, 0.4, 1), 6: (0.4, 0.2, 0.5)}),
+        Variant(0.4, _GRIEVED | _BOWED | {15: (1, 0.5, 1), 17: (0.7, 0.2, 0.9)}),
+        Variant(0.15, _GRIEVED | {15: (1, 0.4, 0.9), 25: (1, 0.2, 0.5), 20: (0.3, 0.1, 0.4)}),
+        Variant(
+            0.2,
+            _BOWED | {4: (1, 0.3, 0.7), 15: (1, 0.5, 1), 17: (1, 0.4, 1), 6: (0.4, 0.2, 0.5)},
+        ),
+        Variant(
+            0.25,  # crying
+            {1: (1, 0.4, 1), 4: (1, 0.4, 0.9), 6: (1, 0.4, 1), 7: (0.5, 0.2, 0.6)}
+            | {10: (0.4, 0.2, 0.5), 15: (0.7, 0.3, 0.8), 20: (0.7, 0.3, 0.8)}
+            | {25: (1, 0.5, 1), 26: (0.8, 0.2, 0.9), 43: (0.6, 0.5, 1), 54: (0.3, 0.2, 0.8)},
+        ),
     ),
     "anger": (
         Variant(0.3, _ANGRY | {23: (1, 0.5, 1), 17: (0.4, 0.2, 0.8)}),
@@ -65,7 +84,12 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
     ),
     "disgust": (
         Variant(0.4, _WRINKLED | {17: (0.8, 0.3, 0.9), 15: (0.6, 0.3, 0.8)}),
-        Variant(0.4, _WRINKLED | {25: (1, 0.4, 0.9), 26: (0.6, 0.1, 0.6), 6: (0.4, 0.2, 0.5)}),
+        Variant(
+            0.4,
+            _WRINKLED
+            | {25: (1, 0.4, 0.9), 26: (0.6, 0.1, 0.6), 6: (0.4, 0.2, 0.5)}
+            | {43: (0.25, 0.4, 1)},
+        ),
         Variant(
             0.2, {10: (1, 0.6, 1), 17: (0.8, 0.3, 0.9), 15: (0.5, 0.2, 0.7), 4: (0.4, 0.2, 0.6)}
         ),
@@ -81,6 +105,9 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
     ),
 }
 ONE_SIDED = ("contempt",)
+HEAD_DOWN, EYES_DOWN = 54, 64
+CODES = (*ACTION_UNITS, HEAD_DOWN, EYES_DOWN)
+LIDS_FOLLOW = 0.5  # how far the lids close over eyes that look down
 
 # Where each expression is to be read, for questions to an attention map.
 EXPRESSION_REGIONS: dict[str, tuple[str, ...]] = {
@@ -96,13 +123,13 @@ EXPRESSION_REGIONS: dict[str, tuple[str, ...]] = {
 
 
 def _table(number: int) -> Tensor:
-    """Return one number of each unit in each variant, `(8, variants, 18)`, 0 where not in it."""
+    """Return one number of each code in each variant, `(8, variants, 21)`, 0 where not in it."""
     most = max(map(len, VARIANTS.values()))
-    table = torch.zeros(len(EXPRESSIONS), most, len(ACTION_UNITS))
+    table = torch.zeros(len(EXPRESSIONS), most, len(CODES))
     for row, name in enumerate(EXPRESSIONS):
         for column, variant in enumerate(VARIANTS[name]):
             for unit, numbers in variant.units.items():
-                table[row, column, POSITION[unit]] = numbers[number]
+                table[row, column, CODES.index(unit)] = numbers[number]
     return table
 
 
@@ -112,17 +139,25 @@ def _weights() -> Tensor:
     return torch.tensor([row + [0.0] * (most - len(row)) for row in rows])
 
 
-def sample_action_units(labels: Tensor, draws: Draws) -> Tensor:
-    """Draw action units for the expressions `labels` `(N,)`: intensities `(N, 18, 2)`, 0 to 1.
+class Shown(NamedTuple):
+    """What is drawn of an expression: intensities, 0 to 1."""
+
+    action_units: Tensor  # (N, 19, 2)
+    head_down: Tensor  # (N,)
+    eyes_down: Tensor  # (N,)
+
+
+def sample_shown(labels: Tensor, draws: Draws) -> Shown:
+    """Draw how the expressions `labels` `(N,)` are shown.
 
     Some are faint. Each unit is a little stronger on one side. Units that do not belong to the
-    expression appear now and then, weakly.
+    expression appear now and then, weakly. The lids follow eyes that look down.
 
     Taught in the appendix on rendered faces.
     """
     variant = draws.choice(_weights()[labels])
     numbers = (_table(number)[labels, variant].double() for number in range(3))
-    often, low, high = numbers  # each (N, 18)
+    often, low, high = numbers  # each (N, 21)
     faint = draws.chance(0.06)
     strength = torch.where(faint > 0, draws.uniform(0.45, 0.7), draws.uniform(0.8, 1.15))
     side = draws.chance(0.5).long()
@@ -139,4 +174,11 @@ def sample_action_units(labels: Tensor, draws: Draws) -> Tensor:
         sides = torch.stack([level, level * weaker], dim=1)  # the first side is the stronger
         sides = torch.where(one_sided[:, None], sides * torch.tensor([1.0, 0.08]), sides)
         columns.append(torch.where(side[:, None] == 1, sides.flip(1), sides))
-    return torch.stack(columns, dim=1).clamp(0, 1)
+    units = torch.stack(columns, dim=1).clamp(0, 1)
+    head_down, eyes_down = (
+        draws.chance(often[:, position]) * draws.uniform(low[:, position], high[:, position])
+        for position in map(CODES.index, (HEAD_DOWN, EYES_DOWN))
+    )
+    lids = units[:, POSITION[43]]
+    units[:, POSITION[43]] = torch.maximum(lids, LIDS_FOLLOW * eyes_down[:, None])
+    return Shown(units, head_down, eyes_down)

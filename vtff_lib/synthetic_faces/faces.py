@@ -11,12 +11,13 @@ from torch import Tensor
 from vtff_lib.config import EXPRESSIONS, SPLITS
 from vtff_lib.refusals import check_choice
 from vtff_lib.synthetic_faces.action_units import ACTION_UNITS, POSITION
-from vtff_lib.synthetic_faces.expressions import sample_action_units
+from vtff_lib.synthetic_faces.expressions import sample_shown
 from vtff_lib.synthetic_faces.parameters import Draws, Rows
 from vtff_lib.synthetic_faces.people import People, sample_people
 from vtff_lib.synthetic_faces.shots import Shots, lamp_at, sample_shots
 
 FACES_PER_PERSON = 4
+HEAD_DOWN, EYES_DOWN = 0.25, 0.5  # pitch and gaze of a head and of eyes turned down
 TEXTURE = 24  # cells along the side of a person's irregularities
 STUDIO: dict[str, Any] = {
     "yaw": 0, "pitch": 0, "roll": 0, "zoom": 1.25, "shift": 0, "perspective": 0.08, "gaze": 0,
@@ -32,7 +33,7 @@ class Faces(Rows):
 
     labels: Tensor  # (N,), int64, into EXPRESSIONS
     identities: Tensor  # (N,), int64: faces of one number are one person
-    action_units: Tensor  # (N, 18, 2), 0 to 1: ACTION_UNITS, left and right in the picture
+    action_units: Tensor  # (N, 19, 2), 0 to 1: ACTION_UNITS, left and right in the picture
     people: People
     shots: Shots
 
@@ -126,10 +127,15 @@ def sample(
         for block in {index // count for index in indices}
     }
     labels = torch.tensor([orders[index // count][index % count].item() for index in indices])
+    shown = sample_shown(labels, Draws(seed, 20 + part, indices))
+    shots = sample_shots(Draws(seed, 30 + part, indices), wildness)
+    eyes_down = torch.stack([torch.zeros_like(shown.eyes_down), shown.eyes_down], dim=1)
     return Faces(
         labels=labels,
         identities=torch.tensor(persons) * len(SPLITS) + part,
-        action_units=sample_action_units(labels, Draws(seed, 20 + part, indices)),
+        action_units=shown.action_units,
         people=sample_people(Draws(seed, 10 + part, persons), stacked(texture), stacked(phases)),
-        shots=sample_shots(Draws(seed, 30 + part, indices), wildness),
+        shots=shots.with_(
+            pitch=shots.pitch + HEAD_DOWN * shown.head_down, gaze=shots.gaze + EYES_DOWN * eyes_down
+        ),
     ).single()

@@ -35,7 +35,7 @@ class Eyes:
 
 
 def eyes(person: People, units: Units, x: Tensor) -> Eyes:
-    """Return the lines of the eyes, moved by AU 1, 4, 5, 6, 7, 9 and 12."""
+    """Return the lines of the eyes, moved by AU 1, 4, 5, 6, 7, 9, 12 and 43."""
     au1, au4, au5, au6, au7, au9, au12 = (units.across(u, x) for u in (1, 4, 5, 6, 7, 9, 12))
     across = (away(x) - person.eye_x) / person.eye_width
     inside = across.clamp(-1, 1)
@@ -52,7 +52,10 @@ def eyes(person: People, units: Units, x: Tensor) -> Eyes:
         lens.clamp(0).pow(0.75) * (1 + 0.15 * inside)
     )
     fold = person.crease * (1 - 0.5 * au4 - 0.3 * au7 + 0.6 * au5) * (1 - 0.25 * inside.square())
-    return Eyes(across, axis, upper, lower, upper - fold - 0.004)
+    crease = upper - fold - 0.004
+    closed = units.across(43, x)  # the lid comes down over the eye, and draws its crease along
+    upper, crease = torch.lerp(upper, lower, closed), torch.lerp(crease, axis, 0.2 * closed)
+    return Eyes(across, axis, upper, lower, crease)
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,7 @@ class People(Rows):
     redness: Tensor
     lip_colour: Tensor
     freckles: Tensor
+    folds: Tensor  # lines beside nose and mouth and between the brows at rest
     hair: Tensor
     hair_style: Tensor
     hairline: Tensor
@@ -204,6 +205,7 @@ def sample_people(draws: Draws, texture: Tensor, phases: Tensor) -> People:
         frame_width=d.uniform(0.010, 0.019),
         frame_shade=d.uniform(0.01, 0.14),
         cloth=torch.stack([d.uniform(0.02, 0.4) for _ in range(3)], dim=1),
+        folds=d.uniform() ** 1.5 * grown,
         texture=texture,
         phases=phases,
     )

@@ -125,7 +125,9 @@ def paint_eyes(layers: Layers, person: People, units: Units, shot: Shots, canvas
     beside = smoothstep(1.12, 0.95, lines.across.abs())
     upper_lash = 0.92 * bell(y - lines.upper + 0.003, 0.011 + 0.008 * person.lashes) * beside
     lower_lash = 0.45 * bell(y - lines.lower, 0.007) * beside
-    fold = 0.35 * bell(y - lines.crease, 0.008) * smoothstep(1.15, 0.8, lines.across.abs())
+    stretched = 1 - 0.7 * units.across(43, x)
+    fold = bell(y - lines.crease, 0.008) * smoothstep(1.15, 0.8, lines.across.abs())
+    fold = 0.35 * stretched * fold
     colour.mul_(((1 - upper_lash) * (1 - lower_lash) * (1 - fold))[:, None])
     window.of(layers.gloss).mul_(1 - 0.9 * opened)
 

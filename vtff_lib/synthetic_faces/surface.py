@@ -151,13 +151,13 @@ def nose(person: People, units: Units, window: Window) -> tuple[Tensor, Tensor]:
 
 
 def eye_forms(person: People, units: Units, window: Window, lines: Eyes) -> Tensor:
-    """Return eyeball, lid crease, hood and lower lid; AU 4, 5, 6 and 7 shape them."""
+    """Return eyeball, lid crease, hood and lower lid; AU 4, 5, 6, 7 and 43 shape them."""
     y = window.y
-    au4, au5, au6, au7 = (units.across(u, window.x) for u in (4, 5, 6, 7))
+    au4, au5, au6, au7, au43 = (units.across(u, window.x) for u in (4, 5, 6, 7, 43))
     beside = smoothstep(1.35, 1.0, lines.across.abs())
     ball = torch.exp(-((lines.across / 0.95).pow(4)) - ((y - lines.axis) / 0.085).square())
     hood = 0.03 * person.hooding * (1 + 0.6 * au4 + 0.4 * au7) * (1 - 0.6 * au5)
-    height = 0.055 * ball - 0.022 * beside * bell(y - lines.crease, 0.012)
+    height = 0.055 * ball - 0.022 * (1 - 0.7 * au43) * beside * bell(y - lines.crease, 0.012)
     height = height + hood * beside * bell(y - lines.crease + 0.035, 0.03)
     roll = 0.012 * (1 + 1.6 * au7 + 1.4 * au6) * beside
     height = height + roll * bell(y - lines.lower - 0.018, 0.014)

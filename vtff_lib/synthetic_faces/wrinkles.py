@@ -58,7 +58,7 @@ def glabella(person: People, units: Units, window: Window) -> Tensor:
     au4, au9 = units.across(4, x), units.across(9, x)
     lean = 0.050 + 0.012 * torch.sin(y * 20 + person.phases[:, 5])
     upright = 0.018 * bell(apart - 0.11, 0.05) - 0.022 * bell(apart - lean, 0.013)
-    height = (au4 + 0.25 * person.age) * upright * bell(y + 0.16, 0.10)
+    height = (au4 + 0.25 * person.age + 0.25 * person.folds) * upright * bell(y + 0.16, 0.10)
     height = height - 0.013 * (au4 + 0.9 * au9) * bell(y - person.eye_y + 0.055, 0.016) * bell(
         x, 0.08
     )
@@ -94,7 +94,7 @@ def around_the_mouth(person: People, units: Units, window: Window) -> Tensor:
     line = start_x + (lips.half_width + 0.05 - start_x) * down.pow(0.9)
     line = line + (0.025 + 0.025 * au12) * torch.sin(math.pi * down.clamp(0, 1))
     across = (apart - line) * 0.8
-    depth = 0.024 * person.age + 0.060 * au12 + 0.042 * au10 + 0.036 * au9
+    depth = 0.024 * person.age + 0.026 * person.folds + 0.060 * au12 + 0.042 * au10 + 0.036 * au9
     depth = depth + 0.012 * (au15 + au20 + au14 + au6)
     reach = smoothstep(-0.03, 0.05, y - start_y) * (1 - smoothstep(0.82, 1.15, down))
     step = torch.sigmoid(across / 0.02) * bell(across.clamp(0), 0.11) - 0.35 * bell(across, 0.02)
@@ -107,5 +107,5 @@ def around_the_mouth(person: People, units: Units, window: Window) -> Tensor:
     height = height - pit * at_corner(0.018, 0.0, 0.026, 0.036)
     height = height + (0.024 * au14 + 0.008 * au12) * at_corner(0.09, 0.0, 0.05, 0.07)
     height = height + 0.022 * au15 * at_corner(0.03, 0.06, 0.05, 0.04)
-    marionette = 0.018 * au15 + 0.010 * person.age
+    marionette = 0.018 * au15 + 0.010 * person.age + 0.008 * person.folds
     return height - marionette * at_corner(0.03, 0.05, 0.02, 0.06)
