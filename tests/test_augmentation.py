@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from vtff_lib.augmentation import LUMINANCE, PRESETS, Augmentation, shrink
+from vtff_lib.augmentation import LUMINANCE, PRESETS, Augmentation, resize
 from vtff_lib.lbp import local_binary_pattern
 
 STRONG = Augmentation.preset("strong")
@@ -248,5 +248,19 @@ def test_what_cannot_be_altered_is_refused():
 def test_a_shrunk_pixel_is_the_average_of_those_it_covers():
     images = torch.randint(0, 256, (2, 3, 8, 8), generator=torch.Generator().manual_seed(0)).byte()
     blocks = images.float().unflatten(3, (4, 2)).unflatten(2, (4, 2)).mean((3, 5))
-    assert torch.equal(shrink(images, 4), blocks.round().byte())
-    assert shrink(images, 8) is images
+    assert torch.equal(resize(images, 4), blocks.round().byte())
+    assert resize(images, 8) is images
+
+
+def test_an_enlarged_image_keeps_its_tones_and_overshoots_nowhere():
+    smooth = faces(2, 12, 12)
+    again = resize(resize(smooth, 36), 12)
+    assert (again.float() - smooth.float()).abs().mean() < 4
+    assert (again.float() - smooth.roll(1, 3).float()).abs().mean() > 20
+    assert (resize(torch.full_like(smooth, 77), 30) == 77).all()
+    edge = torch.zeros(1, 3, 8, 8, dtype=torch.uint8)
+    edge[..., 4:] = 255  # bicubic goes beyond 0 and 255 here: cut, not wrapped around
+    rows = resize(edge, 24)[0, 0].int()
+    assert (rows.diff(dim=1) >= 0).all()
+    assert (rows[:, 0] == 0).all()
+    assert (rows[:, -1] == 255).all()

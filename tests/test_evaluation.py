@@ -17,6 +17,7 @@ from sklearn.metrics import (
     recall_score,
 )
 
+from vtff_lib.augmentation import resize
 from vtff_lib.config import VTFFConfig
 from vtff_lib.evaluation import calibration_error, evaluate, predict
 from vtff_lib.intervals import Estimate, bootstrap, wilson
@@ -216,6 +217,8 @@ def test_predictions_are_the_models_whatever_the_batch_and_leave_it_as_it_was():
     torch.testing.assert_close(probabilities, predict(model, images))
     torch.testing.assert_close(probabilities, model.eval()(images).logits.softmax(dim=1).detach())
     assert not probabilities.requires_grad
+    larger = torch.randint(0, 256, (7, 3, 24, 24), dtype=torch.uint8)
+    torch.testing.assert_close(predict(model, larger), predict(model, resize(larger, 16)))
     half = predict(model.to(torch.bfloat16), images)
     assert half.dtype == torch.float32
     torch.testing.assert_close(half.sum(dim=1), torch.ones(7))

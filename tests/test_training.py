@@ -23,7 +23,7 @@ from torch import nn
 
 from vtff_lib import checkpoints, training
 from vtff_lib import train as command
-from vtff_lib.augmentation import Augmentation
+from vtff_lib.augmentation import Augmentation, resize
 from vtff_lib.checkpoints import NAME
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet
@@ -304,6 +304,17 @@ def test_dropout_and_augmentation_take_part():
     network = model(config=replace(SMALL, dropout=0.0))
     train(network, faces(), faces(9, 1), CONFIG, progress=SILENT)
     assert not same_weights(network, weights[0])
+
+
+def test_images_of_another_size_are_learned_as_if_resized_before():
+    side = SMALL.image_size
+    images, labels = faces().images, faces().labels
+    larger = Examples(images.repeat_interleave(2, 2), labels)  # twice as high
+    resized = Examples(resize(larger.images, side), larger.labels)
+    networks = [model(), model()]
+    for network, examples in zip(networks, (larger, resized), strict=True):
+        train(network, examples, examples, CONFIG, progress=SILENT)
+    assert same_weights(*networks)
 
 
 def test_a_few_faces_are_learned_by_heart():

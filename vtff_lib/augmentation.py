@@ -187,15 +187,18 @@ PRESETS: dict[str, dict[str, float]] = {
 }  # fmt: skip
 
 
-def shrink(images: Tensor, side: int) -> Tensor:
-    """Return `images`, uint8 `(N, 3, H, W)`, with `side` rows and columns, each pixel a mean.
+def resize(images: Tensor, side: int) -> Tensor:
+    """Return `images`, uint8 `(N, 3, H, W)`, with `side` rows and columns.
+
+    A pixel of a smaller image is the mean of those it covers; a larger image is bicubic.
 
     Taught in 07.
     """
     if images.shape[-2:] == (side, side):
         return images
-    small = F.interpolate(images.float(), (side, side), mode="area")
-    return small.round_().to(torch.uint8)
+    mode = "bicubic" if side > max(images.shape[-2:]) else "area"
+    resized = F.interpolate(images.float(), (side, side), mode=mode)
+    return resized.round_().clamp_(0, 255).to(torch.uint8)
 
 
 class _Dice:

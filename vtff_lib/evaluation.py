@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vtff_lib.augmentation import resize
 from vtff_lib.intervals import Estimate, bootstrap, wilson
 from vtff_lib.refusals import describe
 from vtff_lib.report import ClassReport, Report
@@ -20,12 +21,13 @@ TINY = 1e-12  # what a probability of 0 is taken for, lest its logarithm be infi
 
 
 @torch.no_grad()
-def predict(model: VTFF, images: Tensor, batch_size: int = 256) -> Tensor:
+def predict(model: VTFF, images: Tensor, batch_size: int = 64) -> Tensor:
     """Return the probability of each class, `(N, num_classes)` float32 on the CPU.
 
     Args:
         model: used in eval mode, and left in the mode it was in.
-        images: `(N, 3, H, W)`, uint8 or float 0 to 1, anywhere.
+        images: `(N, 3, H, W)`, uint8 or float 0 to 1, anywhere. Those in uint8 are resized to the
+            model's own size if they have another.
         batch_size: images at a time.
 
     Raises:
@@ -37,7 +39,12 @@ def predict(model: VTFF, images: Tensor, batch_size: int = 256) -> Tensor:
     device = model.cls_token.device
     try:
         model.eval()
-        logits = [model(batch.to(device)).logits for batch in images.split(batch_size)]
+        logits = []
+        for batch in images.split(batch_size):
+            rgb = batch.to(device)
+            if rgb.dtype == torch.uint8:
+                rgb = resize(rgb, model.config.image_size)
+            logits.append(model(rgb).logits)
     finally:
         for module, training in was_training.items():
             module.training = training

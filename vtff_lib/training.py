@@ -1,6 +1,6 @@
 """The training loop. Taught in 07.
 
-    choose -> alter -> LBP and logits -> loss -> gradient -> AdamW -> moving average
+    choose, resize -> alter -> LBP and logits -> loss -> gradient -> AdamW -> moving average
 
 All chance follows from the seed: the order of an epoch from (seed, epoch), the augmentation and the
 dropout of a step from (seed, step). So nothing about chance has to be remembered when a run stops.
@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vtff_lib.augmentation import shrink
+from vtff_lib.augmentation import resize
 from vtff_lib.checkpoints import TrainingState, describe_faces, load_checkpoint, save_checkpoint
 from vtff_lib.evaluation import predict
 from vtff_lib.history import Epoch, History
@@ -49,7 +49,8 @@ def train(
 
     Args:
         model: on the device where the work is to be done; the images are brought there.
-        train_set: what is learned.
+        train_set: what is learned. Images of another size than the model's are resized, step by
+            step, to `model.config.image_size`.
         valid_set: what is measured after each epoch; nothing is learned from it.
         config: the settings.
         folder: where the checkpoint is kept. If one of the same run is there, the run goes on from
@@ -89,8 +90,9 @@ def train(
         for step in range(state.step, plan.total_steps):
             lap = time.monotonic()
             chosen = plan.batch(step).to(device)
-            rgb = config.augmentation(images[chosen], generator(config.seed, "augmentation", step))
-            rgb = shrink(rgb, plan.side(step, rgb.shape[-1], model.config.reduction))
+            rgb = resize(images[chosen], model.config.image_size)
+            rgb = config.augmentation(rgb, generator(config.seed, "augmentation", step))
+            rgb = resize(rgb, plan.side(step, rgb.shape[-1], model.config.reduction))
             torch.manual_seed(derive_seed(config.seed, "dropout", step))
             loss = take_step(state, rgb, targets[chosen], weights, plan.learning_rate(step), config)
             progress.step(state.step, loss)
