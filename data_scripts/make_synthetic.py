@@ -1,25 +1,24 @@
 """Render synthetic faces and write them as one pack. `make synthetic` makes the shipped set again.
 
-The faces are rendered in shards, each a pack of its own in a folder beside the output, which are
-joined and removed at the end. A run that was stopped goes on after its last finished shard, and
-the same settings give the same file, byte for byte, however often it was stopped.
+A run that was stopped goes on after its last finished shard, and the same settings give the same
+file, byte for byte, however often it was stopped.
 """
 
 import argparse
 import hashlib
-import shutil
 import sys
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from vtff_lib import synthetic_faces
 from vtff_lib.config import EXPRESSIONS, SPLITS
 from vtff_lib.datasets import DEFAULT, FaceSet
-from vtff_lib.packs import Manifest, join_packs, read_pack
+from vtff_lib.packs import Manifest, read_pack
+from vtff_lib.shards import Shard, make_pack, tell
 
 COMMAND = "python data_scripts/make_synthetic.py"
 
@@ -81,38 +80,6 @@ def render(split: str, start: int, stop: int, settings: Settings, notes: Manifes
     return FaceSet(rendered.images, faces.labels, splits, EXPRESSIONS, extras, notes)
 
 
-def plan(settings: Settings, shard_size: int) -> dict[str, tuple[str, int, int]]:
-    """Return the split, the start and the stop of every shard by its file name, in order."""
-    shards = {}
-    for split in SPLITS:
-        count = getattr(settings, split)
-        for start in range(0, count, shard_size):
-            stop = min(start + shard_size, count)
-            shards[f"{split}-{start:06}-{stop:06}.safetensors"] = split, start, stop
-    return shards
-
-
-def finished_shards(folder: Path, notes: Manifest) -> set[str]:
-    """Return the names of the shards that earlier runs left whole; what is damaged is made again.
-
-    Raises:
-        ValueError: if a shard was made with other settings or by another renderer.
-    """
-    finished = set()
-    for shard in folder.glob("*.safetensors"):
-        try:
-            manifest = read_pack(shard)[1]
-        except ValueError:
-            continue
-        if any(manifest.get(name) != value for name, value in notes.items()):
-            raise ValueError(
-                f"{folder} holds shards of other settings ({manifest.get('made_by')}) or from "
-                "another version of the renderer; delete that folder, or give another --out."
-            )
-        finished.add(shard.name)
-    return finished
-
-
 def make(out: Path, settings: Settings, shard_size: int = 100) -> None:
     """Write the pack `out`; go on where an earlier run with the same settings was stopped.
 
@@ -121,25 +88,18 @@ def make(out: Path, settings: Settings, shard_size: int = 100) -> None:
             to `out` that was stopped had other settings.
     """
     counts = [getattr(settings, split) for split in SPLITS]
-    if min(counts) < 0 or sum(counts) < 1 or out.suffix != ".safetensors":
+    if min(counts) < 0 or sum(counts) < 1:
         raise ValueError(
-            f"Cannot write {' + '.join(map(str, counts))} faces to {out}; give at least one face "
-            "and a .safetensors file."
+            f"Cannot write {' + '.join(map(str, counts))} faces to {out}; give at least one face."
         )
-    folder = out.with_name(f"{out.name}.parts")
-    folder.mkdir(parents=True, exist_ok=True)
-    notes = settings.notes()
-    finished, shards = finished_shards(folder, notes), plan(settings, shard_size)
-    with tqdm(total=sum(counts), unit="face") as progress:
-        for name, (split, start, stop) in shards.items():
-            if name not in finished:
-                shard = render(split, start, stop, settings, notes)
-                shard.write(folder / name, settings.quality)
-            progress.update(stop - start)
-    join_packs([folder / name for name in shards], out, notes)
-    shutil.rmtree(folder)
-    for unfinished in out.parent.glob(f".{out.name}.*.part"):  # of a run that was killed joining
-        unfinished.unlink()
+    notes, shards = settings.notes(), []
+    for split, count in zip(SPLITS, counts, strict=True):
+        for start in range(0, count, shard_size):
+            stop = min(start + shard_size, count)
+            name = f"{split}-{start:06}-{stop:06}.safetensors"
+            making = partial(render, split, start, stop, settings, notes)
+            shards.append(Shard(name, stop - start, making))
+    make_pack(out, shards, notes, settings.quality)
 
 
 def rendered(path: Path, settings: Settings) -> FaceSet:
@@ -183,21 +143,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit("Stopped. The same command goes on after the last finished shard.")
     except (ValueError, OSError) as error:
         sys.exit(str(error))
-    report(out, time.perf_counter() - began)
-
-
-def report(out: Path, seconds: float) -> None:
-    """Print what a pack holds, its size, and how quickly it was made."""
-    manifest = read_pack(out)[1]
-    total = 0
-    for split in [split for split in SPLITS if split in manifest["counts"]]:
-        counts = manifest["counts"][split]
-        told = ", ".join(f"{name} {counts[name]}" for name in manifest["class_names"])
-        print(f"{split}: {sum(counts.values())} faces ({told})")
-        total += sum(counts.values())
-    size = out.stat().st_size
-    print(f"{out}: {size:,} bytes, {size / total:,.0f} a face")
-    print(f"{seconds:.1f} s, {total / seconds:.0f} faces/s")
+    print(tell(out, time.perf_counter() - began))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from vtff_lib import datasets, packs
+from vtff_lib import packs
 from vtff_lib.config import SPLITS
 from vtff_lib.datasets import FaceSet, load_default
+from vtff_lib.datasets import faces as faces_module
 from vtff_lib.packs import join_packs, read_pack
 from vtff_lib.weights import read_metadata, write_weights
 
@@ -23,7 +25,7 @@ def some_faces(count: int = 11, height: int = 10, width: int = 7) -> FaceSet:
     generator = torch.Generator().manual_seed(0)
     draw = {"generator": generator}
     extras = {
-        "action_units": torch.rand(count, 18, 2, **draw),
+        "action_units": torch.rand(count, 19, 2, **draw),
         "identities": torch.arange(count) * 1000,
         "pose": torch.randn(count, 3, **draw),
         "regions": torch.randint(0, 7, (count, height // 2, width // 2), **draw).byte(),
@@ -54,6 +56,29 @@ def assert_same(faces: FaceSet, expected: FaceSet) -> None:
 def psnr(images: Tensor, others: Tensor) -> float:
     error = (images.float() - others.float()).square().mean()
     return float(10 * torch.log10(255**2 / error))
+
+
+def test_ids_of_any_letters_come_back_and_go_along_with_their_faces(tmp_path: Path) -> None:
+    faces = some_faces(5)
+    named = replace(faces, ids=("a.png", "", "Gesicht ü", "顔.jpg", "a b"))
+    named.write(tmp_path / "named.safetensors", quality=None)
+    faces.write(tmp_path / "nameless.safetensors", quality=None)
+    read = FaceSet.read(tmp_path / "named.safetensors")
+    assert read.ids == named.ids
+    assert FaceSet.read(tmp_path / "nameless.safetensors").ids == ()
+    assert read[torch.tensor([3, 0])].ids == ("顔.jpg", "a.png")
+    assert read[read.labels == read.labels[2]].ids.count("Gesicht ü") == 1
+    assert read[1:3].ids == ("", "Gesicht ü")
+    join_packs(2 * [tmp_path / "named.safetensors"], tmp_path / "twice.safetensors", {})
+    assert FaceSet.read(tmp_path / "twice.safetensors").ids == 2 * named.ids
+    with pytest.raises(ValueError, match="2 ids do not name 5 faces"):
+        replace(faces, ids=("one", "two"))
+
+
+def test_votes_are_what_is_learned_and_without_votes_there_are_no_targets() -> None:
+    faces = some_faces(4)
+    assert torch.equal(faces.targets, faces.extras["votes"])
+    assert replace(faces, extras={}).targets is None
 
 
 def test_a_lossless_pack_gives_back_every_value(tmp_path: Path) -> None:
@@ -177,7 +202,7 @@ def test_what_is_no_pack_is_refused_in_words(tmp_path: Path, content: bytes, mes
 def test_a_missing_pack_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FileNotFoundError, match=r"There is no pack .*nobody\.safetensors"):
         FaceSet.read(tmp_path / "nobody.safetensors")
-    monkeypatch.setattr(datasets, "DEFAULT", tmp_path / "shipped.safetensors")
+    monkeypatch.setattr(faces_module, "DEFAULT", tmp_path / "shipped.safetensors")
     with pytest.raises(FileNotFoundError, match="are missing; install vtff_lib again, or run"):
         load_default()
 
@@ -279,7 +304,7 @@ def test_the_note_is_one_so_that_equal_sets_are_equal_files(pack: Path) -> None:
 
 def test_the_shipped_faces_are_small_and_their_people_are_in_one_split_only() -> None:
     faces = load_default()
-    assert datasets.DEFAULT.stat().st_size <= 8_000_000
+    assert faces_module.DEFAULT.stat().st_size <= 8_000_000
     assert [len(faces.part(split)) for split in SPLITS] == [2800, 400, 400]
     people = [set(faces.part(split).extras["identities"].tolist()) for split in SPLITS]
     assert sum(map(len, people)) == len(set.union(*people))

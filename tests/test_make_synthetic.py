@@ -36,7 +36,7 @@ class QuickRenderer:
         return SimpleNamespace(
             identities=keys,
             labels=keys % 8,
-            action_units=(keys % 256 / 255)[:, None, None].expand(-1, 18, 2),
+            action_units=(keys % 256 / 255)[:, None, None].expand(-1, 19, 2),
             pose=keys[:, None] / torch.tensor([1.0, 2.0, 3.0]),
             light=(keys[:, None] + wildness) / torch.tensor([4.0, 5.0, 6.0]),
         )
@@ -162,21 +162,23 @@ def test_shards_of_other_settings_are_refused_and_left_alone(
 ) -> None:
     folder = stopped.with_name(f"{stopped.name}.parts")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    with pytest.raises(ValueError, match=r"shards of other settings .*--train 7 .*delete that"):
+    with pytest.raises(
+        ValueError, match=r"shards made with other settings .*--train 7 .*delete that"
+    ):
         make(stopped, other, shard_size=3)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_shards_of_another_renderer_are_refused(stopped: Path, renderer: QuickRenderer) -> None:
     renderer.__file__ = str(ROOT / "vtff_lib" / "data" / "__init__.py")
-    with pytest.raises(ValueError, match="or from another version of the renderer; delete that"):
+    with pytest.raises(ValueError, match="or by another version of this code; delete that"):
         make(stopped, SETTINGS, shard_size=3)
 
 
 @pytest.mark.parametrize(
     ("out", "settings", "message"),
     [
-        ("faces.zip", SETTINGS, r"Cannot write 7 \+ 3 \+ 2 faces .*a \.safetensors file"),
+        ("faces.zip", SETTINGS, r"Cannot write to .*faces\.zip; give a \.safetensors file"),
         ("faces.safetensors", Settings(0, 0, 0), r"Cannot write 0 \+ 0 \+ 0 faces"),
         ("faces.safetensors", Settings(9, -1, 2), r"Cannot write 9 \+ -1 \+ 2 faces"),
     ],
@@ -192,7 +194,7 @@ def test_what_cannot_be_made_is_refused_and_leaves_nothing(
 def test_without_arguments_the_shipped_set_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     monkeypatch.setattr(make_synthetic, "make", lambda *given: made.append(given))
-    monkeypatch.setattr(make_synthetic, "report", lambda out, seconds: None)
+    monkeypatch.setattr(make_synthetic, "tell", lambda out, seconds: "")
     main([])
     main(["--out", "a.safetensors", "--valid", "1", "--quality", "lossless"])
     assert made[0] == (DEFAULT, Settings(2800, 400, 400, 0, 112, 82))

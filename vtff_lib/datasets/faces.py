@@ -11,7 +11,7 @@ from vtff_lib.config import SPLITS
 from vtff_lib.packs import decode_pictures, encode_pictures, read_pack, write_pack
 from vtff_lib.refusals import check_choice, describe
 
-DEFAULT = Path(__file__).parent / "data" / "synthetic_faces.safetensors"
+DEFAULT = Path(__file__).parents[1] / "data" / "synthetic_faces.safetensors"
 IN_255THS = ("action_units",)  # extras in [0, 1] that a file keeps as bytes
 
 
@@ -28,12 +28,15 @@ class FaceSet:
         splits: indices into `SPLITS` ("train", "valid", "test"), `(N,)` int64.
         class_names: what the labels stand for, in order.
         extras: more that is known of each face, by name, `(N, …)`. Synthetic faces have
-            `action_units` `(N, 18, 2)` in [0, 1], `identities` `(N,)`, `pose` `(N, 3)` in radians,
-            `light` `(N, 3)` and `regions` `(N, H/2, W/2)` uint8.
+            `action_units` `(N, 19, 2)` in [0, 1], `identities` `(N,)`, `pose` `(N, 3)` in radians,
+            `light` `(N, 3)` and `regions` `(N, H/2, W/2)` uint8; photographs may have annotators'
+            `votes` `(N, num_classes)`.
         manifest: notes on where the set comes from; of a pack, its whole manifest.
+        ids: a name for each face, as its data set has it; none where it has none.
 
     Raises:
-        ValueError: if a tensor has another dtype or shape, or a label or split is out of range.
+        ValueError: if a tensor has another dtype or shape, a label or split is out of range, or
+            there are some ids but not one for each face.
 
     Taught in 10.
     """
@@ -44,6 +47,7 @@ class FaceSet:
     class_names: tuple[str, ...]
     extras: dict[str, Tensor] = field(default_factory=dict)
     manifest: dict[str, Any] = field(default_factory=dict)
+    ids: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.images.dtype != torch.uint8 or self.images.ndim != 4 or self.images.shape[1] != 3:
@@ -58,6 +62,8 @@ class FaceSet:
                     f"extras[{name!r}] is {describe(extra)}; give one row for each of the "
                     f"{len(self)} faces, under a name of letters, digits and underscores."
                 )
+        if self.ids and len(self.ids) != len(self):
+            raise ValueError(f"{len(self.ids)} ids do not name {len(self)} faces; give each one.")
 
     def _check_indices(self, name: str, count: int) -> None:
         indices = getattr(self, name)
@@ -85,7 +91,17 @@ class FaceSet:
             self.class_names,
             {name: extra[index] for name, extra in self.extras.items()},
             self.manifest,
+            self._chosen_ids(index),
         )
+
+    def _chosen_ids(self, index: Tensor | slice) -> tuple[str, ...]:
+        rows = torch.arange(len(self.ids))[index].tolist() if self.ids else []
+        return tuple(self.ids[row] for row in rows)
+
+    @property
+    def targets(self) -> Tensor | None:
+        """The annotators' votes `(N, num_classes)` where there are any, to learn from."""
+        return self.extras.get("votes")
 
     def part(self, split: str) -> Self:
         """Return the faces of one split: `"train"`, `"valid"` or `"test"`.
@@ -113,7 +129,8 @@ class FaceSet:
         extras = _read_extras(columns)
         images = decode_pictures(columns["images.bytes"], columns["images.lengths"])
         names = tuple(manifest["class_names"])
-        return cls(images, columns["labels"], columns["splits"], names, extras, manifest)
+        ids = _read_texts(columns)
+        return cls(images, columns["labels"], columns["splits"], names, extras, manifest, ids)
 
     def write(self, path: str | Path, quality: int | None = 85) -> None:
         """Write a pack; until it is complete, what stood at `path` stays.
@@ -139,6 +156,10 @@ class FaceSet:
         columns = {"labels": self.labels, "splits": self.splits, **_extra_columns(self.extras)}
         encoded = encode_pictures(self.images, quality)
         columns["images.bytes"], columns["images.lengths"] = encoded
+        if self.ids:
+            texts = [name.encode() for name in self.ids]
+            columns["ids.bytes"] = torch.frombuffer(bytearray(b"".join(texts)), dtype=torch.uint8)
+            columns["ids.lengths"] = torch.tensor([len(text) for text in texts])
         about = {
             "class_names": list(self.class_names),
             "image_size": list(self.images.shape[2:]),
@@ -159,6 +180,15 @@ def _extra_columns(extras: dict[str, Tensor]) -> dict[str, Tensor]:
         else:
             columns[column] = extra
     return columns
+
+
+def _read_texts(columns: dict[str, Tensor]) -> tuple[str, ...]:
+    if "ids.lengths" not in columns:
+        return ()
+    content, ends = bytes(columns["ids.bytes"].numpy()), columns["ids.lengths"].cumsum(0).tolist()
+    return tuple(
+        content[start:end].decode() for start, end in zip([0, *ends[:-1]], ends, strict=True)
+    )
 
 
 def _read_extras(columns: dict[str, Tensor]) -> dict[str, Tensor]:

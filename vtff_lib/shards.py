@@ -1,0 +1,107 @@
+"""Packs made in shards, so that a run that was stopped goes on after its last finished shard.
+
+Each shard is a pack of its own in a folder beside the output; at the end they are joined and
+removed. What comes of it is the same file, byte for byte, however often the run was stopped. Taught
+in 10.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from vtff_lib.config import SPLITS
+from vtff_lib.datasets import FaceSet
+from vtff_lib.packs import Manifest, join_packs, read_pack
+
+
+class Shard(NamedTuple):
+    """A part of a pack: its file, how many faces it is to have, what makes it. Taught in 10."""
+
+    name: str
+    size: int
+    make: Callable[[], FaceSet]
+
+
+def make_pack(
+    out: Path,
+    shards: Sequence[Shard],
+    notes: Manifest,
+    quality: int | None,
+    unit: str = "face",
+    summarise: Callable[[list[Manifest]], Manifest] = lambda manifests: {},
+) -> None:
+    """Write the pack `out`; go on where an earlier run with the same `notes` was stopped.
+
+    Args:
+        out: a `.safetensors` file; its folder is made if it is missing.
+        shards: in the order of their faces; those that turn out empty are left out.
+        notes: what the manifest tells of the making; an earlier run that left shards must have had
+            the same.
+        quality: of the pictures, see `FaceSet.write`.
+        unit: what the progress bar counts.
+        summarise: returns more notes for the whole, from the manifests of all shards.
+
+    Raises:
+        ValueError: if `out` is no `.safetensors` file, an earlier run to `out` that was stopped had
+            other notes, or every shard is empty.
+
+    Taught in 10.
+    """
+    if out.suffix != ".safetensors":
+        raise ValueError(f"Cannot write to {out}; give a .safetensors file.")
+    folder = out.with_name(f"{out.name}.parts")
+    folder.mkdir(parents=True, exist_ok=True)
+    finished = _finished(folder, notes)
+    with tqdm(total=sum(shard.size for shard in shards), unit=unit) as progress:
+        for shard in shards:
+            if shard.name not in finished:
+                faces = shard.make()
+                if len(faces):
+                    faces.write(folder / shard.name, quality)
+            progress.update(shard.size)
+    paths = [folder / shard.name for shard in shards if (folder / shard.name).is_file()]
+    if not paths:
+        raise ValueError(f"There is nothing to write to {out}; check what it is to be made from.")
+    join_packs(paths, out, notes | summarise([read_pack(path)[1] for path in paths]))
+    shutil.rmtree(folder)
+    for unfinished in out.parent.glob(f".{out.name}.*.part"):  # of a run that was killed joining
+        unfinished.unlink()
+
+
+def _finished(folder: Path, notes: Manifest) -> set[str]:
+    """Return the names of the shards that earlier runs left whole; what is damaged is made again.
+
+    Raises:
+        ValueError: if a shard was made with other notes.
+    """
+    finished = set()
+    for shard in folder.glob("*.safetensors"):
+        try:
+            manifest = read_pack(shard)[1]
+        except ValueError:
+            continue
+        if any(manifest.get(name) != value for name, value in notes.items()):
+            raise ValueError(
+                f"{folder} holds shards made with other settings ({manifest.get('made_by')}) or by "
+                "another version of this code; delete that folder, or give another --out."
+            )
+        finished.add(shard.name)
+    return finished
+
+
+def tell(path: Path, seconds: float, unit: str = "face") -> str:
+    """Return what a pack holds, its size, and how quickly it was made. Taught in 10."""
+    manifest = read_pack(path)[1]
+    lines, total = [], 0
+    for split in [split for split in SPLITS if split in manifest["counts"]]:
+        counts = manifest["counts"][split]
+        told = ", ".join(f"{name} {counts[name]}" for name in manifest["class_names"])
+        lines.append(f"{split}: {sum(counts.values()):,} {unit}s ({told})")
+        total += sum(counts.values())
+    size = path.stat().st_size
+    lines.append(f"{path}: {size:,} bytes, {size / total:,.0f} a {unit}")
+    lines.append(f"{seconds:.1f} s, {total / seconds:,.0f} {unit}s/s")
+    return "\n".join(lines)
