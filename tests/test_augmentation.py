@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from vtff_lib.augmentation import LUMINANCE, PRESETS, Augmentation, resize
+from vtff_lib.augmentation import LUMINANCE, PRESETS, Augmentation, mix, resize
 from vtff_lib.lbp import local_binary_pattern
 
 STRONG = Augmentation.preset("strong")
@@ -264,3 +264,26 @@ def test_an_enlarged_image_keeps_its_tones_and_overshoots_nowhere():
     assert (rows.diff(dim=1) >= 0).all()
     assert (rows[:, 0] == 0).all()
     assert (rows[:, -1] == 255).all()
+
+
+@pytest.mark.parametrize(("mixup", "cutmix"), [(0.8, 0.0), (0.0, 1.0), (0.5, 0.5)])
+def test_a_mixed_image_and_its_target_are_mixed_in_the_same_proportion(mixup, cutmix):
+    """One colour to an image: so the proportion can be read off the pixels."""
+    levels = torch.tensor([0, 200, 100, 60])
+    images = levels.byte().view(4, 1, 1, 1).expand(4, 3, 40, 40).contiguous()
+    targets = torch.eye(4)
+    for seed in range(6):
+        torch.manual_seed(seed)
+        mixed, shares = mix(images, targets, mixup, cutmix)
+        assert mixed.dtype == torch.uint8
+        torch.testing.assert_close(shares.sum(1), torch.ones(4))
+        expected = shares @ levels.float()
+        torch.testing.assert_close(mixed.float().mean((1, 2, 3)), expected, rtol=0, atol=0.6)
+        pieces = all(len(image.unique()) <= 2 and image.unique()[0] in levels for image in mixed)
+        if not mixup:
+            assert pieces
+        if not cutmix:
+            assert all(len(image.unique()) == 1 for image in mixed)
+    same = mix(images, targets, 0.0, 0.0)
+    assert same[0] is images
+    assert same[1] is targets

@@ -31,6 +31,7 @@ from vtff_lib.evaluation import predict
 from vtff_lib.history import Epoch, History
 from vtff_lib.optimisation import (
     Examples,
+    Loss,
     class_weights,
     learning_rate_share,
     make_optimiser,
@@ -49,6 +50,7 @@ SMALL = VTFFConfig.tiny(
 )  # fmt: skip
 CONFIG = TrainingConfig(epochs=3, batch_size=8)
 SILENT = Progress()
+EVEN = Loss(torch.ones(3), 0.0, torch.zeros(3))
 
 
 def faces(count: int = 26, seed: int = 0) -> Examples:
@@ -205,7 +207,8 @@ def test_a_step_is_the_one_that_torch_takes():
     examples, weights = faces(8), torch.tensor([0.5, 1.0, 2.0])
     rgb = examples.images
     for _ in range(2):
-        loss = take_step(state, rgb, soft_targets(examples, 3), weights, 0.01, config)
+        parts = [(rgb, soft_targets(examples, 3))]
+        loss = take_step(state, parts, Loss(weights, 0.2, torch.zeros(3)), 0.01, config)
 
     decays = [p for n, p in twin.named_parameters() if p.ndim > 1 and n.endswith("weight")]
     rest = [p for p in twin.parameters() if not any(p is decayed for decayed in decays)]
@@ -230,13 +233,87 @@ def test_a_step_is_the_one_that_torch_takes():
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
+def test_a_batch_in_parts_has_their_mean_gradient_and_their_mean_statistics():
+    """Batch norm sees one part at a time: so it is two batches by hand, and not one."""
+    config = replace(CONFIG, clip_norm=1e9, parts=2)
+    state = start_state(model(config=replace(SMALL, dropout=0.0)), config)
+    before = copy.deepcopy(state.model)
+    examples = faces(8)
+    targets = soft_targets(examples, 3)
+    halves = list(zip(examples.images.chunk(2), targets.chunk(2), strict=True))
+    loss = take_step(state, halves, EVEN, 1e-9, config)
+    twins = [copy.deepcopy(before).train() for _ in halves]
+    losses = [
+        F.cross_entropy(twin(rgb).logits, rows)
+        for twin, (rgb, rows) in zip(twins, halves, strict=True)
+    ]
+    for one in losses:
+        one.backward()
+    torch.testing.assert_close(loss, sum(losses).detach() / 2)
+    for parameter, *theirs in zip(*(m.parameters() for m in (state.model, *twins)), strict=True):
+        expected = (theirs[0].grad + theirs[1].grad) / 2
+        torch.testing.assert_close(parameter.grad, expected, rtol=1e-3, atol=1e-6)
+    for (name, buffer), *theirs in zip(
+        *(m.named_buffers() for m in (state.model, *twins)), strict=True
+    ):
+        if "running_" in name:
+            torch.testing.assert_close(buffer, (theirs[0][1] + theirs[1][1]) / 2)
+
+
+def test_a_batch_is_the_same_images_in_any_number_of_parts():
+    for parts in (1, 2, 4):
+        plan = Plan(26, replace(CONFIG, parts=parts))
+        assert torch.equal(plan.batch(4), Plan(26, CONFIG).batch(4))
+    assert Plan(7, replace(CONFIG, parts=2)).batch_size == 6  # of few images, equal parts
+    with pytest.raises(ValueError, match="3 training images will not do; give at least 4, two to"):
+        Plan(3, replace(CONFIG, parts=2))
+
+
+def test_adjusted_logits_favour_what_is_rare_by_its_share():
+    labels = torch.tensor([0] * 6 + [1] * 3 + [2])
+    targets = F.one_hot(labels, 3).float()
+    loss = Loss.of(targets, balance=0.0, smoothing=0.0, adjustment=1.5)
+    logits = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
+    weighed = logits.double().exp() * torch.tensor([0.6, 0.3, 0.1]).double() ** 1.5
+    shares = weighed / weighed.sum(dim=1, keepdim=True)
+    expected = -shares[torch.arange(10), labels].log().mean()
+    torch.testing.assert_close(loss(logits, targets).double(), expected, rtol=1e-5, atol=1e-6)
+    assert not Loss.of(targets, 0.0, 0.0, 0.0).adjustment.any()
+
+
+def test_votes_are_learned_or_left_aside_as_asked():
+    examples = faces(8)
+    votes = torch.rand(8, 3, generator=torch.Generator().manual_seed(0))
+    voted = Examples(examples.images, examples.labels, votes)
+    hard = replace(CONFIG, epochs=1, soft_labels=False)
+    networks = [model(), model(), model()]
+    train(networks[0], voted, examples, hard, progress=SILENT)
+    train(networks[1], examples, examples, hard, progress=SILENT)
+    train(networks[2], voted, examples, replace(hard, soft_labels=True), progress=SILENT)
+    assert same_weights(networks[0], networks[1])
+    assert not same_weights(networks[0], networks[2])
+
+
+def test_a_compiled_model_is_run_and_the_plain_one_is_kept(monkeypatch):
+    compiled = []
+
+    def compile_(network):
+        compiled.append(nn.Sequential(network))
+        return compiled[-1]
+
+    monkeypatch.setattr(torch, "compile", compile_)
+    network, _ = trained(replace(CONFIG, compiled=True))
+    assert len(compiled) == 1
+    assert same_weights(network, trained()[0])
+
+
 def test_float16_clips_the_gradient_and_not_its_scaled_copy():
     norms = []
     for precision in ("float32", "float16"):
         config = replace(CONFIG, precision=precision, clip_norm=50.0)
         state = start_state(model(config=replace(SMALL, dropout=0.0)), config)
         examples = faces(8)
-        take_step(state, examples.images, soft_targets(examples, 3), torch.ones(3), 1e-3, config)
+        take_step(state, [(examples.images, soft_targets(examples, 3))], EVEN, 1e-3, config)
         gradients = [parameter.grad.flatten() for parameter in state.model.parameters()]
         norms.append(torch.cat(gradients).norm().item())
     assert norms[1] == pytest.approx(norms[0], rel=0.05)
@@ -276,9 +353,10 @@ def test_each_step_gets_its_faces_their_labels_its_learning_rate_and_the_weights
     config = replace(CONFIG, class_balance=1.0, augmentation=Augmentation())
     examples, plan, steps = faces(), Plan(26, config), []
 
-    def watch(state, rgb, targets, weights, learning_rate, config):
-        steps.append((rgb, targets, weights, learning_rate))
-        return take_step(state, rgb, targets, weights, learning_rate, config)
+    def watch(state, parts, loss, learning_rate, config, team):
+        parts = list(parts)
+        steps.append((*parts[0], loss.weights, learning_rate))
+        return take_step(state, parts, loss, learning_rate, config, team)
 
     monkeypatch.setattr(training, "take_step", watch)
     train(model(), examples, faces(9, 1), config, progress=SILENT)
@@ -356,12 +434,14 @@ def test_half_precision_trains():
 def test_a_loss_that_is_no_number_ends_the_run():
     network = model()
     nn.init.constant_(network.head.bias, torch.nan)
-    with pytest.raises(FloatingPointError, match=r"The loss is nan in epoch 1; train with a lower"):
+    with pytest.raises(
+        FloatingPointError, match=r"The loss is no number .* step 3 at .* with a lower"
+    ):
         train(network, faces(), faces(9), CONFIG, progress=SILENT)
 
 
 def test_one_face_is_refused():
-    with pytest.raises(ValueError, match="1 training image will not do"):
+    with pytest.raises(ValueError, match="1 training images will not do; give at least 2"):
         train(model(), faces(1), faces(3), CONFIG, progress=SILENT)
 
 
@@ -370,7 +450,8 @@ def test_one_face_is_refused():
     [
         {"epochs": 0}, {"batch_size": 1}, {"seed": -1}, {"warmup": 1.5}, {"learning_rate": 0.0},
         {"learning_rate": math.nan}, {"weight_decay": -1.0}, {"label_smoothing": -0.1},
-        {"epochs": 2.5}, {"clip_norm": 0.0},
+        {"epochs": 2.5}, {"clip_norm": 0.0}, {"parts": 0}, {"parts": 3}, {"parts": 8},
+        {"mixup": -1.0}, {"cutmix": math.inf}, {"logit_adjustment": -0.1},
     ],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(wrong):

@@ -12,6 +12,7 @@ from typing import Self
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torchvision.transforms import v2
 
 from vtff_lib.refusals import check_choice, describe
 
@@ -199,6 +200,29 @@ def resize(images: Tensor, side: int) -> Tensor:
     mode = "bicubic" if side > max(images.shape[-2:]) else "area"
     resized = F.interpolate(images.float(), (side, side), mode=mode)
     return resized.round_().clamp_(0, 255).to(torch.uint8)
+
+
+def mix(rgb: Tensor, targets: Tensor, mixup: float, cutmix: float) -> tuple[Tensor, Tensor]:
+    """Blend each image with the next of the batch, or lay a piece of the next one over it.
+
+    With both, one of the two is chosen. Chance comes from PyTorch's own dice.
+
+    Args:
+        rgb: `(N, 3, H, W)` uint8.
+        targets: `(N, num_classes)`, rows that sum to 1; they are mixed in the same proportion.
+        mixup: α of blending, Beta(α, α) its proportion; 0: none.
+        cutmix: α of laying over; 0: none.
+
+    Source: Zhang et al. 2018 (mixup), Yun et al. 2019 (CutMix), as torchvision has them.
+    Taught in 07.
+    """
+    choices = [(v2.MixUp, mixup), (v2.CutMix, cutmix)]
+    choices = [(change, alpha) for change, alpha in choices if alpha]
+    if not choices:
+        return rgb, targets
+    change, alpha = choices[int(torch.randint(len(choices), ()))]
+    mixed, shares = change(alpha=alpha)(rgb.float(), targets)
+    return mixed.round_().to(torch.uint8), shares
 
 
 class _Dice:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vtff_lib.history import History
 from vtff_lib.optimisation import LabelledFaces
@@ -29,6 +29,7 @@ class TrainingState:
 
     Args:
         model: the network in training.
+        network: what runs it: `model` itself, or compiled, or wrapped for several processes.
         average: a copy of it, with the moving average of its weights.
         optimiser: AdamW, over the model's parameters.
         scaler: the loss scale of float16; idle in other precisions.
@@ -41,6 +42,7 @@ class TrainingState:
     """
 
     model: VTFF
+    network: nn.Module
     average: VTFF
     optimiser: torch.optim.Optimizer
     scaler: torch.amp.GradScaler

@@ -4,11 +4,15 @@ Taught in 07.
 """
 
 import math
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, Self
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from vtff_lib.distributed import Team
 from vtff_lib.refusals import describe
 
 
@@ -36,10 +40,11 @@ class Examples(NamedTuple):
     targets: Tensor | None = None  # (N, num_classes): votes, or any weights from 0
 
 
-def soft_targets(faces: LabelledFaces, num_classes: int) -> Tensor:
+def soft_targets(faces: LabelledFaces, num_classes: int, soft: bool = True) -> Tensor:
     """Return the probability of each class that is to be learned, `(N, num_classes)` float32.
 
-    A label becomes a row with a single 1; votes are divided by their sum.
+    A label becomes a row with a single 1; votes are divided by their sum, or left aside if not
+    `soft`.
 
     Raises:
         ValueError: if labels or votes do not fit the images or the classes, an image has no vote,
@@ -48,7 +53,7 @@ def soft_targets(faces: LabelledFaces, num_classes: int) -> Tensor:
     Taught in 07.
     """
     images, labels = faces.images, faces.labels
-    votes = getattr(faces, "targets", None)
+    votes = getattr(faces, "targets", None) if soft else None
     count = len(images)
     if count == 0:
         raise ValueError("There are no images; give at least one.")
@@ -97,6 +102,39 @@ def class_weights(targets: Tensor, balance: float) -> Tensor:
     return weights * (counts.sum() / (weights * counts).sum())
 
 
+@dataclass(frozen=True)
+class Loss:
+    """How far the logits `(N, num_classes)` of a model are from `targets` `(N, num_classes)`.
+
+        -1/N Σ_n Σ_c w_c · t_nc · log softmax(logits_n + τ · log π)_c
+        t = (1 - ε) · targets + ε/num_classes
+
+    Args:
+        weights: w, of the classes, `(num_classes,)`, see `class_weights`.
+        smoothing: ε, from 0 to 1.
+        adjustment: τ · log π, `(num_classes,)`, with π the share of each class: a rare one has to
+            be named more clearly in training, and is named more often afterwards.
+
+    Source: Szegedy et al. 2016 (ε); Menon et al. 2021, *Long-tail learning via logit adjustment*.
+    Taught in 07.
+    """
+
+    weights: Tensor
+    smoothing: float
+    adjustment: Tensor
+
+    @classmethod
+    def of(cls, targets: Tensor, balance: float, smoothing: float, adjustment: float) -> Self:
+        """Return the loss for training `targets` `(N, num_classes)`; `adjustment` is τ."""
+        shares = targets.sum(dim=0).clamp_min(1) / targets.sum()
+        return cls(class_weights(targets, balance), smoothing, adjustment * shares.log())
+
+    def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss `()`."""
+        logits = logits.float() + self.adjustment
+        return F.cross_entropy(logits, targets, self.weights, label_smoothing=self.smoothing)
+
+
 def make_optimiser(
     model: nn.Module, learning_rate: float, weight_decay: float
 ) -> torch.optim.AdamW:
@@ -136,6 +174,37 @@ def learning_rate_share(step: int, total_steps: int, warmup_steps: int) -> float
     return 0.5 + 0.5 * math.cos(math.pi * done)
 
 
+class PartStatistics:
+    """Batch norm's running statistics while a batch is learned in parts.
+
+    Each part begins with those from before the batch, and the batch ends with the mean of what the
+    parts left: the same one after another and in several processes. Taught in 07.
+    """
+
+    def __init__(self, model: nn.Module, parts: int):
+        named = model.named_buffers() if parts > 1 else ()
+        self.current = [buffer for name, buffer in named if ".running_" in name]
+        self.before = [buffer.clone() for buffer in self.current]
+        self.after: list[list[Tensor]] = []
+
+    @torch.no_grad()
+    def begin(self) -> None:
+        """Begin a part."""
+        for buffer, before in zip(self.current, self.before, strict=True):
+            buffer.copy_(before)
+
+    def end(self) -> None:
+        """End a part."""
+        self.after.append([buffer.clone() for buffer in self.current])
+
+    @torch.no_grad()
+    def average(self, team: Team) -> None:
+        """End the batch."""
+        for buffer, *parts in zip(self.current, *self.after, strict=True):
+            buffer.copy_(torch.stack(parts).mean(dim=0))
+        team.mean(self.current)
+
+
 @torch.no_grad()
 def update_average(average: nn.Module, model: nn.Module, step: int, decay: float) -> None:
     """Move the exponential moving average of the weights one step on.
@@ -148,10 +217,10 @@ def update_average(average: nn.Module, model: nn.Module, step: int, decay: float
 
     Source: Polyak & Juditsky 1992; the warm-up is TensorFlow's. Taught in 07.
     """
-    keep = min(decay, (1 + step) / (10 + step))
-    pairs = zip(average.state_dict().values(), model.state_dict().values(), strict=True)
-    for mean, new in pairs:
-        if mean.is_floating_point():
-            mean.lerp_(new, 1 - keep)
-        else:
+    means, news = ([*network.state_dict().values()] for network in (average, model))
+    floats = [index for index, mean in enumerate(means) if mean.is_floating_point()]
+    move = get_ema_multi_avg_fn(min(decay, (1 + step) / (10 + step)))  # all at once: few kernels
+    move([means[index] for index in floats], [news[index] for index in floats], step)
+    for mean, new in zip(means, news, strict=True):
+        if not mean.is_floating_point():
             mean.copy_(new)

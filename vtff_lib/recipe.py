@@ -4,6 +4,7 @@ Taught in 07.
 """
 
 import hashlib
+import math
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Self
@@ -47,13 +48,22 @@ class TrainingConfig:
     Args:
         epochs: passes through the training images.
         batch_size: images to a step; those left over at the end of an epoch are passed over in it.
+        parts: in how many parts a batch is learned, one after another or in several processes, see
+            `distributed`. More take less memory. Batch norm sees one part at a time.
         learning_rate: the highest; for its course see `learning_rate_share`.
         weight_decay: AdamW's, see `make_optimiser`.
         warmup: share of the steps in which the learning rate rises.
+        soft_labels: learn annotators' votes where the faces have them; else the labels.
         label_smoothing: ε, the share of each target that is spread evenly over the classes.
         class_balance: 0 to 1, how far rare classes weigh more, see `class_weights`.
+        logit_adjustment: τ from 0, how far rare classes are favoured, see `Loss`.
+        mixup, cutmix: α from 0; with it two images are blended, or a piece of one is laid over the
+            other, and so are their targets: `torchvision.transforms.v2`. With both, each step takes
+            one of them.
         ema_decay: the longest memory of the averaged weights, see `update_average`; 0: no average.
         clip_norm: longest gradient; a longer one is shortened to it.
+        compiled: whether the model is compiled, see `torch.compile`: minutes at the start, then
+            faster on a GPU.
         precision: `"float32"`, or `"bfloat16"` or `"float16"` where it is precise enough: faster on
             GPUs that have it, seldom on CPUs.
         growth: share of the steps over which the images grow to their full size, see `Plan.side`; 0
@@ -70,14 +80,20 @@ class TrainingConfig:
 
     epochs: int = 20
     batch_size: int = 64
+    parts: int = 1
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     warmup: float = 0.1
+    soft_labels: bool = True
     label_smoothing: float = 0.1
     class_balance: float = 0.0
+    logit_adjustment: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
     ema_decay: float = 0.999
     clip_norm: float = 1.0
     precision: str = "float32"
+    compiled: bool = False
     growth: float = 0.0
     smallest: float = 0.5
     seed: int = 0
@@ -85,7 +101,7 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         check_choice("precision", self.precision, PRECISIONS)
-        for name, low in (("epochs", 1), ("batch_size", 2), ("seed", 0)):
+        for name, low in (("epochs", 1), ("batch_size", 2), ("parts", 1), ("seed", 0)):
             value = getattr(self, name)
             if not isinstance(value, int) or value < low:
                 raise ValueError(f"{name}={value!r} will not do; give a whole number from {low}.")
@@ -102,8 +118,14 @@ class TrainingConfig:
         for name in ("learning_rate", "clip_norm"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)} will not do; give more than 0.")
-        if not self.weight_decay >= 0:
-            raise ValueError(f"weight_decay={self.weight_decay} will not do; give 0 or more.")
+        for name in ("weight_decay", "logit_adjustment", "mixup", "cutmix"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name}={getattr(self, name)} will not do; give 0 or more.")
+        if self.batch_size % self.parts or self.batch_size // self.parts < 2:
+            raise ValueError(
+                f"parts={self.parts} will not do; give a divisor of batch_size={self.batch_size} "
+                "that leaves at least 2 images to a part."
+            )
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Self:
@@ -130,7 +152,8 @@ class Plan:
         config: the settings.
 
     Raises:
-        ValueError: if there are fewer than two images; batch norm has nothing to compare then.
+        ValueError: if there are fewer than two images to a part; batch norm has nothing to compare
+            then.
 
     Taught in 07.
     """
@@ -139,13 +162,17 @@ class Plan:
     config: TrainingConfig
 
     def __post_init__(self) -> None:
-        if self.count < 2:
-            raise ValueError(f"{self.count} training image will not do; give at least two.")
+        if self.count < 2 * self.config.parts:
+            raise ValueError(
+                f"{self.count} training images will not do; give at least "
+                f"{2 * self.config.parts}, two to a part."
+            )
 
     @property
     def batch_size(self) -> int:
-        """Images to a step."""
-        return min(self.config.batch_size, self.count)
+        """Images to a step: of a small set fewer than asked for, but the same for all parts."""
+        parts = self.config.parts
+        return min(self.config.batch_size, self.count // parts * parts)
 
     @property
     def steps_per_epoch(self) -> int:

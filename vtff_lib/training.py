@@ -3,29 +3,33 @@
     choose, resize -> alter -> LBP and logits -> loss -> gradient -> AdamW -> moving average
 
 All chance follows from the seed: the order of an epoch from (seed, epoch), the augmentation and the
-dropout of a step from (seed, step). So nothing about chance has to be remembered when a run stops.
+dropout of a part of a batch from (seed, its number). So nothing about chance has to be remembered
+when a run stops.
 """
 
 import copy
 import json
 import math
 import time
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vtff_lib.augmentation import resize
+from vtff_lib.augmentation import mix, resize
 from vtff_lib.checkpoints import TrainingState, describe_faces, load_checkpoint, save_checkpoint
+from vtff_lib.distributed import ALONE, Team
 from vtff_lib.evaluation import predict
 from vtff_lib.history import Epoch, History
+from vtff_lib.interruptions import enough_memory, told_to_stop
 from vtff_lib.optimisation import (
     LabelledFaces,
-    class_weights,
+    Loss,
+    PartStatistics,
     make_optimiser,
     soft_targets,
     update_average,
@@ -33,6 +37,8 @@ from vtff_lib.optimisation import (
 from vtff_lib.progress import Progress, choose_progress
 from vtff_lib.recipe import PRECISIONS, Plan, TrainingConfig, derive_seed, generator
 from vtff_lib.vtff import VTFF
+
+ASK_EVERY = 20  # steps between two questions whether any process of several is to stop
 
 
 def train(
@@ -44,8 +50,11 @@ def train(
     save_every: int = 0,
     time_limit: float = math.inf,
     progress: Progress | None = None,
+    team: Team = ALONE,
 ) -> History:
     """Train `model`, and leave it in eval mode with the averaged weights.
+
+    SIGTERM, which clusters send before they take a machine away, ends the run as `time_limit` does.
 
     Args:
         model: on the device where the work is to be done; the images are brought there.
@@ -58,54 +67,72 @@ def train(
         save_every: steps between checkpoints, besides the one after each epoch; 0: only those.
         time_limit: seconds after which the run stops, with a checkpoint.
         progress: how the run shows itself; as suits the place if not given. `Progress()` is silent.
+        team: the processes that train together, see `distributed`.
 
     Returns:
         The history so far; `history.finished` says whether the run reached its end.
 
     Raises:
-        ValueError: if the faces do not fit the model, or the checkpoint is damaged or of another
-            run.
-        FloatingPointError: if the loss is no number any more.
+        ValueError: if the faces do not fit the model, the checkpoint is damaged or of another run,
+            or the parts of a batch cannot be shared out.
+        FloatingPointError: if the loss is no number any more; no such state is saved.
+        torch.OutOfMemoryError: if the memory of the GPU does not do; with what to change.
 
     Taught in 07.
     """
     started = time.monotonic()
     device = model.cls_token.device
-    targets = soft_targets(train_set, model.config.num_classes).to(device)  # (N, num_classes)
-    valid_targets = soft_targets(valid_set, model.config.num_classes)
-    weights = class_weights(targets, config.class_balance)
+    classes = model.config.num_classes
+    targets = soft_targets(train_set, classes, config.soft_labels).to(device)  # (N, classes)
+    valid_targets = soft_targets(valid_set, classes, config.soft_labels)
+    loss = Loss.of(targets, config.class_balance, config.label_smoothing, config.logit_adjustment)
     images = train_set.images.to(device)  # (N, 3, H, W) uint8
     plan = Plan(len(images), config)
-    state = start_state(model, config)
+    own = team.share(config.parts)
+    state = start_state(model, config, team)
     if folder is not None:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         run = describe_run(model, config, train_set, targets)
         load_checkpoint(folder, state, run)
+    team.require_same(state.step, device)
+
+    def parts(step: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield this process's parts of a batch, each altered in its own way."""
+        batch = plan.batch(step).chunk(config.parts)
+        for part in own:
+            chosen, number = batch[part].to(device), step * config.parts + part
+            rgb = resize(images[chosen], model.config.image_size)
+            rgb = config.augmentation(rgb, generator(config.seed, "augmentation", number))
+            rgb = resize(rgb, plan.side(step, rgb.shape[-1], model.config.reduction))
+            torch.manual_seed(derive_seed(config.seed, "dropout", number))
+            yield mix(rgb, targets[chosen], config.mixup, config.cutmix)
 
     progress = choose_progress() if progress is None else progress
+    progress = progress if team.leads else Progress()
     progress.start(state.history, state.step, plan.total_steps)
     # Dropout throws PyTorch's own dice, which belong to the caller and are given back.
-    with closing(progress), torch.random.fork_rng([device] if device.type == "cuda" else []):
+    dice = torch.random.fork_rng([device] if device.type == "cuda" else [])
+    with closing(progress), dice, told_to_stop() as terminated:
         for step in range(state.step, plan.total_steps):
             lap = time.monotonic()
-            chosen = plan.batch(step).to(device)
-            rgb = resize(images[chosen], model.config.image_size)
-            rgb = config.augmentation(rgb, generator(config.seed, "augmentation", step))
-            rgb = resize(rgb, plan.side(step, rgb.shape[-1], model.config.reduction))
-            torch.manual_seed(derive_seed(config.seed, "dropout", step))
-            loss = take_step(state, rgb, targets[chosen], weights, plan.learning_rate(step), config)
-            progress.step(state.step, loss)
+            with enough_memory(config, step):
+                shown = take_step(state, parts(step), loss, plan.learning_rate(step), config, team)
+            progress.step(state.step, shown)
             state.seconds += time.monotonic() - lap
 
             epoch_over = state.step % plan.steps_per_epoch == 0
             if epoch_over:
-                finish_epoch(state, plan, valid_set.images, valid_targets)
+                finish_epoch(state, plan, valid_set.images, valid_targets, team)
                 progress.epoch(state.history)
-            late = time.monotonic() - started > time_limit
+            late = time.monotonic() - started > time_limit or terminated()
+            if team.size > 1:  # asking the others waits for them, so not in every step
+                late = state.step % ASK_EVERY == 0 and team.any(late, device)
             due = epoch_over or late or (save_every and state.step % save_every == 0)
             if folder is not None and due:
-                save_checkpoint(folder, state, run)
+                require_finite(state)
+                if team.leads:
+                    save_checkpoint(folder, state, run)
             if late:
                 break
     model.load_state_dict(state.average.state_dict())
@@ -113,12 +140,13 @@ def train(
     return state.history
 
 
-def start_state(model: VTFF, config: TrainingConfig) -> TrainingState:
+def start_state(model: VTFF, config: TrainingConfig, team: Team = ALONE) -> TrainingState:
     """Return the state before the first step; `model` becomes channels-last. Taught in 07."""
     model.to(memory_format=torch.channels_last)  # rows of pixels, which convolutions like better
     device = model.cls_token.device
     return TrainingState(
         model=model,
+        network=team.wrap(cast(nn.Module, torch.compile(model)) if config.compiled else model),
         average=copy.deepcopy(model).eval().requires_grad_(False),
         optimiser=make_optimiser(model, config.learning_rate, config.weight_decay),
         scaler=torch.amp.GradScaler(device.type, enabled=config.precision == "float16"),
@@ -129,23 +157,25 @@ def start_state(model: VTFF, config: TrainingConfig) -> TrainingState:
 
 def take_step(
     state: TrainingState,
-    rgb: Tensor,
-    targets: Tensor,
-    weights: Tensor,
+    parts: Iterable[tuple[Tensor, Tensor]],
+    loss: Loss,
     learning_rate: float,
     config: TrainingConfig,
+    team: Team = ALONE,
 ) -> Tensor:
-    """Learn from one batch, `state` is changed by it; return the loss `()`.
+    """Learn from one batch, `state` is changed by it; return the loss `()` of this process's parts.
 
-        loss = -1/N Σ_n Σ_c w_c · t_nc · log p_nc,   t = (1 - ε) · targets + ε/num_classes
+    Gradients are averaged over all parts, so a batch in many parts is learned as in one, but for
+    batch norm, which sees one part at a time. Its running statistics are averaged too.
 
     Args:
         state: the run.
-        rgb: `(N, 3, H, W)` uint8, altered already.
-        targets: `(N, num_classes)`, rows that sum to 1.
-        weights: w, of the classes, `(num_classes,)`.
+        parts: this process's share of the batch: rgb `(n, 3, H, W)` uint8, altered already, and
+            targets `(n, num_classes)`, rows that sum to 1.
+        loss: what is to become small.
         learning_rate: of this step.
-        config: the settings; ε is `label_smoothing`.
+        config: the settings.
+        team: the processes that train together.
 
     Taught in 07.
     """
@@ -153,22 +183,35 @@ def take_step(
     for group in state.optimiser.param_groups:
         group["lr"] = learning_rate
     low = config.precision != "float32"
-    with torch.autocast(rgb.device.type, PRECISIONS[config.precision], enabled=low):
-        logits = state.model(rgb.contiguous(memory_format=torch.channels_last)).logits
-    loss = F.cross_entropy(logits.float(), targets, weights, label_smoothing=config.label_smoothing)
+    count = len(team.share(config.parts))
+    statistics = PartStatistics(state.model, config.parts)
+    total = torch.zeros_like(state.loss_sum)
     state.optimiser.zero_grad()
-    state.scaler.scale(loss).backward()  # float16 alone is scaled, lest small gradients become 0
+    for number, (rgb, targets) in enumerate(parts, start=1):
+        statistics.begin()
+        with nullcontext() if number == count else team.apart(state.network):
+            with torch.autocast(rgb.device.type, PRECISIONS[config.precision], enabled=low):
+                rgb = rgb.contiguous(memory_format=torch.channels_last)
+                logits = state.network(rgb).logits
+            part_loss = loss(logits, targets) / count
+            # float16 alone is scaled, lest small gradients become 0
+            state.scaler.scale(part_loss).backward()
+        statistics.end()
+        total += part_loss.detach()
+    statistics.average(team)
     state.scaler.unscale_(state.optimiser)
     nn.utils.clip_grad_norm_(state.model.parameters(), config.clip_norm)
     state.scaler.step(state.optimiser)
     state.scaler.update()
     update_average(state.average, state.model, state.step, config.ema_decay)
     state.step += 1
-    state.loss_sum += loss.detach()
-    return loss.detach()
+    state.loss_sum += total
+    return total
 
 
-def finish_epoch(state: TrainingState, plan: Plan, images: Tensor, targets: Tensor) -> None:
+def finish_epoch(
+    state: TrainingState, plan: Plan, images: Tensor, targets: Tensor, team: Team = ALONE
+) -> None:
     """Measure the averaged weights on the validation images, and write the epoch down.
 
     Raises:
@@ -177,12 +220,9 @@ def finish_epoch(state: TrainingState, plan: Plan, images: Tensor, targets: Tens
     Taught in 07.
     """
     started, number = time.monotonic(), state.step // plan.steps_per_epoch
+    team.mean([state.loss_sum])
+    require_finite(state)
     train_loss = state.loss_sum.item() / plan.steps_per_epoch
-    if not math.isfinite(train_loss):
-        raise FloatingPointError(
-            f"The loss is {train_loss} in epoch {number}; train with a lower learning_rate, or in "
-            "bfloat16 or float32 if this was float16."
-        )
     probabilities = predict(state.average, images)  # (N, num_classes)
     right = probabilities.argmax(dim=1) == targets.argmax(dim=1)
     epoch = Epoch(
@@ -197,6 +237,22 @@ def finish_epoch(state: TrainingState, plan: Plan, images: Tensor, targets: Tens
     state.history.epochs.append(epoch)
     state.loss_sum.zero_()
     state.seconds = 0.0
+
+
+def require_finite(state: TrainingState) -> None:
+    """Check that the losses of the epoch so far are numbers, before anything of it is saved.
+
+    Raises:
+        FloatingPointError: if they are not.
+
+    Taught in 07.
+    """
+    if not math.isfinite(state.loss_sum.item()):
+        raise FloatingPointError(
+            f"The loss is no number any more, at step {state.step} at the latest; train with a "
+            "lower learning_rate, or in bfloat16 or float32 if this was float16. The last "
+            "checkpoint is from before."
+        )
 
 
 def describe_run(

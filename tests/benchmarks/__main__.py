@@ -26,6 +26,7 @@ from vtff_lib.backbone import ResNetTrunk
 from vtff_lib.circumstances import circumstances
 from vtff_lib.config import VTFFConfig
 from vtff_lib.lbp import local_binary_pattern
+from vtff_lib.optimisation import Loss
 from vtff_lib.recipe import TrainingConfig
 from vtff_lib.synthetic_faces.rendering import CHUNK, render_chunk
 from vtff_lib.training import start_state, take_step
@@ -156,10 +157,11 @@ def training(repeats: int) -> list[Result]:
     state = start_state(model, config)
     images = torch.randint(0, 256, (64, 3, 112, 112), dtype=torch.uint8)
     targets = torch.eye(8)[torch.arange(64) % 8]
+    loss = Loss.of(targets, balance=0, smoothing=0.1, adjustment=0)
 
     def step() -> None:
         rgb = config.augmentation(images, torch.Generator().manual_seed(0))
-        take_step(state, rgb, targets, torch.ones(8), 1e-3, config)
+        take_step(state, [(rgb, targets)], loss, 1e-3, config)
 
     def bare() -> None:
         F.cross_entropy(state.model(images).logits, targets).backward()

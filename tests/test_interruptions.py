@@ -1,0 +1,85 @@
+"""Whatever ends a run from outside, it says why, saves nothing that is broken, and can go on."""
+
+import json
+import os
+import signal
+import threading
+
+import pytest
+import torch
+from torch import nn
+
+from tests.test_training import CONFIG, SILENT, Progress, faces, model, same_weights, trained
+from vtff_lib import training
+from vtff_lib.checkpoints import NAME
+from vtff_lib.interruptions import told_to_stop
+from vtff_lib.training import train
+from vtff_lib.weights import read_metadata
+
+
+def saved_step(folder):
+    return json.loads(read_metadata(folder / NAME)["training"])["step"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to catch")
+def test_a_run_that_is_told_to_terminate_saves_and_goes_on(tmp_path):
+    class Terminated(Progress):
+        def step(self, step: int, loss: torch.Tensor) -> None:
+            if step == 5:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    history = train(model(), faces(), faces(9, 1), CONFIG, tmp_path, progress=Terminated())
+    assert not history.finished
+    assert saved_step(tmp_path) == 5
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert same_weights(trained(folder=tmp_path)[0], trained()[0])
+
+
+def test_a_run_in_another_thread_leaves_signals_alone(tmp_path):
+    done = []
+    before = signal.getsignal(signal.SIGTERM)
+
+    def run() -> None:
+        with told_to_stop() as told:
+            done.append(signal.getsignal(signal.SIGTERM) is before and not told())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert done == [True]
+
+
+def test_full_memory_is_told_with_what_to_change_and_the_checkpoint_stays(tmp_path, monkeypatch):
+    real, calls = training.take_step, []
+
+    def full(state, parts, *rest):
+        calls.append(1)
+        if len(calls) == 5:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate …")
+        return real(state, parts, *rest)
+
+    monkeypatch.setattr(training, "take_step", full)
+    with pytest.raises(torch.OutOfMemoryError, match=r"full in step 5, with 8 .* parts to 2 or"):
+        trained(folder=tmp_path, save_every=1)
+    monkeypatch.undo()
+    assert saved_step(tmp_path) == 4
+    assert same_weights(trained(folder=tmp_path)[0], trained()[0])
+
+
+def test_a_loss_that_is_no_number_is_never_saved(tmp_path):
+    network = model()
+
+    class Broken(Progress):
+        def step(self, step: int, loss: torch.Tensor) -> None:
+            if step == 4:
+                nn.init.constant_(network.head.bias, torch.nan)
+
+    with pytest.raises(FloatingPointError, match="at step 5 at the latest"):
+        train(network, faces(), faces(9, 1), CONFIG, tmp_path, save_every=1, progress=Broken())
+    assert saved_step(tmp_path) == 4
+
+
+def test_a_silent_run_is_silent(capfd):
+    train(model(), faces(), faces(9, 1), CONFIG, progress=SILENT)
+    assert capfd.readouterr() == ("", "")

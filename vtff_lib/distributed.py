@@ -1,0 +1,139 @@
+"""Several processes that train one model, started by `torchrun`. Taught in 07.
+
+    torchrun --nproc-per-node 4 -m vtff_lib.train faces.safetensors --parts 4 …
+
+The engine is PyTorch's: `torch.distributed` and `DistributedDataParallel`. What is ours is who does
+what: a batch is cut into `parts` whatever the number of processes, and process r of n takes parts
+r, r + n, r + 2n … So one process and several learn the same, and a run may go on with other ones.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+BACKENDS = {"cuda": "nccl"}  # elsewhere gloo
+
+
+@dataclass(frozen=True)
+class Team:
+    """The processes that train together; alone by default.
+
+    Args:
+        rank: number of this process, from 0. Process 0 leads: it alone writes and shows something.
+        size: how many there are.
+
+    Taught in 07.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes and shows what comes of the run."""
+        return self.rank == 0
+
+    def share(self, parts: int) -> range:
+        """Return which parts of a batch this process takes.
+
+        Raises:
+            ValueError: if the parts cannot be shared out evenly.
+        """
+        if parts % self.size:
+            raise ValueError(
+                f"parts={parts} cannot be shared by {self.size} processes; give a multiple of "
+                f"{self.size}, or start another number of processes."
+            )
+        return range(self.rank, parts, self.size)
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """Return what runs `model` and averages its gradients over all processes."""
+        if self.size == 1:
+            return model
+        return DistributedDataParallel(model, broadcast_buffers=False)
+
+    def apart(self, network: nn.Module) -> AbstractContextManager[None]:
+        """Return a context in which gradients of a wrapped model are added up, not averaged yet."""
+        return network.no_sync() if isinstance(network, DistributedDataParallel) else nullcontext()
+
+    def mean(self, tensors: Sequence[Tensor]) -> None:
+        """Replace each of the float `tensors` by its mean over all processes."""
+        if self.size == 1 or not tensors:
+            return
+        joined = torch.cat([tensor.detach().flatten() for tensor in tensors])
+        dist.all_reduce(joined)
+        joined /= self.size
+        pieces = joined.split([tensor.numel() for tensor in tensors])
+        with torch.no_grad():
+            for tensor, piece in zip(tensors, pieces, strict=True):
+                tensor.copy_(piece.view_as(tensor))
+
+    def any(self, here: bool, device: torch.device) -> bool:
+        """Return whether it is so in any process: the same answer in all of them."""
+        if self.size == 1:
+            return here
+        flag = torch.tensor(float(here), device=device)
+        dist.all_reduce(flag, dist.ReduceOp.MAX)
+        return bool(flag.item())
+
+    def require_same(self, number: int, device: torch.device) -> None:
+        """Check that all processes are at the same step.
+
+        Raises:
+            ValueError: if they are not, because some did not find the checkpoint.
+        """
+        if self.any(number != self._from_leader(number, device), device):
+            raise ValueError(
+                f"The processes begin at different steps (this one at {number}); give a folder "
+                "that all machines share, or start anew in an empty one."
+            )
+
+    def _from_leader(self, number: int, device: torch.device) -> int:
+        if self.size == 1:
+            return number
+        told = torch.tensor(number, device=device)
+        dist.broadcast(told, src=0)
+        return int(told.item())
+
+
+ALONE = Team()
+
+
+@contextmanager
+def join_team(device: str) -> Iterator[tuple[Team, torch.device]]:
+    """Join the processes that `torchrun` started, if it did; yield the team and this one's device.
+
+    Args:
+        device: `"cuda"` gives each process of a machine a GPU of its own; else all use the same.
+
+    Raises:
+        ValueError: if there are more processes on this machine than GPUs.
+
+    Taught in 07.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    kind = torch.device(device).type
+    if size == 1:
+        yield Team(), torch.device(device)
+        return
+    place = torch.device(device)
+    if kind == "cuda":
+        local, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if local >= gpus:
+            raise ValueError(
+                f"Process {local} of this machine has no GPU, there are {gpus}; start at most "
+                f"{gpus} processes."
+            )
+        place = torch.device("cuda", local)
+        torch.cuda.set_device(place)
+    dist.init_process_group(BACKENDS.get(kind, "gloo"))
+    try:
+        yield Team(dist.get_rank(), size), place
+    finally:
+        dist.destroy_process_group()
