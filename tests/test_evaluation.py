@@ -219,6 +219,9 @@ def test_predictions_are_the_models_whatever_the_batch_and_leave_it_as_it_was():
     assert not probabilities.requires_grad
     larger = torch.randint(0, 256, (7, 3, 24, 24), dtype=torch.uint8)
     torch.testing.assert_close(predict(model, larger), predict(model, resize(larger, 16)))
+    mirrored = (predict(model, images) + predict(model, images.flip(-1))) / 2
+    torch.testing.assert_close(predict(model, images, flipped=True), mirrored)
+    assert not torch.allclose(mirrored, predict(model, images), atol=1e-6)
     half = predict(model.to(torch.bfloat16), images)
     assert half.dtype == torch.float32
     torch.testing.assert_close(half.sum(dim=1), torch.ones(7))

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -747,6 +748,40 @@ def test_the_command_tells_a_mistake_in_a_sentence(packed, tmp_path, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("There is no pack nowhere.safetensors")
     assert lines[1].startswith("epochs=0 will not do")
+
+
+def test_stored_settings_repeat_a_run_and_flags_change_them(packed, tmp_path):
+    first = [str(packed), "--out", str(tmp_path / "a"), "--epochs", "1", "--batch-size", "10"]
+    flags = ["--parts", "2", "--mixup", "0.3", "--no-soft-labels", "--image-size", "16"]
+    assert command.main([*first, *flags, "--augmentation", "strong", "--fusion", "sum"]) == 0
+    stored = ["--settings", str(tmp_path / "a" / "settings.json")]
+    assert command.main([str(packed), "--out", str(tmp_path / "b"), *stored]) == 0
+    a, b = (VTFF.load(tmp_path / name / "model.safetensors") for name in "ab")
+    assert same_weights(a, b)
+    assert (b.config.image_size, b.config.fusion) == (16, "sum")
+    changed = [str(packed), "--out", str(tmp_path / "c"), *stored, "--seed", "4"]
+    assert command.main(changed) == 0
+    told = [json.loads((tmp_path / n / "report.json").read_text())["training"] for n in "ac"]
+    assert told[0] | {"seed": 4} == told[1]
+    assert told[0]["parts"] == 2
+    assert told[0]["augmentation"]["erased"] == 0.4
+    assert not told[0]["soft_labels"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("nonsense", "is no settings.json of a run"),
+        ('{"model": {}}', "is no settings.json of a run"),
+        ('{"training": {"speed": 1, "augmentation": {}}}', "does not know .*speed"),
+    ],
+)
+def test_settings_of_another_kind_are_refused(packed, tmp_path, capsys, text, sentence):
+    (tmp_path / "settings.json").write_text(text)
+    stored = ["--settings", str(tmp_path / "settings.json")]
+    assert command.main([str(packed), "--out", str(tmp_path / "a"), *stored]) == 1
+    assert re.search(sentence, capsys.readouterr().err)
+    assert not (tmp_path / "a").exists()
 
 
 def test_the_help_names_every_file_and_default(capsys):

@@ -21,7 +21,7 @@ TINY = 1e-12  # what a probability of 0 is taken for, lest its logarithm be infi
 
 
 @torch.no_grad()
-def predict(model: VTFF, images: Tensor, batch_size: int = 64) -> Tensor:
+def predict(model: VTFF, images: Tensor, batch_size: int = 64, flipped: bool = False) -> Tensor:
     """Return the probability of each class, `(N, num_classes)` float32 on the CPU.
 
     Args:
@@ -29,6 +29,8 @@ def predict(model: VTFF, images: Tensor, batch_size: int = 64) -> Tensor:
         images: `(N, 3, H, W)`, uint8 or float 0 to 1, anywhere. Those in uint8 are resized to the
             model's own size if they have another.
         batch_size: images at a time.
+        flipped: whether each image is also seen mirrored, and both answers are averaged; none of
+            the expressions names a side.
 
     Raises:
         ValueError: if the images do not fit the model.
@@ -39,16 +41,18 @@ def predict(model: VTFF, images: Tensor, batch_size: int = 64) -> Tensor:
     device = model.cls_token.device
     try:
         model.eval()
-        logits = []
+        shares = []
         for batch in images.split(batch_size):
             rgb = batch.to(device)
             if rgb.dtype == torch.uint8:
                 rgb = resize(rgb, model.config.image_size)
-            logits.append(model(rgb).logits)
+            views = [rgb, rgb.flip(-1)] if flipped else [rgb]
+            answers = [model(view).logits.float().softmax(dim=1) for view in views]
+            shares.append(torch.stack(answers).mean(dim=0))
     finally:
         for module, training in was_training.items():
             module.training = training
-    return torch.cat(logits).float().softmax(dim=1).cpu()
+    return torch.cat(shares).cpu()
 
 
 def evaluate(

@@ -7,7 +7,7 @@ import platform
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ from vtff_lib.augmentation import PRESETS as AUGMENTATIONS
 from vtff_lib.augmentation import Augmentation
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet, load_default
+from vtff_lib.distributed import Team, join_team
 from vtff_lib.evaluation import evaluate, predict
-from vtff_lib.recipe import PRECISIONS, PRESETS, TrainingConfig
+from vtff_lib.history import History
+from vtff_lib.recipe import PRESETS, TrainingConfig
 from vtff_lib.training import train
 from vtff_lib.vtff import VTFF, count_parameters
 
@@ -31,13 +33,15 @@ Train VTFF on a packed set of faces, and measure it on the set's test split.
   python -m vtff_lib.train --out runs/first              the shipped faces, about two minutes
   python -m vtff_lib.train --out runs/long --preset thorough --seed 1
   python -m vtff_lib.train faces.safetensors --model paper --device cuda --precision bfloat16 \\
-      --out runs/paper
+      --compiled --out runs/paper
+  torchrun --nproc-per-node 4 -m vtff_lib.train faces.safetensors --parts 4 --device cuda …
 
-Stopped (Ctrl-C, a crash, kill -9), the same command goes on where the last checkpoint is, and ends
-with the same weights."""
+Stopped (Ctrl-C, SIGTERM, a crash, kill -9), the same command goes on where the last checkpoint is,
+and ends with the same weights."""
 EPILOG = """\
 written to OUT:
   model.safetensors       the averaged weights with their settings: VTFF.load(path)
+  settings.json           model and training: --settings OUT/settings.json repeats them
   history.json            loss, accuracy, learning rate and time of each epoch
   report.json             figures with 95 % confidence intervals, settings, versions, time
   report.txt              the same figures as a table
@@ -49,8 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 is returned, or 1 after a mistake told in a sentence, 130 after Ctrl-C."""
     options = make_parser().parse_args(arguments)
     try:
-        run(options)
-    except (ValueError, FileNotFoundError, FloatingPointError) as error:
+        with join_team(options.device) as (team, device):
+            run(options, team, device)
+    except (ValueError, OSError, FloatingPointError, torch.OutOfMemoryError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -71,35 +76,51 @@ def make_parser() -> argparse.ArgumentParser:
     add("faces", nargs="?", type=Path, help="packed set of faces (default: the shipped ones)")
     add("--out", type=Path, required=True, help="folder for the results; made if missing")
     add("--model", choices=MODELS, default="tiny", help="(default: %(default)s)")
-    add("--preset", choices=PRESETS, default="minute", help="settings (default: %(default)s)")
-    add("--epochs", type=int, help="in place of the preset's")
-    add("--batch-size", type=int, help="in place of the preset's")
-    add("--learning-rate", type=float, help="in place of the preset's")
-    add("--augmentation", choices=AUGMENTATIONS, help="in place of the preset's")
-    add("--precision", choices=PRECISIONS, default="float32", help="(default: %(default)s)")
-    add("--seed", type=int, default=0, help="of weights and chance (default: %(default)s)")
+    add("--image-size", type=int, help="height and width, in place of the model's")
+    add("--fusion", help="in place of the model's, see VTFFConfig")
     add("--device", default="cpu", help="cpu, cuda, cuda:1, mps … (default: %(default)s)")
     add("--save-every", type=int, default=0, metavar="STEPS", help="save within epochs too")
     add("--time-limit", type=float, default=math.inf, metavar="SECONDS", help="then stop and save")
+    add("--flipped", action="store_true", help="measure on mirror images too, and average")
+    settings = parser.add_argument_group("training settings, see vtff_lib.recipe.TrainingConfig")
+    add = settings.add_argument
+    add("--preset", choices=PRESETS, default="minute", help="to start from (default: %(default)s)")
+    add("--settings", type=Path, help="settings.json of another run, in place of --preset")
+    add("--augmentation", choices=AUGMENTATIONS, help="in place of the preset's")
+    for name, kind in SETTINGS.items():
+        flag = f"--{name.replace('_', '-')}"
+        if kind is bool:
+            add(flag, action=argparse.BooleanOptionalAction, default=None)
+        else:
+            add(flag, type=kind, metavar=kind.__name__.upper())
     return parser
 
 
-def run(options: argparse.Namespace) -> None:
+SETTINGS = {
+    setting.name: type(setting.default)
+    for setting in fields(TrainingConfig)
+    if isinstance(setting.default, bool | int | float | str)
+}
+
+
+def run(options: argparse.Namespace, team: Team, device: torch.device) -> None:
     """Train as told, and write the results.
 
     Raises:
         ValueError: if faces, settings or checkpoint will not do.
-        FileNotFoundError: if there are no such faces.
+        OSError: if there are no such faces, or the results cannot be written.
         FloatingPointError: if the loss is no number any more.
+        torch.OutOfMemoryError: if the memory of the GPU does not do.
     """
     config = make_config(options)
     faces = read_faces(options.faces)
     torch.manual_seed(config.seed)
-    settings = MODELS[options.model](
-        class_names=tuple(faces.class_names), image_size=faces.images.shape[-1]
-    )
-    model = VTFF(settings).to(options.device)
-    print(f"{faces!r}\n{options.model}: {count_parameters(model):,} parameters", file=sys.stderr)
+    model = VTFF(make_model_config(options, faces)).to(device)
+    options.out.mkdir(parents=True, exist_ok=True)
+    if team.leads:
+        print(f"{faces!r}\n{count_parameters(model):,} parameters", file=sys.stderr)
+        settings = {"model": asdict(model.config), "training": asdict(config)}
+        write_json(options.out / "settings.json", settings)
     history = train(
         model,
         faces.part("train"),
@@ -108,36 +129,90 @@ def run(options: argparse.Namespace) -> None:
         folder=options.out,
         save_every=options.save_every,
         time_limit=options.time_limit,
+        team=team,
     )
-    (options.out / "history.json").write_text(f"{history.to_json()}\n", encoding="utf-8")
-    (options.out / "history.png").write_bytes(history.plot().png)
-    if not history.finished:
-        print("The time is up; the same command goes on.", file=sys.stderr)
-        return
-    test = faces.part("test")
-    report = evaluate(predict(model, test.images), test.labels, faces.class_names)
-    model.save(options.out / "model.safetensors")
-    (options.out / "confusion.png").write_bytes(report.plot().png)
-    (options.out / "report.txt").write_text(f"{report}\n", encoding="utf-8")
-    described = describe(options, config, faces, sum(e.seconds for e in history.epochs))
-    text = json.dumps({"test": report.to_dict(), **described}, indent=1)
-    (options.out / "report.json").write_text(f"{text}\n", encoding="utf-8")
-    print(report)
+    if team.leads:
+        write_results(options, model, faces, config, history)
 
 
 def make_config(options: argparse.Namespace) -> TrainingConfig:
-    """Return the preset's settings with the changes asked for."""
-    names = ("epochs", "batch_size", "learning_rate", "precision", "seed")
-    changes = {name: getattr(options, name) for name in names}
+    """Return the preset's settings, or those of a file, with the changes asked for."""
+    changes = {name: getattr(options, name) for name in SETTINGS}
     if options.augmentation:
         changes["augmentation"] = Augmentation.preset(options.augmentation)
     given = {name: value for name, value in changes.items() if value is not None}
-    return TrainingConfig.preset(options.preset, **given)
+    if options.settings is None:
+        return TrainingConfig.preset(options.preset, **given)
+    stored = read_settings(options.settings, "training")
+    try:
+        stored["augmentation"] = Augmentation(**stored["augmentation"])
+        return replace(TrainingConfig(**stored), **given)
+    except (TypeError, KeyError) as error:
+        raise ValueError(
+            f"{options.settings} has settings that this version does not know ({error}); give the "
+            "settings.json of a run of this version."
+        ) from error
+
+
+def make_model_config(options: argparse.Namespace, faces: FaceSet) -> VTFFConfig:
+    """Return the settings of the model, for the classes of `faces`."""
+    changes = {
+        name: getattr(options, name)
+        for name in ("image_size", "fusion")
+        if getattr(options, name) is not None
+    }
+    changes["class_names"] = tuple(faces.class_names)
+    if options.settings is None:
+        return MODELS[options.model](**changes)
+    stored = VTFFConfig.from_json(json.dumps(read_settings(options.settings, "model")))
+    return replace(stored, **changes)
+
+
+def read_settings(path: Path, part: str) -> dict[str, Any]:
+    """Return one part of a settings.json.
+
+    Raises:
+        ValueError: if the file is none.
+    """
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))[part])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no settings.json of a run; give one.") from error
 
 
 def read_faces(path: Path | None) -> FaceSet:
     """Return the faces at `path`, or the shipped ones."""
     return load_default() if path is None else FaceSet.read(path)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write `content` as JSON text."""
+    path.write_text(f"{json.dumps(content, indent=1)}\n", encoding="utf-8")
+
+
+def write_results(
+    options: argparse.Namespace,
+    model: VTFF,
+    faces: FaceSet,
+    config: TrainingConfig,
+    history: History,
+) -> None:
+    """Write what came of the run so far and, if it is over, its figures on the test faces."""
+    out = options.out
+    (out / "history.json").write_text(f"{history.to_json()}\n", encoding="utf-8")
+    (out / "history.png").write_bytes(history.plot().png)
+    if not history.finished:
+        print("The time is up; the same command goes on.", file=sys.stderr)
+        return
+    test = faces.part("test")
+    probabilities = predict(model, test.images, flipped=options.flipped)
+    report = evaluate(probabilities, test.labels, faces.class_names)
+    model.save(out / "model.safetensors")
+    (out / "confusion.png").write_bytes(report.plot().png)
+    (out / "report.txt").write_text(f"{report}\n", encoding="utf-8")
+    told = describe(options, config, faces, sum(epoch.seconds for epoch in history.epochs))
+    write_json(out / "report.json", {"test": report.to_dict(), **told})
+    print(report)
 
 
 def describe(
@@ -148,6 +223,7 @@ def describe(
     return {
         "command": shlex.join(["python", "-m", "vtff_lib.train", *sys.argv[1:]]),
         "model": options.model,
+        "flipped": options.flipped,
         "training": asdict(config),
         "faces": {"images": len(faces.images), "sha256": faces.manifest.get("sha256")},
         "hardware": torch.cuda.get_device_name(options.device) if cuda else platform.machine(),
