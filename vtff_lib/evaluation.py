@@ -14,6 +14,7 @@ from vtff_lib.augmentation import resize
 from vtff_lib.intervals import Estimate, bootstrap, wilson
 from vtff_lib.refusals import describe
 from vtff_lib.report import ClassReport, Report
+from vtff_lib.stored_images import StoredImages
 from vtff_lib.vtff import VTFF
 
 BINS = 15  # of confidence, as in Guo et al. 2017
@@ -21,7 +22,9 @@ TINY = 1e-12  # what a probability of 0 is taken for, lest its logarithm be infi
 
 
 @torch.no_grad()
-def predict(model: VTFF, images: Tensor, batch_size: int = 64, flipped: bool = False) -> Tensor:
+def predict(
+    model: VTFF, images: Tensor | StoredImages, batch_size: int = 64, flipped: bool = False
+) -> Tensor:
     """Return the probability of each class, `(N, num_classes)` float32 on the CPU.
 
     Args:

@@ -5,7 +5,7 @@ Taught in 07.
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import torch
 import torch.nn.functional as F
@@ -19,12 +19,14 @@ from vtff_lib.refusals import describe
 class LabelledFaces(Protocol):
     """What can be trained on: uint8 `images` `(N, 3, H, W)` and int64 `labels` `(N,)`.
 
+    The images may also be `StoredImages`.
+
     If it also has `targets` `(N, num_classes)` that are not `None`, annotators' votes or
     probabilities, these are what is learned. Taught in 07.
     """
 
     @property
-    def images(self) -> Tensor:
+    def images(self) -> Any:
         """The images."""
 
     @property

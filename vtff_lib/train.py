@@ -74,6 +74,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("faces", nargs="?", type=Path, help="packed set of faces (default: the shipped ones)")
+    add("--stored", action="store_true", help="leave the pixels in a file, see FaceSet.read")
     add("--out", type=Path, required=True, help="folder for the results; made if missing")
     add("--model", choices=MODELS, default="tiny", help="(default: %(default)s)")
     add("--image-size", type=int, help="height and width, in place of the model's")
@@ -113,7 +114,7 @@ def run(options: argparse.Namespace, team: Team, device: torch.device) -> None:
         torch.OutOfMemoryError: if the memory of the GPU does not do.
     """
     config = make_config(options)
-    faces = read_faces(options.faces)
+    faces = read_faces(options.faces, options.stored)
     torch.manual_seed(config.seed)
     model = VTFF(make_model_config(options, faces)).to(device)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -180,9 +181,9 @@ def read_settings(path: Path, part: str) -> dict[str, Any]:
         raise ValueError(f"{path} is no settings.json of a run; give one.") from error
 
 
-def read_faces(path: Path | None) -> FaceSet:
+def read_faces(path: Path | None, stored: bool) -> FaceSet:
     """Return the faces at `path`, or the shipped ones."""
-    return load_default() if path is None else FaceSet.read(path)
+    return load_default() if path is None else FaceSet.read(path, stored)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

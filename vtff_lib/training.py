@@ -36,6 +36,7 @@ from vtff_lib.optimisation import (
 )
 from vtff_lib.progress import Progress, choose_progress
 from vtff_lib.recipe import PRECISIONS, Plan, TrainingConfig, derive_seed, generator
+from vtff_lib.stored_images import Feed
 from vtff_lib.vtff import VTFF
 
 ASK_EVERY = 20  # steps between two questions whether any process of several is to stop
@@ -86,8 +87,7 @@ def train(
     targets = soft_targets(train_set, classes, config.soft_labels).to(device)  # (N, classes)
     valid_targets = soft_targets(valid_set, classes, config.soft_labels)
     loss = Loss.of(targets, config.class_balance, config.label_smoothing, config.logit_adjustment)
-    images = train_set.images.to(device)  # (N, 3, H, W) uint8
-    plan = Plan(len(images), config)
+    plan = Plan(len(targets), config)
     own = team.share(config.parts)
     state = start_state(model, config, team)
     if folder is not None:
@@ -97,23 +97,30 @@ def train(
         load_checkpoint(folder, state, run)
     team.require_same(state.step, device)
 
+    def rows(step: int) -> Tensor:
+        """Return which images are this process's share of a batch."""
+        batch = plan.batch(step).chunk(config.parts)
+        return torch.cat([batch[part] for part in own])
+
+    feed = Feed(train_set.images, device, rows, plan.total_steps)
+
     def parts(step: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield this process's parts of a batch, each altered in its own way."""
-        batch = plan.batch(step).chunk(config.parts)
-        for part in own:
-            chosen, number = batch[part].to(device), step * config.parts + part
-            rgb = resize(images[chosen], model.config.image_size)
+        shares = feed(step).chunk(len(own)), targets[rows(step).to(device)].chunk(len(own))
+        for part, images, wanted in zip(own, *shares, strict=True):
+            number = step * config.parts + part
+            rgb = resize(images, model.config.image_size)
             rgb = config.augmentation(rgb, generator(config.seed, "augmentation", number))
             rgb = resize(rgb, plan.side(step, rgb.shape[-1], model.config.reduction))
             torch.manual_seed(derive_seed(config.seed, "dropout", number))
-            yield mix(rgb, targets[chosen], config.mixup, config.cutmix)
+            yield mix(rgb, wanted, config.mixup, config.cutmix)
 
     progress = choose_progress() if progress is None else progress
     progress = progress if team.leads else Progress()
     progress.start(state.history, state.step, plan.total_steps)
     # Dropout throws PyTorch's own dice, which belong to the caller and are given back.
     dice = torch.random.fork_rng([device] if device.type == "cuda" else [])
-    with closing(progress), dice, told_to_stop() as terminated:
+    with closing(progress), closing(feed), dice, told_to_stop() as terminated:
         for step in range(state.step, plan.total_steps):
             lap = time.monotonic()
             with enough_memory(config, step):

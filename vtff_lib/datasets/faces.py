@@ -10,6 +10,7 @@ from torch import Tensor
 from vtff_lib.config import SPLITS
 from vtff_lib.packs import decode_pictures, encode_pictures, read_pack, write_pack
 from vtff_lib.refusals import check_choice, describe
+from vtff_lib.stored_images import StoredImages, store_images
 
 DEFAULT = Path(__file__).parents[1] / "data" / "synthetic_faces.safetensors"
 IN_255THS = ("action_units",)  # extras in [0, 1] that a file keeps as bytes
@@ -23,7 +24,7 @@ class FaceSet:
     chosen, again a `FaceSet`.
 
     Args:
-        images: RGB, `(N, 3, H, W)` uint8.
+        images: RGB, `(N, 3, H, W)` uint8, a tensor or `StoredImages`.
         labels: indices into `class_names`, `(N,)` int64.
         splits: indices into `SPLITS` ("train", "valid", "test"), `(N,)` int64.
         class_names: what the labels stand for, in order.
@@ -41,7 +42,7 @@ class FaceSet:
     Taught in 10.
     """
 
-    images: Tensor
+    images: Tensor | StoredImages
     labels: Tensor
     splits: Tensor
     class_names: tuple[str, ...]
@@ -84,8 +85,9 @@ class FaceSet:
         return f"FaceSet({len(self)} faces of {height}×{width}: {parts})"
 
     def __getitem__(self, index: Tensor | slice) -> Self:
+        images = self.images
         return type(self)(
-            self.images[index],
+            images.chosen(index) if isinstance(images, StoredImages) else images[index],
             self.labels[index],
             self.splits[index],
             self.class_names,
@@ -116,8 +118,13 @@ class FaceSet:
         return self[chosen]
 
     @classmethod
-    def read(cls, path: str | Path) -> Self:
+    def read(cls, path: str | Path, stored: bool = False) -> Self:
         """Read a pack that `write` or a script of `data_scripts/` made.
+
+        Args:
+            path: the pack.
+            stored: for a set that no memory holds: leave its pixels in a file beside the pack,
+                where they are decoded the first time, and read them when they are asked for.
 
         Raises:
             FileNotFoundError: if there is no such file.
@@ -127,7 +134,9 @@ class FaceSet:
         """
         columns, manifest = read_pack(path)
         extras = _read_extras(columns)
-        images = decode_pictures(columns["images.bytes"], columns["images.lengths"])
+        encoded = columns["images.bytes"], columns["images.lengths"]
+        pixels = Path(path).with_suffix(f".{manifest['sha256'][:16]}.pixels")
+        images = store_images(pixels, *encoded) if stored else decode_pictures(*encoded)
         names = tuple(manifest["class_names"])
         ids = _read_texts(columns)
         return cls(images, columns["labels"], columns["splits"], names, extras, manifest, ids)
@@ -154,7 +163,7 @@ class FaceSet:
         if quality is not None and not 0 <= quality <= 100:
             raise ValueError(f"quality={quality} is out of range; use 0 to 100, or None.")
         columns = {"labels": self.labels, "splits": self.splits, **_extra_columns(self.extras)}
-        encoded = encode_pictures(self.images, quality)
+        encoded = encode_pictures(self.images[:], quality)
         columns["images.bytes"], columns["images.lengths"] = encoded
         if self.ids:
             texts = [name.encode() for name in self.ids]
