@@ -68,11 +68,12 @@ def by_action_unit() -> None:
     units = faces.action_units.view(count, 4, count, 2)
     for number in range(count):
         units[number, :, number] = levels[:, None]
-    order = torch.arange(4 * count).view(2, count // 2, 4).transpose(0, 1).flatten()
-    names = [f"AU {unit}" for unit in ACTION_UNITS]
-    rows = [f"{a} | {b}" for a, b in zip(names[:9], names[9:], strict=True)]
+    half = math.ceil(count / 2)  # two units in a row, the second column after the first
+    pairs = [(row, row + half) if row + half < count else (row,) for row in range(half)]
+    order = [4 * number + step for pair in pairs for number in pair for step in range(4)]
+    rows = [" | ".join(f"AU {ACTION_UNITS[number]}" for number in pair) for pair in pairs]
     heads = ["0", "⅓", "⅔", "1"] * 2
-    sheet("faces_by_action_unit.jpg", faces[order], 8, rows, heads)
+    sheet("faces_by_action_unit.jpg", faces[torch.tensor(order)], 8, rows, heads)
 
 
 def by_person() -> None:

@@ -52,7 +52,7 @@ def test_figures_are_balanced_accuracies_of_eight_and_of_three(monkeypatch):
     labels = torch.arange(300) % 8
     probabilities[::2] += 0.2 * torch.nn.functional.one_hot(labels[::2], 8)
     probabilities /= probabilities.sum(1, keepdim=True)
-    monkeypatch.setattr(sim_to_real, "predict", lambda model, images: probabilities)
+    monkeypatch.setattr(sim_to_real, "predict", lambda model, images, flipped: probabilities)
     measured = sim_to_real.measure(None, None, labels)
     eight = balanced_accuracy_score(labels, probabilities.argmax(1))
     three = labels < 3

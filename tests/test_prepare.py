@@ -1,0 +1,198 @@
+"""Packing a data set: every picture arrives or is named; what was stopped ends as the same file."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from data_scripts import prepare as script
+from data_scripts.prepare import Settings, prepare
+from vtff_lib.datasets import Catalogue, FaceSet
+
+ROOT = Path(__file__).parent.parent
+SETTINGS = Settings(size=8)
+
+
+def picture(row: int) -> np.ndarray:
+    """A picture of its own size and colours for each row; wider than high."""
+    return np.random.default_rng(row).integers(0, 256, (10 + row, 14 + row, 3), dtype=np.uint8)
+
+
+def catalogue(count: int = 7, damaged: tuple[int, ...] = (), **columns) -> Catalogue:
+    """A made-up set of which some pictures cannot be opened."""
+
+    def load(row: int) -> np.ndarray:
+        if row in damaged:
+            raise ValueError(f"{row}.jpg is cut short.")
+        return picture(row)
+
+    rows = torch.arange(count)
+    names = tuple(f"{row}.jpg" for row in range(count))
+    made = Catalogue("Made-up", "all", ("calm", "glad"), names, rows % 2, rows % 3, load, "Ours.")
+    return replace(made, **columns)
+
+
+def test_every_picture_arrives_with_all_that_is_known_of_it(tmp_path: Path) -> None:
+    votes, people = torch.arange(14).view(7, 2).float(), torch.arange(7) // 2
+    known = catalogue(votes=votes, people=people, remarks=("One is missing.",))
+    prepare(known, tmp_path / "set.safetensors", SETTINGS, "by hand", shard_size=3)
+    read = FaceSet.read(tmp_path / "set.safetensors")
+    assert read.ids == known.ids
+    assert read.class_names == known.class_names
+    for row in range(7):
+        rows, columns = 10 + row, 14 + row
+        middle = Image.fromarray(picture(row)).resize(
+            (8, 8), Image.Resampling.BICUBIC, box=(2, 0, columns - 2, rows)
+        )
+        assert torch.equal(read.images[row], torch.from_numpy(np.array(middle)).permute(2, 0, 1))
+    assert torch.equal(read.labels, known.labels)
+    assert torch.equal(read.splits, known.splits)
+    assert torch.equal(read.targets, votes)
+    assert torch.equal(read.extras["identities"], people)
+    for name, value in (
+        ("name", "Made-up"), ("protocol", "all"), ("terms", "Ours."), ("left_out", []),
+        ("remarks", ["One is missing."]), ("made_by", "by hand"),
+    ):  # fmt: skip
+        assert read.manifest[name] == value
+
+
+def test_what_cannot_be_opened_is_left_out_and_named_or_stops_the_work(tmp_path: Path) -> None:
+    out = tmp_path / "set.safetensors"
+    prepare(catalogue(damaged=(1, 5)), out, SETTINGS, "by hand", shard_size=4)
+    read = FaceSet.read(out)
+    assert read.ids == ("0.jpg", "2.jpg", "3.jpg", "4.jpg", "6.jpg")
+    assert torch.equal(read.labels, torch.tensor([0, 0, 1, 0, 0]))
+    assert read.manifest["left_out"] == [
+        "1.jpg: 1.jpg is cut short.", "5.jpg: 5.jpg is cut short.",
+    ]  # fmt: skip
+    before = out.read_bytes()
+    with pytest.raises(ValueError, match=r"^1\.jpg: 1\.jpg is cut short\. \(1 of 4"):
+        prepare(catalogue(damaged=(1, 5)), out, replace(SETTINGS, strict=True), "x", shard_size=4)
+    assert out.read_bytes() == before
+    with pytest.raises(ValueError, match=r"0\.jpg is cut short\. \(3 of 3"):
+        prepare(catalogue(damaged=(0, 1, 2)), tmp_path / "b.safetensors", SETTINGS, "x", 3)
+    assert not (tmp_path / "b.safetensors").exists()
+
+
+def test_the_content_has_one_hash_whatever_the_coding_and_another_when_a_pixel_changes(
+    tmp_path: Path,
+) -> None:
+    def content(name: str, quality: int | None = None, **columns) -> str:
+        out = tmp_path / f"{name}.safetensors"
+        prepare(catalogue(**columns), out, replace(SETTINGS, quality=quality), "x", shard_size=3)
+        return FaceSet.read(out).manifest["content_sha256"]
+
+    first = content("first")
+    assert content("again") == first
+    assert content("coded", quality=60) == first
+    labels = torch.arange(7) % 2
+    labels[4] = 1 - labels[4]
+    assert content("relabelled", labels=labels) != first
+    changed = picture(3)
+    changed[5, 8] ^= 255
+    others = catalogue(load=lambda row: changed if row == 3 else picture(row))
+    prepare(others, tmp_path / "changed.safetensors", SETTINGS, "x", shard_size=3)
+    told = FaceSet.read(tmp_path / "changed.safetensors").manifest
+    assert told["content_sha256"] != first
+
+
+def prepare_until_killed(out: str) -> None:
+    """Run in a process of its own, which is killed when it opens the sixth picture."""
+
+    def load(row: int) -> np.ndarray:
+        if row == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return picture(row)
+
+    prepare(catalogue(load=load), Path(out), SETTINGS, "by hand", shard_size=2)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
+def test_a_run_that_is_killed_goes_on_to_the_same_file(tmp_path: Path) -> None:
+    prepare(catalogue(), tmp_path / "whole.safetensors", SETTINGS, "by hand", shard_size=2)
+    out = tmp_path / "killed.safetensors"
+    code = "import sys; from tests.test_prepare import prepare_until_killed as go; go(sys.argv[1])"
+    killed = subprocess.run([sys.executable, "-c", code, str(out)], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not out.exists()
+    opened: list[int] = []
+
+    def load(row: int) -> np.ndarray:
+        opened.append(row)
+        return picture(row)
+
+    with pytest.raises(ValueError, match="made with other settings"):
+        prepare(catalogue(load=load), out, SETTINGS, "in another way", shard_size=2)
+    prepare(catalogue(load=load), out, SETTINGS, "by hand", shard_size=2)
+    assert sorted(opened) == [4, 5, 6]
+    assert out.read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "whole.safetensors",
+        "killed.safetensors",
+    }
+
+
+def test_a_face_is_sought_where_pictures_show_more(tmp_path: Path) -> None:
+    from skimage.data import astronaut
+
+    wide = catalogue(2, load=lambda row: astronaut() if row else np.zeros((64, 64, 3), np.uint8))
+    prepare(wide, tmp_path / "a.safetensors", Settings(64, find_faces=True), "x")
+    read = FaceSet.read(tmp_path / "a.safetensors")
+    assert read.ids == ("1.jpg",)
+    assert "0.jpg: " in read.manifest["left_out"][0]
+    face = torch.from_numpy(astronaut()[60:175, 165:280]).permute(2, 0, 1).float()
+    seen = read.images[0].float()
+    assert (seen.mean((1, 2)) - face.mean((1, 2))).abs().max() < 25
+
+
+def test_the_command_packs_a_folder_of_class_folders(tmp_path: Path) -> None:
+    for name, count in (("happy", 4), ("sad", 3)):
+        (tmp_path / "faces" / name).mkdir(parents=True)
+        for row in range(count):
+            Image.fromarray(picture(row)).save(tmp_path / "faces" / name / f"{name}{row}.png")
+    (tmp_path / "faces" / "sad" / "empty.png").write_bytes(b"")
+    command = [sys.executable, str(ROOT / "data_scripts" / "prepare.py"), "folders"]
+    command += ["--source", "faces", "--out", "new/set.safetensors", "--size", "12"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    read = FaceSet.read(tmp_path / "new" / "set.safetensors")
+    assert read.images.shape == (7, 3, 12, 12)
+    assert read.labels.bincount().tolist() == [4, 3]
+    assert "left out: " in run.stdout
+    assert "empty.png" in run.stdout
+    assert "8/8" in run.stderr  # the progress bar
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["rafdb", "--source", "nowhere"], "There is no folder nowhere with RAF-DB"),
+        (["folders", "--source", ".", "--size", "0"], "--size 0 will not do|none of the layouts"),
+    ],
+)
+def test_a_mistake_ends_in_a_sentence_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=message):
+        script.main([*arguments, "--out", "set.safetensors"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def stop(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / "happy").mkdir()
+    (tmp_path / "sad").mkdir()
+    for name in ("happy", "sad"):
+        Image.fromarray(picture(0)).save(tmp_path / name / f"{name}.png")
+    monkeypatch.setattr(script, "prepare", stop)
+    with pytest.raises(SystemExit, match=r"Stopped\. The same command goes on"):
+        script.main(["folders", "--source", str(tmp_path), "--out", str(tmp_path / "a")])

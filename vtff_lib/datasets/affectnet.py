@@ -1,0 +1,188 @@
+"""AffectNet: faces from the web, eight expressions, in its two releases. Taught in 10."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vtff_lib.config import SPLITS
+from vtff_lib.datasets.catalogue import Catalogue
+from vtff_lib.datasets.source_folders import (
+    check_folder,
+    compare,
+    expression_of,
+    find_present,
+    hold_out,
+    in_our_order,
+    read_file,
+    read_table,
+    unknown_layout,
+    whole_number,
+    with_remarks,
+)
+
+NAME = "AffectNet"
+TERMS = "Given out under a signed agreement, for research that earns no money; pass nothing on."
+HOW_TO_GET = (
+    "AffectNet is asked for from its authors (Mollahosseini et al. 2019) with a signed agreement "
+    "and must not be passed on; its older release has training.csv, validation.csv and "
+    "Manually_Annotated_Images/, its newer one train_set and val_set, each with images/123.jpg and "
+    "annotations/123_exp.npy."
+)
+CODES = {
+    0: "neutral",
+    1: "happiness",
+    2: "sadness",
+    3: "surprise",
+    4: "fear",
+    5: "disgust",
+    6: "anger",
+    7: "contempt",
+}
+NO_EXPRESSION = {8: "none", 9: "uncertain", 10: "no face"}
+ALL_CODES = CODES | NO_EXPRESSION
+# What AffectNet calls validation is what everybody tests on: its test pictures are not given out.
+TABLES = {"training.csv": "train", "validation.csv": "test"}
+FOLDERS = {"train_set": "train", "val_set": "test"}
+IMAGES = "Manually_Annotated_Images"
+BOX = ("face_x", "face_y", "face_width", "face_height")
+COLUMNS = ("subDirectory_filePath", *BOX, "expression")
+
+
+def _published(classes: int) -> dict[str, dict[str, int]]:
+    train = (74874, 134415, 25459, 14090, 6378, 3803, 24882, 3750)
+    names = list(CODES.values())[:classes]
+    return {
+        "train": dict(zip(names, train, strict=False)),
+        "test": dict.fromkeys(names, 500),
+    }
+
+
+PUBLISHED = {f"{classes} classes": _published(classes) for classes in (8, 7)}
+
+
+@dataclass(frozen=True)
+class _Face:
+    """A face: its picture, and where in it, (x, y, width, height) in pixels; None is all of it."""
+
+    name: str
+    path: Path
+    expression: str
+    split: str
+    box: tuple[int, ...] | None = None
+
+
+def catalogue_affectnet(
+    source: str | Path, classes: int = 8, valid_share: float = 0.1, seed: int = 0
+) -> Catalogue:
+    """List AffectNet, of the older or the newer release.
+
+    Its official validation pictures are what the field tests on, since the test pictures are not
+    given out: they are the split "test" here, and "valid" is held out of the training pictures, the
+    same for the same seed. Faces without one of the eight expressions are dropped. The older
+    release gives whole photos: each face is cut out by its box.
+
+    Args:
+        source: the folder with `training.csv`, `validation.csv` (here or in
+            `Manually_Annotated_file_lists`) and `Manually_Annotated_Images`; or one with
+            `train_set` and `val_set`, each with `images/123.jpg` and `annotations/123_exp.npy`.
+        classes: 8, or 7, which drops contempt.
+        valid_share: how much of each class of the training pictures becomes "valid", from 0 to
+            below 1.
+        seed: of the choice.
+
+    Raises:
+        FileNotFoundError: if the folder or all its pictures are missing.
+        ValueError: if the layout, a code or `classes` is unknown, a column is missing, a line or an
+            annotation cannot be parsed, or a picture comes twice.
+
+    Taught in 10.
+    """
+    if classes not in (7, 8):
+        raise ValueError(f"classes={classes} will not do; give 8, or 7 to drop contempt.")
+    folder = check_folder(source, NAME, HOW_TO_GET)
+    class_names = in_our_order(list(CODES.values())[:classes])
+    faces = [face for face in _faces(folder) if face.expression in class_names]
+    present, missing = find_present([face.path for face in faces], NAME)
+    faces = [faces[row] for row in present]
+    catalogue = Catalogue(
+        name=NAME,
+        protocol=f"{classes} classes",
+        class_names=class_names,
+        ids=tuple(face.name for face in faces),
+        labels=torch.tensor([class_names.index(f.expression) for f in faces], dtype=torch.int64),
+        splits=torch.tensor([SPLITS.index(face.split) for face in faces], dtype=torch.int64),
+        load=partial(_load, tuple(faces)),
+        terms=TERMS,
+    )
+    renamed = (
+        "The official validation pictures are the split test, as the field uses them; "
+        f"{valid_share:.0%} of each class of train are held out as valid."
+    )
+    checked = with_remarks(compare(catalogue, PUBLISHED), *missing, renamed)
+    return hold_out(checked, valid_share, seed)
+
+
+def _faces(folder: Path) -> Iterator[_Face]:
+    for tables in (folder, folder / "Manually_Annotated_file_lists"):
+        if all((tables / name).is_file() for name in TABLES):
+            for name, split in TABLES.items():
+                yield from _faces_of_table(tables / name, folder / IMAGES, split)
+            return
+    if not all((folder / name / "annotations").is_dir() for name in FOLDERS):
+        raise unknown_layout(folder, NAME, HOW_TO_GET)
+    for name, split in FOLDERS.items():
+        yield from _faces_of_folder(folder / name, split)
+
+
+def _faces_of_table(table: Path, images: Path, split: str) -> Iterator[_Face]:
+    for place, line in read_table(table, COLUMNS):
+        code = whole_number(line["expression"], place)
+        expression = expression_of(code, ALL_CODES, place)
+        if code in NO_EXPRESSION:
+            continue  # their boxes need not be numbers
+        box = tuple(whole_number(line[column], place) for column in BOX)
+        if min(box[2:]) < 1:
+            raise ValueError(
+                f"{place}: the face is {box[2]}×{box[3]} pixels; at least 1×1 is expected."
+            )
+        name = line["subDirectory_filePath"]
+        yield _Face(name, images / name, expression, split, box)
+
+
+def _faces_of_folder(folder: Path, split: str) -> Iterator[_Face]:
+    for annotation in sorted((folder / "annotations").glob("*_exp.npy")):
+        number = annotation.name.removesuffix("_exp.npy")
+        place = f"{folder.name}/annotations/{annotation.name}"
+        expression = expression_of(_read_code(annotation, place), ALL_CODES, place)
+        yield _Face(
+            f"{folder.name}/{number}", folder / "images" / f"{number}.jpg", expression, split
+        )
+
+
+def _read_code(annotation: Path, place: str) -> int:
+    try:
+        code = np.load(annotation, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise ValueError(f"{place} is no plain NumPy array ({error}); get it again.") from error
+    if not isinstance(code, np.ndarray) or code.size != 1:
+        raise ValueError(f"{place} does not hold one number; get it again.")
+    return whole_number(str(code.item()), place)
+
+
+def _load(faces: Sequence[_Face], row: int) -> np.ndarray:
+    face = faces[row]
+    picture = read_file(face.path)
+    if face.box is None:
+        return picture
+    x, y, width, height = face.box
+    cut = picture[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)]
+    if not cut.size:
+        raise ValueError(
+            f"{face.path} is {picture.shape[1]}×{picture.shape[0]} pixels, and the box {face.box} "
+            "of its face lies outside; get the picture or its table again."
+        )
+    return cut

@@ -1,0 +1,160 @@
+"""Your own pictures: a folder for each class. Taught in 10."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vtff_lib.config import SPLITS
+from vtff_lib.datasets.catalogue import Catalogue, split_off
+from vtff_lib.datasets.source_folders import (
+    check_folder,
+    check_share,
+    in_our_order,
+    load_files,
+    pictures_in,
+    unknown_layout,
+)
+
+NAME = "a folder of pictures"
+TERMS = "Your own pictures: keep to what the people in them, or those who gave them, agreed to."
+HOW_TO_GET = (
+    "Make a folder for each of two classes or more, such as happiness/ and sadness/, and put its "
+    "pictures in it; the folders stand side by side, or inside train/, valid/ and test/."
+)
+SPLIT_NAMES = {"train": "train", "valid": "valid", "val": "valid", "test": "test"} | {
+    "training": "train",
+    "validation": "valid",
+}
+SPELLINGS = {
+    "neutral": ("neutrality", "calm"),
+    "happiness": ("happy", "joy", "smile"),
+    "surprise": ("surprised",),
+    "sadness": ("sad",),
+    "anger": ("angry",),
+    "disgust": ("disgusted",),
+    "fear": ("fearful", "afraid", "scared"),
+    "contempt": ("contemptuous",),
+}
+EXPRESSION_NAMED = {
+    spelling: name for name, others in SPELLINGS.items() for spelling in (name, *others)
+}
+
+
+def catalogue_folders(
+    source: str | Path, valid_share: float = 0.1, test_share: float = 0.1, seed: int = 0
+) -> Catalogue:
+    """List a folder of class folders.
+
+    If all class folders are named for expressions ("happiness", "happy", "Angry" …), the classes
+    are these, in the order of `EXPRESSIONS`. Otherwise the folder names are the classes, sorted.
+
+    Args:
+        source: a folder with `train|valid|test/<class>/*.jpg`, or with `<class>/*.jpg`.
+        valid_share, test_share: how much of each class becomes "valid" and "test", each from 0 to
+            below 1, together below 1; a split that has a folder of its own takes nothing from
+            "train". Pictures of one person are not kept together: sort them yourself if it matters.
+        seed: of the choice.
+
+    Raises:
+        FileNotFoundError: if the folder is missing.
+        ValueError: if there are fewer than two class folders with pictures, two of them are for the
+            same expression, or a share is out of range.
+
+    Taught in 10.
+    """
+    check_share("valid_share", valid_share)
+    check_share("test_share", test_share)
+    check_share("valid_share + test_share", valid_share + test_share)
+    folder = check_folder(source, NAME, HOW_TO_GET)
+    parents = _split_folders(folder)
+    rows = [
+        (path, split, path.parent.name)
+        for split, parent in parents
+        for inner in _folders_in(parent)
+        for path in pictures_in(inner)
+    ]
+    named = _name_classes(row[2] for row in rows)
+    class_names = in_our_order(tuple(named.values())) or tuple(sorted(set(named.values())))
+    if len(class_names) < 2:
+        raise unknown_layout(folder, NAME, HOW_TO_GET)
+    _check_one_folder_each(parents, named)
+    labels = torch.tensor([class_names.index(named[row[2]]) for row in rows], dtype=torch.int64)
+    splits = torch.tensor([SPLITS.index(row[1]) for row in rows], dtype=torch.int64)
+    shares = {"test": test_share, "valid": valid_share}
+    open_splits = {split: share for split, share in shares.items() if split not in dict(parents)}
+    return Catalogue(
+        name=folder.resolve().name,
+        protocol="class folders",
+        class_names=class_names,
+        ids=tuple(row[0].relative_to(folder).as_posix() for row in rows),
+        labels=labels,
+        splits=_fill(splits, labels, open_splits, seed),
+        load=load_files([row[0] for row in rows]),
+        terms=TERMS,
+        remarks=_left_out(parents),
+    )
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def _split_folders(folder: Path) -> list[tuple[str, Path]]:
+    """Return the split folders, or `folder` itself as "train" if it has class folders."""
+    inner = _folders_in(folder)
+    found = [(SPLIT_NAMES[p.name.lower()], p) for p in inner if p.name.lower() in SPLIT_NAMES]
+    if not found:
+        return [("train", folder)]
+    if len(found) < len(inner) or len(dict(found)) < len(found) or "train" not in dict(found):
+        raise unknown_layout(folder, NAME, HOW_TO_GET)
+    return found
+
+
+def _name_classes(folders: Iterable[str]) -> dict[str, str]:
+    """Return the class of each folder name: an expression if all of them are one."""
+    names = sorted(set(folders))
+    if all(name.lower() in EXPRESSION_NAMED for name in names):
+        return {name: EXPRESSION_NAMED[name.lower()] for name in names}
+    return {name: name for name in names}
+
+
+def _check_one_folder_each(parents: list[tuple[str, Path]], named: dict[str, str]) -> None:
+    for _, parent in parents:
+        folder_of: dict[str, str] = {}
+        for inner in _folders_in(parent):
+            other = folder_of.setdefault(named.get(inner.name, inner.name), inner.name)
+            if other != inner.name:
+                raise ValueError(
+                    f"{other} and {inner.name} in {parent} are both for {named[inner.name]}; put "
+                    "their pictures in one folder."
+                )
+
+
+def _fill(splits: Tensor, labels: Tensor, shares: dict[str, float], seed: int) -> Tensor:
+    """Return `splits` with the given shares of the training rows moved to other splits."""
+    left = 1.0
+    for split, share in shares.items():
+        train = (splits == SPLITS.index("train")).nonzero().flatten()
+        chosen = train[split_off(labels[train], share / left, seed)]
+        splits = splits.index_fill(0, chosen, SPLITS.index(split))
+        left -= share
+    return splits
+
+
+def _left_out(parents: list[tuple[str, Path]]) -> tuple[str, ...]:
+    """Return a remark if files are not read because of their endings."""
+    files = [
+        path
+        for _, parent in parents
+        for inner in _folders_in(parent)
+        for path in sorted(set(inner.iterdir()) - set(pictures_in(inner)))
+        if not path.name.startswith(".")
+    ]
+    if not files:
+        return ()
+    return (
+        f"{len(files)} files or folders inside the class folders are no pictures by their ending "
+        f"and left out, for example {files[0].name}.",
+    )
