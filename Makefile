@@ -7,7 +7,7 @@ LAB_ARGS ?=
 # Jupyter refuses to run as root (in a container, say) unless it is told to.
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test notebooks figures synthetic weights bench clean
+.PHONY: lab test notebooks figures synthetic weights bench gpu clean
 
 lab: .venv/installed
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ROOT_ARGS) $(LAB_ARGS)
@@ -34,6 +34,10 @@ weights: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python -m tests.benchmarks
+
+# Run the next of the runs that want a GPU, nine minutes of it, see figures/RUNS.md.
+gpu: .venv/installed
+	$(BIN)/python -m figures.gpu_runs
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 15) else "Python 3.11 to 3.14 is needed, this is " + sys.version.split()[0] + ": try make PYTHON=python3.12")'

@@ -33,9 +33,10 @@ def card() -> str:
         f"{each['name']} {100 * each['recall']['value']:.0f}" for each in test["classes"]
     )
     photographs = stored("sim_to_real.json")["summary"]
-    eight, three = photographs["shipped"]["eight"], photographs["shipped"]["three"]
+    eight, three = (photographs["shipped"]["test"][name] for name in ("eight", "three"))
     learned_on = [
-        percent(photographs[f"mean_balanced_accuracy_of_{name}"]) for name in ("eight", "three")
+        percent(photographs[f"mean_balanced_accuracy_of_{name}_on_test"])
+        for name in ("eight", "three")
     ]
     return f"""# VTFF tiny
 
@@ -53,9 +54,10 @@ photograph was used. Seed {run["seed"]}, {run["seconds"] / 60:.0f} minutes, thre
 **On photographs** it is far less right. Balanced accuracy on FER+'s test pictures, grey and of 48
 pixels, with a majority: {percent(eight["balanced_accuracy"]["value"])} % of eight expressions \
 ({percent(eight["chance"])} is chance) and {percent(three["balanced_accuracy"]["value"])} % of \
-neutral, happiness and surprise alone ({percent(three["chance"])} is chance). After learning on from
-rendered snapshots that are as grey and coarse, {learned_on[0]} and {learned_on[1]} % (mean of three
-seeds, weights not shipped). Measured by `python -m figures.sim_to_real`.
+neutral, happiness and surprise alone ({percent(three["chance"])} is chance). After learning on
+from rendered snapshots that are as grey, coarse and tightly cropped, {learned_on[0]} and \
+{learned_on[1]} % (mean of three seeds, weights not shipped). Measured by
+`python -m figures.sim_to_real`.
 
 **Limits.** Labels are the prototypes from which the faces were drawn, not anyone's judgement. The
 model names what a face shows, not what a person feels; do not use it on people as if it did.

@@ -1,6 +1,7 @@
-"""What the training scripts share: a run of the tiny model, and the file that holds all seeds."""
+"""What the training scripts share: a run of a model, and the file that holds all seeds."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,28 +27,39 @@ def weights_of(name: str, seed: int) -> Path:
 def train_tiny(
     name: str, faces: FaceSet, config: TrainingConfig, start: VTFF | None = None
 ) -> tuple[VTFF, dict[str, Any]]:
-    """Train a tiny model, or go on where an earlier run of that name and seed was.
+    """Train a tiny model to the end, see `train_model`; `start` has the first weights, if given."""
+    torch.manual_seed(config.seed)
+    model = start or VTFF(VTFFConfig.tiny(len(faces.class_names)))
+    return model, train_model(name, model, faces, config)
+
+
+def train_model(
+    name: str, model: VTFF, faces: FaceSet, config: TrainingConfig, time_limit: float = math.inf
+) -> dict[str, Any]:
+    """Train `model`, or go on where an earlier run of that name and seed was, and save it.
 
     Args:
         name: of the run, without its seed.
+        model: with its first weights, on the device where the work is to be done.
         faces: with a split to learn from and one to watch.
         config: the settings.
-        start: the model whose weights are the first; random ones if not given.
+        time_limit: seconds after which the run stops, to be gone on with by the same call.
 
     Returns:
-        The model, and what is to be told of its training.
+        What is to be told of the training; nothing if it is not over yet.
     """
-    torch.manual_seed(config.seed)
-    model = start or VTFF(VTFFConfig.tiny(len(faces.class_names)))
     weights = weights_of(name, config.seed)
-    history = train(model, faces.part("train"), faces.part("valid"), config, weights.parent)
+    train_set, valid_set = faces.part("train"), faces.part("valid")
+    history = train(model, train_set, valid_set, config, weights.parent, time_limit=time_limit)
+    if not history.finished:
+        return {}
     model.save(weights)
-    return model, {
+    return {
         "seed": config.seed,
         "seconds": round(sum(epoch.seconds for epoch in history.epochs), 1),
         **circumstances("numpy", "scikit-learn"),
         "training": repr(config),
-        "images": len(faces.part("train")),
+        "images": len(train_set),
         "faces_sha256": faces.manifest.get("sha256"),
         "valid_accuracy": [round(epoch.valid_accuracy, 4) for epoch in history.epochs],
     }

@@ -1,20 +1,19 @@
 """How far does a model that has only seen rendered faces get on photographs?
 
-    python -m figures.sim_to_real FERPLUS      a folder with FER2013Valid/ and FER2013Test/
+    python -m figures.sim_to_real FERPLUS      a folder with FER+
 
-FERPLUS is FER+ as its own tools write it: grey pictures of 48×48 pixels, beside each a line of ten
-votes in label.csv; a picture counts if more than half of its votes name one expression. Nothing of
-it is copied. For each seed the shipped model learns on from rendered snapshots, made grey,
+FERPLUS is FER+ in either of its layouts, see `vtff_lib.datasets.ferplus`: grey pictures of 48×48
+pixels with ten votes each; those count of which more than half name one expression. Nothing of it
+is copied. For each seed the shipped model learns on from rendered snapshots, made grey,
 coarse and tightly cropped as these pictures are, and is measured on the test pictures and their
-mirror images; all that was chosen was chosen on Valid (`--split valid`). The shipped model as it is
-stands beside it.
+mirror images; all that was chosen was chosen on the validation pictures (`--watch` looks at no
+others), which are told too. The shipped model as it is stands beside it.
 
 Figures are balanced accuracies: the mean of the classes' recalls, of all eight expressions and of
 neutral, happiness and surprise alone, where only these three can be chosen.
 """
 
 import argparse
-import csv
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -25,20 +24,19 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from data_scripts import make_synthetic
 from figures.runs import BUILD, FIGURES, train_tiny, write_runs
 from vtff_lib import load_pretrained
 from vtff_lib.augmentation import Augmentation
-from vtff_lib.config import EXPRESSIONS
+from vtff_lib.config import EXPRESSIONS, SPLITS
+from vtff_lib.datasets.ferplus import catalogue_ferplus
 from vtff_lib.evaluation import evaluate, predict
 from vtff_lib.recipe import TrainingConfig
 from vtff_lib.report import Report
 from vtff_lib.vtff import VTFF
 
-FOLDERS = {"valid": "FER2013Valid", "test": "FER2013Test"}
 SNAPSHOTS = make_synthetic.Settings(
     train=12_000, valid=400, test=0, seed=1, quality=None, wildness=1.0
 )
@@ -54,29 +52,15 @@ THREE = EXPRESSIONS[:3]
 
 
 def read_photographs(ferplus: Path, split: str) -> tuple[Tensor, Tensor]:
-    """Return FER+'s pictures, enlarged, `(N, 3, 112, 112)` uint8, and their majority `(N,)`.
-
-    Votes of 1 are noise and count as none, as in FER+'s own tools.
-    """
-    folder = ferplus / FOLDERS[split]
-    if not (folder / "label.csv").is_file():
-        raise SystemExit(
-            f"There is no {folder / 'label.csv'}; give the folder that holds {folder}."
-        )
-    names, labels = [], []
-    with (folder / "label.csv").open(newline="") as lines:
-        for name, _, *columns in csv.reader(lines):
-            votes = np.array([int(vote) for vote in columns])
-            votes[votes <= 1] = 0
-            if votes.argmax() < len(EXPRESSIONS) and votes.max() > 0.5 * votes.sum():
-                names.append(name)
-                labels.append(int(votes.argmax()))
+    """Return FER+'s pictures, enlarged, `(N, 3, 112, 112)` uint8, and their majority `(N,)`."""
+    try:
+        catalogue = catalogue_ferplus(ferplus)
+    except (FileNotFoundError, ValueError) as error:
+        raise SystemExit(str(error)) from error
+    rows = (catalogue.splits == SPLITS.index(split)).nonzero().flatten()
     with ThreadPoolExecutor() as pool:
-        grey = list(
-            pool.map(lambda name: np.asarray(Image.open(folder / name).convert("L")), names)
-        )
-    small = torch.from_numpy(np.stack(grey))[:, None]
-    return enlarged(small).expand(-1, 3, -1, -1), torch.tensor(labels)
+        pictures = list(pool.map(catalogue.load, rows.tolist()))  # each (48, 48, 3)
+    return enlarged(torch.from_numpy(np.stack(pictures)).movedim(-1, 1)), catalogue.labels[rows]
 
 
 def enlarged(images: Tensor) -> Tensor:
@@ -111,37 +95,42 @@ def summary(report: Report) -> dict[str, Any]:
 
 
 def summarise(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the means over all seeds."""
+    """Return the means over all seeds, on each split that was looked at."""
     return {
-        f"mean_balanced_accuracy_of_{name}": round(
-            mean(run[name]["balanced_accuracy"]["value"] for run in runs), 4
+        f"mean_balanced_accuracy_of_{name}_on_{split}": round(
+            mean(run[split][name]["balanced_accuracy"]["value"] for run in runs), 4
         )
+        for split in SPLITS[1:]
+        if split in runs[0]
         for name in ("three", "eight")
     }
 
 
 def main() -> None:
     """Measure each seed and the shipped model, and write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("ferplus", type=Path, help="folder with FER2013Valid/ and FER2013Test/")
-    parser.add_argument("--split", choices=FOLDERS, default="test")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("ferplus", type=Path, help="folder with FER+")
+    parser.add_argument("--watch", action="store_true", help="do not look at the test pictures")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = parser.parse_args()
-    images, labels = read_photographs(options.ferplus, options.split)
-    shipped = measure(load_pretrained("tiny"), images, labels)
+    splits = SPLITS[1:2] if options.watch else SPLITS[1:]
+    photographs = {split: read_photographs(options.ferplus, split) for split in splits}
+
+    def measured(model: VTFF) -> dict[str, Any]:
+        return {split: measure(model, *photographs[split]) for split in splits}
+
+    shipped = measured(load_pretrained("tiny"))
     print("shipped", json.dumps(shipped))
     faces = make_synthetic.rendered(BUILD / "snapshots.safetensors", SNAPSHOTS)
     faces = replace(faces, images=enlarged(faces.images[MIDDLE]))
+    path = (BUILD if options.watch else FIGURES) / "sim_to_real.json"
     for seed in options.seeds:
         model, told = train_tiny(
             "snapshots", faces, replace(TRAINING, seed=seed), start=load_pretrained("tiny")
         )
-        run = told | {"split": options.split} | measure(model, images, labels)
+        run = told | measured(model)
         print(json.dumps(run))
-        path = FIGURES if options.split == "test" else BUILD
-        write_runs(
-            path / "sim_to_real.json", [run], lambda runs: {**summarise(runs), "shipped": shipped}
-        )
+        write_runs(path, [run], lambda runs: {**summarise(runs), "shipped": shipped})
 
 
 if __name__ == "__main__":

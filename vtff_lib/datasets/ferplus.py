@@ -56,8 +56,8 @@ def catalogue_ferplus(source: str | Path, rule: str = "majority") -> Catalogue:
     earlier, so the later line is kept, in both layouts.
 
     The published numbers are met by the votes of FER+'s own `label.csv` files. A public version of
-    `fer2013new.csv` has other votes in about one row of twenty, so with it some numbers may differ;
-    the remarks tell which.
+    `fer2013new.csv` has other votes in some rows, so with it some numbers may differ; the remarks
+    tell which.
 
     Args:
         source: a folder with `fer2013new.csv` and `fer2013.csv` or `icml_face_data.csv`; or with

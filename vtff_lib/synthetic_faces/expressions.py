@@ -105,8 +105,8 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
     ),
 }
 ONE_SIDED = ("contempt",)
-HEAD_DOWN, EYES_DOWN = 54, 64
-CODES = (*ACTION_UNITS, HEAD_DOWN, EYES_DOWN)
+TURNED_DOWN = {54: "head down", 64: "eyes down"}
+CODES = (*ACTION_UNITS, *TURNED_DOWN)
 LIDS_FOLLOW = 0.5  # how far the lids close over eyes that look down
 
 # Where each expression is to be read, for questions to an attention map.
@@ -177,7 +177,7 @@ def sample_shown(labels: Tensor, draws: Draws) -> Shown:
     units = torch.stack(columns, dim=1).clamp(0, 1)
     head_down, eyes_down = (
         draws.chance(often[:, position]) * draws.uniform(low[:, position], high[:, position])
-        for position in map(CODES.index, (HEAD_DOWN, EYES_DOWN))
+        for position in map(CODES.index, TURNED_DOWN)
     )
     lids = units[:, POSITION[43]]
     units[:, POSITION[43]] = torch.maximum(lids, LIDS_FOLLOW * eyes_down[:, None])

@@ -1,0 +1,145 @@
+"""The runs that want a GPU: which are done, which wait, and `make gpu`, which runs the next one.
+
+    python -m figures.gpu_runs --list     write figures/RUNS.md
+    python -m figures.gpu_runs            run the next one, for at most nine minutes, and write it
+
+A run that is not over after that time goes on when the command is given again. FER+ is yours to
+bring: `python data_scripts/prepare.py ferplus --source FOLDER --out build/ferplus.safetensors`.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from figures.runs import BUILD, FIGURES
+
+FERPLUS = BUILD / "ferplus.safetensors"
+PIECE = 540  # seconds
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run on a GPU.
+
+    Args:
+        what: it is for, in a few words.
+        arguments: of python, apart from `--time-limit`.
+        writes: file in `figures/`.
+        seeds: how many it is to have.
+        in_pieces: whether it takes `--time-limit`.
+    """
+
+    what: str
+    arguments: tuple[str, ...]
+    writes: str
+    seeds: int = 0
+    in_pieces: bool = False
+
+    @property
+    def command(self) -> str:
+        """The one command, as a person types it."""
+        return "python " + " ".join(self.arguments)
+
+    def stored(self) -> dict[str, Any]:
+        """Return what it has written, nothing if it has not."""
+        path = FIGURES / self.writes
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+    def is_done(self) -> bool:
+        """Say if every seed is there, and was run on a GPU."""
+        stored = self.stored()
+        runs = stored.get("runs", [stored] if stored else [])
+        return len(runs) >= max(self.seeds, 1) and all("gpu" in run for run in runs)
+
+
+def ferplus(experiment: str, what: str) -> Run:
+    """Return the run of an experiment of `figures.ferplus`, three seeds."""
+    pack = str(FERPLUS.relative_to(FIGURES.parent))
+    arguments = ("-m", "figures.ferplus", pack, experiment, "--device", "cuda")
+    return Run(what, arguments, f"ferplus_{experiment}.json", seeds=3, in_pieces=True)
+
+
+THROUGHPUT = "throughput_cuda.json"
+RUNS = (
+    Run(
+        "training step against the usual loop and the floor",
+        (
+            "-m",
+            "tests.benchmarks.throughput",
+            "--device",
+            "cuda",
+            "--json",
+            f"figures/{THROUGHPUT}",
+        ),
+        THROUGHPUT,
+    ),
+    ferplus("full", "FER+, full size"),
+    ferplus("rgb", "baseline: the colour view alone"),
+    ferplus("lbp", "baseline: the LBP view alone"),
+    ferplus("sum", "baseline: sum in place of fusion"),
+    ferplus("concat", "baseline: concatenation in place of fusion"),
+    ferplus("medium", "FER+, the medium model that is to be shipped"),
+)
+
+
+def describe(run: Run) -> str:
+    """Return the row of a run in the table."""
+    stored = run.stored() if run.is_done() else {}
+    first = (stored.get("runs") or [stored])[0]
+    figures = ", ".join(f"{name} {value}" for name, value in stored.get("summary", {}).items())
+    state = f"{first['date']}, {first['gpu']}: {figures}" if stored else "waits"
+    return f"| {run.what} | `{run.command}` | `{run.writes}` | {state} |"
+
+
+def page() -> str:
+    """Return the text of RUNS.md."""
+    rows = "\n".join(describe(run) for run in RUNS)
+    return f"""# Runs that want a GPU
+
+Written by `python -m figures.gpu_runs --list`. `make gpu` runs the first that waits, for nine
+minutes; given again, it goes on. The small versions of all of these run on a CPU, in the tests and
+in `ferplus_small.json`.
+
+FER+ is packed before by `python data_scripts/prepare.py ferplus --source FOLDER --out \
+build/ferplus.safetensors`.
+
+| what | command | writes, in `figures/` | done |
+|---|---|---|---|
+{rows}
+"""
+
+
+def write_page() -> None:
+    """Write RUNS.md."""
+    (FIGURES / "RUNS.md").write_text(page(), encoding="utf-8", newline="\n")
+
+
+def main() -> None:
+    """Run the next one, or only write the list."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--list", action="store_true", help="run nothing, write RUNS.md")
+    options = parser.parse_args()
+    waiting = [run for run in RUNS if not run.is_done()]
+    if options.list or not waiting:
+        write_page()
+        print("\n".join(describe(run) for run in RUNS))
+        return
+    run = waiting[0]
+    if not torch.cuda.is_available():
+        sys.exit(f"No GPU is at hand. The next run is: {run.command}")
+    if str(FERPLUS.relative_to(FIGURES.parent)) in run.arguments and not FERPLUS.is_file():
+        sys.exit(f"{run.command} needs FER+; pack it first, see figures/RUNS.md.")
+    limit = ("--time-limit", str(PIECE)) if run.in_pieces else ()
+    print(run.command, flush=True)
+    code = subprocess.run([sys.executable, *run.arguments, *limit], cwd=FIGURES.parent).returncode
+    write_page()
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()
