@@ -102,8 +102,7 @@ def page() -> str:
     return f"""# Runs that want a GPU
 
 Written by `python -m figures.gpu_runs --list`. `make gpu` runs the first that waits, for nine
-minutes; given again, it goes on. The small versions of all of these run on a CPU, in the tests and
-in `ferplus_small.json`.
+minutes; given again, it goes on. For a CPU there is `python -m figures.ferplus PACK small`.
 
 FER+ is packed before by `python data_scripts/prepare.py ferplus --source FOLDER --out \
 build/ferplus.safetensors`.
