@@ -112,3 +112,20 @@ def test_the_readme_tells_how_long_the_minute_training_took():
     seconds = [round(run["seconds"]) for run in runs]
     readme = " ".join((FIGURES.parent / "README.md").read_text(encoding="utf-8").split())
     assert f"in {min(seconds)} to {max(seconds)} seconds" in readme
+
+
+def test_the_readme_tells_how_far_it_gets_on_photographs():
+    told = json.loads((FIGURES / "sim_to_real.json").read_text())["summary"]
+    readme = (FIGURES.parent / "README.md").read_text(encoding="utf-8")
+
+    def row(name: str, values: list[float]) -> str:
+        return f"| {name} | {100 * values[0]:.1f} % | {100 * values[1]:.1f} % |"
+
+    shipped = [told["shipped"]["test"][n]["balanced_accuracy"]["value"] for n in ("three", "eight")]
+    assert row("the shipped model, test", shipped) in readme
+    for name, split in (
+        ("learned on from rendered snapshots, validation", "valid"),
+        ("the same, test", "test"),
+    ):
+        means = [told[f"mean_balanced_accuracy_of_{n}_on_{split}"] for n in ("three", "eight")]
+        assert row(name, means) in readme
