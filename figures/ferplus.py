@@ -47,13 +47,11 @@ SMALL = TrainingConfig(
     learning_rate=2e-3,
     warmup=0.2,
     label_smoothing=0.0,
-    growth=0.7,
-    smallest=0.58,
     augmentation=Augmentation.preset("light"),
 )
 MEDIUM = {"width": 40, "embed_dim": 256, "depth": 4, "num_heads": 8, "mlp_dim": 768}
 EXPERIMENTS: dict[str, tuple[VTFFConfig, TrainingConfig]] = {
-    "small": (VTFFConfig.tiny(8), SMALL),
+    "small": (VTFFConfig.tiny(8, image_size=64), SMALL),
     "medium": (VTFFConfig.tiny(8, **MEDIUM), FULL),
     "full": (VTFFConfig.paper(8), FULL),
     **{name: (VTFFConfig.paper(8, fusion=name), FULL) for name in ("rgb", "lbp", "sum", "concat")},

@@ -137,6 +137,7 @@ def train(
                 late = state.step % ASK_EVERY == 0 and team.any(late, device)
             due = epoch_over or late or (save_every and state.step % save_every == 0)
             if folder is not None and due:
+                team.mean([state.loss_sum])
                 require_finite(state)
                 if team.leads:
                     save_checkpoint(folder, state, run)
