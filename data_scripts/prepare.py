@@ -10,6 +10,7 @@ stops the work. Nothing is downloaded: `--help` of a set says where it comes fro
 
 import argparse
 import hashlib
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -201,12 +202,25 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
+def _flags(options: dict[str, Any]) -> list[str]:
+    """Return the flags that give these options again, for the manifest."""
+    flags = []
+    for key, value in options.items():
+        flag = key.replace("_", "-")
+        if value is True:
+            flags.append(f"--{flag}")
+        elif value is False and key == "find_faces":  # for some sets the default is to seek
+            flags.append(f"--no-{flag}")
+        elif value is not None and value is not False:
+            flags += [f"--{flag}", ",".join(value) if isinstance(value, tuple) else str(value)]
+    return flags
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Pack the set that the command line asks for, and print what came of it."""
     options = vars(make_parser().parse_args(arguments))
     name, source, out = options.pop("set"), options.pop("source"), options.pop("out")
-    given = [f"--{key.replace('_', '-')} {value}" for key, value in options.items()]
-    made_by = f"python data_scripts/prepare.py {name} {' '.join(given)}"
+    made_by = shlex.join(["python", "data_scripts/prepare.py", name, *_flags(options)])
     settings = Settings(**{key: options.pop(key) for key in Settings.__dataclass_fields__})
     began = time.perf_counter()
     try:

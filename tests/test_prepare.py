@@ -164,6 +164,12 @@ def test_the_command_packs_a_folder_of_class_folders(tmp_path: Path) -> None:
     read = FaceSet.read(tmp_path / "new" / "set.safetensors")
     assert read.images.shape == (7, 3, 12, 12)
     assert read.labels.bincount().tolist() == [4, 3]
+    made_by = read.manifest["made_by"].split()
+    assert made_by[:2] == ["python", "data_scripts/prepare.py"]
+    again = [sys.executable, str(ROOT / made_by[1]), *made_by[2:], "--source", "faces"]
+    subprocess.run([*again, "--out", "again.safetensors"], cwd=tmp_path, check=True)
+    packs = [tmp_path / "new" / "set.safetensors", tmp_path / "again.safetensors"]
+    assert packs[0].read_bytes() == packs[1].read_bytes()
     assert "left out: " in run.stdout
     assert "empty.png" in run.stdout
     assert "8/8" in run.stderr  # the progress bar
