@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from data_scripts import make_synthetic
@@ -52,7 +51,7 @@ THREE = EXPRESSIONS[:3]
 
 
 def read_photographs(ferplus: Path, split: str) -> tuple[Tensor, Tensor]:
-    """Return FER+'s pictures, enlarged, `(N, 3, 112, 112)` uint8, and their majority `(N,)`."""
+    """Return FER+'s pictures, `(N, 3, 48, 48)` uint8, and their majority `(N,)`."""
     try:
         catalogue = catalogue_ferplus(ferplus)
     except (FileNotFoundError, ValueError) as error:
@@ -60,15 +59,7 @@ def read_photographs(ferplus: Path, split: str) -> tuple[Tensor, Tensor]:
     rows = (catalogue.splits == SPLITS.index(split)).nonzero().flatten()
     with ThreadPoolExecutor() as pool:
         pictures = list(pool.map(catalogue.load, rows.tolist()))  # each (48, 48, 3)
-    return enlarged(torch.from_numpy(np.stack(pictures)).movedim(-1, 1)), catalogue.labels[rows]
-
-
-def enlarged(images: Tensor) -> Tensor:
-    """Return uint8 images as 112×112."""
-    return torch.cat([
-        F.interpolate(some.float(), (112, 112), mode="bicubic").clamp(0, 255).round().byte()
-        for some in images.split(500)
-    ])  # fmt: skip
+    return torch.from_numpy(np.stack(pictures)).movedim(-1, 1), catalogue.labels[rows]
 
 
 def measure(model: VTFF, images: Tensor, labels: Tensor) -> dict[str, Any]:
@@ -122,7 +113,7 @@ def main() -> None:
     shipped = measured(load_pretrained("tiny"))
     print("shipped", json.dumps(shipped))
     faces = make_synthetic.rendered(BUILD / "snapshots.safetensors", SNAPSHOTS)
-    faces = replace(faces, images=enlarged(faces.images[MIDDLE]))
+    faces = replace(faces, images=faces.images[MIDDLE])  # training enlarges them again
     path = (BUILD if options.watch else FIGURES) / "sim_to_real.json"
     for seed in options.seeds:
         model, told = train_tiny(

@@ -36,12 +36,12 @@ def ferplus(tmp_path):
     return tmp_path
 
 
-def test_photographs_are_those_with_a_majority_enlarged_and_grey(ferplus):
+def test_photographs_are_those_with_a_majority_and_grey(ferplus):
     images, labels = sim_to_real.read_photographs(ferplus, "valid")
     assert [EXPRESSIONS[label] for label in labels] == ["happiness", "sadness", "sadness"]
-    assert images.shape == (3, 3, 112, 112)
+    assert images.shape == (3, 3, 48, 48)
     assert images.dtype == torch.uint8
-    assert images[:, :, 50, 50].tolist() == [[1, 1, 1], [121, 121, 121], [161, 161, 161]]
+    assert images[:, :, 30, 30].tolist() == [[1, 1, 1], [121, 121, 121], [161, 161, 161]]
 
 
 def test_a_folder_without_photographs_is_named(tmp_path):

@@ -93,7 +93,8 @@ def sample(
         seed: another seed gives other people.
         split: `"train"`, `"valid"` or `"test"`.
         wildness: how the faces are seen, from 0, a studio, to 1, snapshots: how far pose, light,
-            framing and camera vary, and how often something hides a part of the face.
+            framing and camera vary, and how often something hides a part of the face. Heads that
+            bow and eyes that look down in sadness belong to the expression, and do so at 0 too.
 
     Raises:
         ValueError: if the split is unknown, there are no indices, an index or the seed is negative,
