@@ -16,9 +16,12 @@ from typing import Any
 
 import torch
 
+from figures.ferplus import EXPERIMENTS
+from figures.ferplus_search import recipes
 from figures.runs import BUILD, FIGURES
 
 FERPLUS = BUILD / "ferplus.safetensors"
+PACK = str(FERPLUS.relative_to(FIGURES.parent))
 PIECE = 540  # seconds
 
 
@@ -30,14 +33,14 @@ class Run:
         what: it is for, in a few words.
         arguments: of python, apart from `--time-limit`.
         writes: file in `figures/`.
-        seeds: how many it is to have.
+        parts: how many seeds, or recipes, it is to have.
         in_pieces: whether it takes `--time-limit`.
     """
 
     what: str
     arguments: tuple[str, ...]
     writes: str
-    seeds: int = 0
+    parts: int = 1
     in_pieces: bool = False
 
     @property
@@ -51,32 +54,42 @@ class Run:
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
     def is_done(self) -> bool:
-        """Say if every seed is there, and was run on a GPU."""
+        """Say if every seed or recipe is there, and was run on a GPU."""
         stored = self.stored()
         runs = stored.get("runs", [stored] if stored else [])
-        return len(runs) >= max(self.seeds, 1) and all("gpu" in run for run in runs)
+        return len(runs) >= self.parts and all("gpu" in run for run in runs)
 
 
 def ferplus(experiment: str, what: str) -> Run:
     """Return the run of an experiment of `figures.ferplus`, three seeds."""
-    pack = str(FERPLUS.relative_to(FIGURES.parent))
-    arguments = ("-m", "figures.ferplus", pack, experiment, "--device", "cuda")
-    return Run(what, arguments, f"ferplus_{experiment}.json", seeds=3, in_pieces=True)
+    arguments = ("-m", "figures.ferplus", PACK, experiment, "--device", "cuda")
+    return Run(what, arguments, f"ferplus_{experiment}.json", parts=3, in_pieces=True)
+
+
+def benchmark(module: str, writes: str, what: str) -> Run:
+    """Return the run of a benchmark."""
+    arguments = ("-m", module, "--device", "cuda", "--json", f"figures/{writes}")
+    return Run(what, arguments, writes)
 
 
 THROUGHPUT = "throughput_cuda.json"
 RUNS = (
-    Run(
-        "training step against the usual loop and the floor",
-        (
-            "-m",
-            "tests.benchmarks.throughput",
-            "--device",
-            "cuda",
-            "--json",
-            f"figures/{THROUGHPUT}",
-        ),
+    benchmark(
+        "tests.benchmarks.throughput",
         THROUGHPUT,
+        "training step against the usual loop and the floor",
+    ),
+    benchmark(
+        "tests.benchmarks",
+        "benchmarks_cuda.json",
+        "rendering of synthetic faces against the CPU, and whether both give the same pictures",
+    ),
+    Run(
+        "FER+, recipes that differ in one thing, short runs seen by validation pictures alone",
+        ("-m", "figures.ferplus_search", PACK, "--device", "cuda"),
+        "ferplus_search.json",
+        parts=len(recipes(*EXPERIMENTS["full"])),
+        in_pieces=True,
     ),
     ferplus("full", "FER+, full size"),
     ferplus("rgb", "baseline: the colour view alone"),
@@ -91,7 +104,11 @@ def describe(run: Run) -> str:
     """Return the row of a run in the table."""
     stored = run.stored() if run.is_done() else {}
     first = (stored.get("runs") or [stored])[0]
-    figures = ", ".join(f"{name} {value}" for name, value in stored.get("summary", {}).items())
+    figures = ", ".join(
+        f"{name} {value}"
+        for name, value in stored.get("summary", {}).items()
+        if not isinstance(value, dict)  # a table stays in the file
+    )
     state = f"{first['date']}, {first['gpu']}: {figures}" if stored else "waits"
     return f"| {run.what} | `{run.command}` | `{run.writes}` | {state} |"
 
@@ -131,7 +148,7 @@ def main() -> None:
     run = waiting[0]
     if not torch.cuda.is_available():
         sys.exit(f"No GPU is at hand. The next run is: {run.command}")
-    if str(FERPLUS.relative_to(FIGURES.parent)) in run.arguments and not FERPLUS.is_file():
+    if PACK in run.arguments and not FERPLUS.is_file():
         sys.exit(f"{run.command} needs FER+; pack it first, see figures/RUNS.md.")
     limit = ("--time-limit", str(PIECE)) if run.in_pieces else ()
     print(run.command, flush=True)

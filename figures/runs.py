@@ -65,12 +65,19 @@ def train_model(
     }
 
 
+def read_runs(path: Path) -> list[dict[str, Any]]:
+    """Return the runs that `write_runs` wrote, none if there is no such file."""
+    return list(json.loads(path.read_text(encoding="utf-8"))["runs"]) if path.exists() else []
+
+
 def write_runs(
-    path: Path, new: list[dict[str, Any]], summarise: Callable[[list[dict[str, Any]]], Any]
+    path: Path,
+    new: list[dict[str, Any]],
+    summarise: Callable[[list[dict[str, Any]]], Any],
+    key: str = "seed",
 ) -> None:
-    """Write the runs of all seeds, those of earlier calls too, and a summary of them all."""
-    earlier = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else []
-    seeds = {run["seed"] for run in new}
-    runs = sorted([r for r in earlier if r["seed"] not in seeds] + new, key=lambda r: r["seed"])
+    """Write all runs, those of earlier calls too, and a summary of them; one to each `key`."""
+    by_key = {run[key]: run for run in [*read_runs(path), *new]}
+    runs = [by_key[value] for value in sorted(by_key)]
     text = json.dumps({"summary": summarise(runs), "runs": runs}, indent=1)
     path.write_text(f"{text}\n", encoding="utf-8", newline="\n")

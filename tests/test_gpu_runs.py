@@ -1,13 +1,17 @@
 """The full-size runs: their list is true, and the script behind them works on small faces."""
 
 import json
+import math
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
+from importlib.util import find_spec
+from itertools import islice
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from figures import ferplus, gpu_runs, runs
+from figures import ferplus, ferplus_search, gpu_runs, runs
 from tests.test_training import SMALL
 from vtff_lib.config import EXPRESSIONS
 from vtff_lib.datasets import FaceSet
@@ -19,7 +23,7 @@ FEW = TrainingConfig(epochs=2, batch_size=8)
 @pytest.fixture
 def pack(tmp_path, monkeypatch):
     """A packed set of eight classes with votes, in which one test picture is a training one too."""
-    for module in (ferplus, gpu_runs, runs):
+    for module in (ferplus, ferplus_search, gpu_runs, runs):
         monkeypatch.setattr(module, "FIGURES", tmp_path, raising=False)
         monkeypatch.setattr(module, "BUILD", tmp_path / "build", raising=False)
     small = replace(SMALL, class_names=EXPRESSIONS)
@@ -28,10 +32,14 @@ def pack(tmp_path, monkeypatch):
     images = torch.randint(0, 256, (48, 3, 24, 24), dtype=torch.uint8, generator=generator)
     labels, splits = torch.arange(48) % 8, torch.arange(48) // 16
     images[40] = images[0]
+    return write(tmp_path / "pack.safetensors", images, labels, splits)
+
+
+def write(path, images, labels, splits):
     votes = {"votes": torch.eye(8)[labels] * 7 + 1}
     faces = FaceSet(images, labels, splits, EXPRESSIONS, votes, {"protocol": "majority"})
-    faces.write(tmp_path / "pack.safetensors", quality=None)
-    return tmp_path / "pack.safetensors"
+    faces.write(path, quality=None)
+    return path
 
 
 def run(monkeypatch, *arguments: object) -> None:
@@ -77,9 +85,9 @@ def test_a_pack_that_is_not_there_is_named(tmp_path, monkeypatch):
         run(monkeypatch, tmp_path / "nowhere.safetensors", "small")
 
 
-def test_every_experiment_has_the_recipe_of_the_full_model_but_the_small_one():
+def test_every_experiment_has_the_recipe_of_the_full_model_but_those_for_a_cpu():
     for name, (_, training) in ferplus.EXPERIMENTS.items():
-        assert (training == ferplus.FULL) == (name != "small")
+        assert (training == ferplus.FULL) == (name not in ("small", "faces"))
     sizes = {name: settings.fusion for name, (settings, _) in ferplus.EXPERIMENTS.items()}
     assert [sizes[name] for name in ("rgb", "lbp", "sum", "concat")] == [
         "rgb", "lbp", "sum", "concat",
@@ -102,6 +110,152 @@ def test_the_readme_tells_the_small_run():
     assert f"{min(minutes)} to {max(minutes)} minutes on one CPU core" in readme
 
 
+# The search
+
+
+def search(monkeypatch, *arguments: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["ferplus_search", *map(str, arguments)])
+    ferplus_search.main()
+
+
+@pytest.fixture
+def two(monkeypatch):
+    """Try two recipes only."""
+    every = ferplus_search.recipes
+    monkeypatch.setattr(
+        ferplus_search, "recipes", lambda *base: dict(islice(every(*base).items(), 2))
+    )
+
+
+def told_of(tmp_path):
+    return json.loads((tmp_path / "ferplus_search_small.json").read_text())
+
+
+@pytest.mark.parametrize("experiment", ["full", "medium", "small"])
+def test_every_recipe_differs_from_the_first_in_one_thing_and_no_two_are_the_same(experiment):
+    base = ferplus.EXPERIMENTS[experiment]
+    made = ferplus_search.recipes(*base)
+    flat = {
+        name: asdict(settings) | asdict(training) for name, (settings, training) in made.items()
+    }
+    first, *others = flat.values()
+    assert next(iter(flat)) == ferplus_search.UNCHANGED
+    assert first == asdict(base[0]) | asdict(base[1])
+    for other in others:
+        assert sum(other[setting] != value for setting, value in first.items()) == 1
+    assert len({str(one) for one in flat.values()}) == len(flat)
+
+
+def test_the_full_recipe_is_tried_with_these_changes():
+    made = ferplus_search.recipes(*ferplus.EXPERIMENTS["full"])
+    rates = [made[f"learning_rate_{change}"][1].learning_rate for change in ("halved", "doubled")]
+    assert rates == [5e-4, 2e-3]
+    assert made["weight_decay_doubled"][1].weight_decay == 0.1
+    assert made.keys() - {"learning_rate_halved", "learning_rate_doubled"} == {
+        "unchanged", "seed_1", "seed_2", "weight_decay_doubled", "mixup_0.0", "mixup_0.4",
+        "augmentation_light", "augmentation_strong", "logit_adjustment_0.5", "label_smoothing_0.1",
+        "dropout_0.1",
+    }  # fmt: skip
+
+
+def test_the_search_reads_no_test_picture_and_no_label_of_one(pack, tmp_path, monkeypatch, two):
+    """The same comes out when test pictures are those of validation, under other labels."""
+    search(monkeypatch, pack, "--model", "small", "--share", 0.5)
+    first = told_of(tmp_path)
+    (tmp_path / "ferplus_search_small.json").unlink()
+    faces = FaceSet.read(pack)
+    faces.images[32:] = faces.images[16:32]
+    faces.labels[32:] = (faces.labels[32:] + 1) % 8
+    poisoned = write(tmp_path / "poisoned.safetensors", faces.images, faces.labels, faces.splits)
+    search(monkeypatch, poisoned, "--model", "small", "--share", 0.5)
+    second = told_of(tmp_path)
+    for one, other in zip(first["runs"], second["runs"], strict=True):
+        assert one["faces_sha256"] != other["faces_sha256"]
+        assert "test" not in one
+        for measured in ("recipe", "training", "valid", "without_twins", "valid_accuracy"):
+            assert one[measured] == other[measured]
+
+
+def test_the_table_has_a_row_for_each_recipe_the_best_first(pack, tmp_path, monkeypatch, two):
+    search(monkeypatch, pack, "--model", "small", "--share", 0.5)
+    told = told_of(tmp_path)
+    for one in told["runs"]:
+        assert {"command", "date", "seed", "torch", "model"} <= one.keys()
+        assert "epochs=1," in one["training"]
+        figures = {
+            "accuracy": one["valid"]["accuracy"]["value"],
+            "macro_f1": one["valid"]["macro_f1"]["value"],
+            "loss": one["valid"]["negative_log_likelihood"]["value"],
+            "seconds": one["seconds"],
+        }
+        assert told["summary"]["table"][one["recipe"]] == pytest.approx(figures, abs=1e-4)
+    for number, one in enumerate(told["runs"]):
+        one["valid"]["accuracy"]["value"] = 0.5 + 0.1 * number
+    summary = ferplus_search.tabulate(told["runs"])
+    last, first = (one["recipe"] for one in told["runs"])
+    assert (summary["best"], summary["valid_accuracy"]) == (first, 0.6)
+    assert [*summary["table"]] == [first, last]
+
+
+def test_a_search_in_pieces_ends_as_in_one_go(pack, tmp_path, monkeypatch, two):
+    arguments = (pack, "--model", "small", "--share", 1)
+    search(monkeypatch, *arguments)
+    whole = told_of(tmp_path)
+    (tmp_path / "ferplus_search_small.json").unlink()
+    for left in (2, 2, 2, 1, 1, 1, 1):  # two recipes of two epochs of two steps
+        with pytest.raises(SystemExit, match=f"^Recipes to go: {left}; the same command"):
+            search(monkeypatch, *arguments, "--time-limit", 0)
+    search(monkeypatch, *arguments, "--time-limit", 0)
+    for one, other in zip(whole["runs"], told_of(tmp_path)["runs"], strict=True):
+        assert one["valid"] == other["valid"]
+    assert not [*(tmp_path / "build").iterdir()]  # no weights stay behind
+    monkeypatch.setattr(ferplus_search, "run", lambda *given: pytest.fail("trained again"))
+    search(monkeypatch, *arguments)
+
+
+def test_no_recipe_starts_when_the_time_is_nearly_over(tmp_path, monkeypatch):
+    """Of 110 s, 88 are for starting; a recipe takes 50."""
+    clock, left = [1000.0], []
+
+    def train(*given):
+        left.append(given[5])
+        clock[0] += 50
+        return {"valid": {"accuracy": {"value": 0}}, "seconds": 50}
+
+    monkeypatch.setattr(ferplus_search, "run", train)
+    monkeypatch.setattr(ferplus_search, "write_runs", lambda *given, key: None)
+    monkeypatch.setattr(ferplus_search.shutil, "rmtree", lambda folder: None)
+    monkeypatch.setattr(ferplus_search, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    made = ferplus_search.recipes(*ferplus.EXPERIMENTS["small"])
+    faces = SimpleNamespace(manifest={})
+    with pytest.raises(SystemExit, match=f"^Recipes to go: {len(made) - 2};"):
+        ferplus_search.search(tmp_path / "table.json", made, faces, "cpu", 110)
+    assert left == [110, 60]
+
+
+def test_a_search_that_is_told_to_stop_starts_nothing_more(tmp_path, monkeypatch):
+    runs_left = iter([{}])  # SIGTERM ended the training, long before the time was over
+    monkeypatch.setattr(ferplus_search, "run", lambda *given: next(runs_left))
+    made = ferplus_search.recipes(*ferplus.EXPERIMENTS["small"])
+    faces = SimpleNamespace(manifest={})
+    with pytest.raises(SystemExit, match=f"^Recipes to go: {len(made)};"):
+        ferplus_search.search(tmp_path / "table.json", made, faces, "cpu", math.inf)
+
+
+@pytest.mark.parametrize("change", ["share", "model", "faces"])
+def test_no_table_compares_other_settings_or_faces(pack, tmp_path, monkeypatch, two, change):
+    search(monkeypatch, pack, "--model", "small", "--share", 0.5)
+    if change == "model":
+        settings, training = ferplus.EXPERIMENTS["small"]
+        monkeypatch.setitem(ferplus.EXPERIMENTS, "small", (replace(settings, width=8), training))
+    if change == "faces":
+        faces = FaceSet.read(pack)
+        faces.images[0] += 1
+        write(pack, faces.images, faces.labels, faces.splits)
+    with pytest.raises(SystemExit, match=r"tells of 'unchanged' with other settings or faces"):
+        search(monkeypatch, pack, "--model", "small", "--share", 1 if change == "share" else 0.5)
+
+
 # The list
 
 
@@ -110,11 +264,33 @@ def test_the_stored_list_is_the_one_that_is_written_now():
     assert stored == gpu_runs.page()
     for one in gpu_runs.RUNS:
         assert f"`{one.command}`" in stored
+        dash, module, *arguments = one.arguments
+        assert dash == "-m"
+        spec = find_spec(module)
+        assert spec is not None
+        assert not spec.submodule_search_locations or find_spec(f"{module}.__main__")
+        assert arguments[arguments.index("--device") + 1] == "cuda"
+        assert "--json" not in arguments or arguments[-1] == f"figures/{one.writes}"
+
+
+def test_the_search_is_done_when_every_recipe_is_and_its_table_stays_in_its_file(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(gpu_runs, "FIGURES", tmp_path)
+    [one] = [run for run in gpu_runs.RUNS if run.writes == "ferplus_search.json"]
+    recipes = ferplus_search.recipes(*ferplus.EXPERIMENTS["full"])
+    ran = [{"recipe": recipe, "date": "2026-01-01", "gpu": "a GPU"} for recipe in recipes]
+    summary = {"best": "mixup_0.4", "table": {"mixup_0.4": {"accuracy": 0.9}}}
+    for count, done in ((len(ran) - 1, False), (len(ran), True)):
+        content = {"summary": summary, "runs": ran[:count]}
+        (tmp_path / one.writes).write_text(json.dumps(content))
+        assert one.is_done() == done
+    assert gpu_runs.describe(one).endswith("| 2026-01-01, a GPU: best mixup_0.4 |")
 
 
 def test_a_run_is_done_when_every_seed_was_run_on_a_gpu(tmp_path, monkeypatch):
     monkeypatch.setattr(gpu_runs, "FIGURES", tmp_path)
-    one = gpu_runs.Run("a thing", ("-m", "thing"), "thing.json", seeds=2)
+    one = gpu_runs.Run("a thing", ("-m", "thing"), "thing.json", parts=2)
     path = tmp_path / "thing.json"
     seed = {"date": "2026-01-01", "gpu": "a GPU"}
     for stored, done in (

@@ -7,13 +7,15 @@ import pytest
 import torch
 
 import vtff_lib
-from figures.model_card import card as written_card
+from figures.ferplus import EXPERIMENTS
+from figures.model_card import faces_card, tiny_card
 from vtff_lib.config import EXPRESSIONS, VTFFConfig
 from vtff_lib.datasets import load_default
 from vtff_lib.evaluation import evaluate, predict
 from vtff_lib.pretrained import FOLDER, load_pretrained, model_card
 from vtff_lib.synthetic_faces import render, sample
 from vtff_lib.vtff import count_parameters
+from vtff_lib.weights import read_weights
 
 FIGURES = Path(__file__).parent.parent / "figures"
 
@@ -50,7 +52,7 @@ def test_the_card_is_what_the_stored_figures_make_it():
     told = stated("shipped")["test"]["accuracy"]
     assert f"{100 * told['value']:.1f} % (95 % interval" in model_card()
     assert "Limits" in model_card()
-    assert model_card() == written_card()
+    assert model_card() == tiny_card()
 
 
 def test_the_shipped_faces_are_those_that_the_renderer_draws():
@@ -93,9 +95,36 @@ def test_the_shipped_model_tells_the_sliders_expressions_apart():
         assert right > 0.6, name
 
 
+def test_the_model_for_photographs_is_small_as_a_file_and_whole_in_memory():
+    model = load_pretrained("faces")
+    assert model.config == EXPERIMENTS["faces"][0]
+    assert not model.training
+    assert {each.dtype for each in model.parameters()} == {torch.float32}
+    assert (FOLDER / "faces.safetensors").stat().st_size <= 12_000_000
+    stored = read_weights(FOLDER / "faces.safetensors")
+    assert stored["cls_token"].dtype == torch.float16
+
+
+def test_the_card_of_the_model_for_photographs_is_what_the_stored_figures_make_it():
+    run = json.loads((FIGURES / "ferplus_faces.json").read_text())["runs"][0]
+    shipped, whole = run["shipped"]["accuracy"], run["test"]["accuracy"]
+    assert abs(shipped["value"] - whole["value"]) < 0.002  # half precision costs next to nothing
+    assert f"{100 * shipped['value']:.1f} % (95 % interval" in model_card("faces")
+    assert model_card("faces") == faces_card()
+
+
+def test_the_model_for_photographs_knows_a_rendered_smile():
+    """It has met no render; a clear smile is near enough to a photograph."""
+    faces = sample(range(0, 64, 4), seed=5, split="test").in_studio()
+    rgb = render(faces.showing({12: 0.9, 6: 0.8, 25: 0.8})).images
+    grey = rgb.float().mean(dim=1, keepdim=True).round().to(torch.uint8).expand_as(rgb)
+    guesses = predict(load_pretrained("faces"), grey).argmax(dim=1)
+    assert (guesses == EXPRESSIONS.index("happiness")).float().mean() > 0.5
+
+
 def test_an_unknown_model_is_refused():
     for ask in (load_pretrained, model_card):
-        with pytest.raises(ValueError, match="name='huge' is unknown; choose one of tiny"):
+        with pytest.raises(ValueError, match="name='huge' is unknown; choose one of tiny, faces"):
             ask("huge")
 
 
@@ -129,3 +158,16 @@ def test_the_readme_tells_how_far_it_gets_on_photographs():
     ):
         means = [told[f"mean_balanced_accuracy_of_{n}_on_{split}"] for n in ("three", "eight")]
         assert row(name, means) in readme
+
+
+def test_the_readme_tells_what_a_cpu_reached_on_ferplus():
+    readme = (FIGURES.parent / "README.md").read_text(encoding="utf-8")
+    for experiment in ("small", "faces"):
+        told = json.loads((FIGURES / f"ferplus_{experiment}.json").read_text())
+        figures = ("accuracy", "accuracy_without_twins", "macro_f1")
+        cells = " | ".join(f"{100 * told['summary'][f'mean_{name}']:.1f} %" for name in figures)
+        (row,) = (line for line in readme.splitlines() if line.endswith(f"| {cells} |"))
+        minutes = [round(run["seconds"] / 60) for run in told["runs"]]
+        low, high = min(minutes), max(minutes)
+        assert (f"{low} to {high} minutes" if low < high else f"{low} minutes") in row
+        assert f"{told['runs'][0]['parameters'] / 1e6:.1f} M parameters" in row

@@ -5,7 +5,10 @@ import json
 import math
 import shutil
 import sys
+from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,8 +16,10 @@ import torch
 from torch import nn
 from torch.autograd import DeviceType
 
-from tests.benchmarks import throughput
-from tests.benchmarks.throughput import (
+from tests.benchmarks.throughput import __main__ as throughput
+from tests.benchmarks.throughput import floor, profiling, usual_loop
+from tests.benchmarks.throughput.floor import flops_of_an_image
+from tests.benchmarks.throughput.groups import (
     AUGMENTATION,
     CONVOLUTION,
     ELEMENTWISE,
@@ -23,15 +28,18 @@ from tests.benchmarks.throughput import (
     MATMUL,
     OPTIMISER,
     REST,
-    OurLoop,
-    UsualFaces,
-    UsualLoop,
+    time_by_group,
 )
+from tests.benchmarks.throughput.our_loop import OurLoop
+from tests.benchmarks.throughput.profiling import profile_of
+from tests.benchmarks.throughput.settings import PROFILED, WARM_UP
+from tests.benchmarks.throughput.usual_loop import UsualFaces, UsualLoop, worker_lbp
+from vtff_lib import training
 from vtff_lib.config import VTFFConfig
 from vtff_lib.lbp import local_binary_pattern, order_table
 from vtff_lib.optimisation import update_average
 from vtff_lib.progress import Progress
-from vtff_lib.recipe import TrainingConfig
+from vtff_lib.recipe import Plan, TrainingConfig
 from vtff_lib.training import train
 from vtff_lib.vtff import VTFF
 
@@ -118,8 +126,8 @@ def test_ours_takes_the_steps_of_train():
 
 
 def test_the_run_is_long_enough_for_every_step(settings):
-    taken = 1 + throughput.WARM_UP + settings.repeats * settings.steps + 1 + throughput.PROFILED
-    plan = throughput.Plan(settings.images, settings.training_config)
+    taken = 1 + WARM_UP + settings.repeats * settings.steps + 1 + PROFILED
+    plan = Plan(settings.images, settings.training_config)
     assert plan.total_steps >= taken
     assert plan.learning_rate(taken - 1) > 0
 
@@ -156,7 +164,7 @@ def test_the_lbp_view_of_a_worker_has_the_models_bit_order(order):
     slopes = [(128 + r * (row - 4) + c * (column - 4)).to(torch.uint8) for r, c in steps]
     rgb = torch.stack(slopes)  # (8, 9, 9): as many channels
     own = local_binary_pattern(rgb, order)
-    codes = throughput.worker_lbp(rgb, order_table("circular", order).numpy())
+    codes = worker_lbp(rgb, order_table("circular", order).numpy())
     inner = (slice(None), slice(1, -1), slice(1, -1))
     torch.testing.assert_close(codes[inner], own[inner], rtol=0, atol=0)
     assert len(own[inner].unique()) == 8
@@ -177,13 +185,13 @@ def test_a_baseline_trains_before_the_clock_starts_and_stops_with_it(settings, m
     learned, stretches = [], []
     monkeypatch.setattr(loop, "learn", learned.append)
 
-    def clock(run, device):
+    def clock(run):
         before = len(learned)
         run()
         stretches.append((before, len(learned)))
         return 1.0
 
-    monkeypatch.setattr(throughput, "seconds", clock)
+    monkeypatch.setattr(usual_loop, "seconds", clock)
     assert loop.seconds() == 1.0
     assert stretches == [(2, 5)]
     assert len(learned) == 5
@@ -204,13 +212,20 @@ def test_flops_of_an_image_are_those_counted_by_hand():
         model = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Flatten(), nn.Linear(8 * 256, 5))
     convolution = 2 * (8 * 16 * 16) * (3 * 3 * 3)
     linear = 2 * (8 * 16 * 16) * 5
-    counted = throughput.flops_of_an_image(model, 16)
+    counted = flops_of_an_image(model, 16)
     assert counted == pytest.approx(2 * convolution + 3 * linear, rel=0.01)
+
+
+def test_the_speeds_of_a_machine_are_operations_and_bytes_a_second(monkeypatch):
+    """A product of two matrices of 1024² takes 2·1024³; copying reads and writes 64 MiB."""
+    monkeypatch.setattr(floor, "median_seconds", lambda run: 0.5)
+    assert floor.matmul_speed(torch.device("cpu")) == 2 * 1024**3 / 0.5
+    assert floor.copy_speed(torch.device("cpu")) == 2 * 64 * 2**20 / 0.5
 
 
 def test_the_paper_model_takes_thirty_gflop_an_image():
     with torch.device("meta"):
-        flops = throughput.flops_of_an_image(VTFF(VTFFConfig.paper()), 224)
+        flops = flops_of_an_image(VTFF(VTFFConfig.paper()), 224)
     assert flops == pytest.approx(30.6e9, rel=0.03)
 
 
@@ -240,17 +255,30 @@ def test_a_kernel_belongs_to_the_range_that_launched_it_whenever_it_ran():
         event("multiply", 50, device=gpu, length=22.0),
         event("of nobody", 80, device=gpu, length=6.0),
     ]
-    spent = throughput.time_by_group(events, cuda=True)
+    spent = time_by_group(events, cuda=True)
     assert {group: time for group, time in spent.items() if time} == {
         AUGMENTATION: 3.0, ELEMENTWISE: 9.0, CONVOLUTION: 7.0, MATMUL: 2.0, LBP: 1.0, REST: 6.0,
     }  # fmt: skip
 
 
+def test_every_part_of_a_step_that_is_no_network_is_named(settings, monkeypatch):
+    """Averaging, clipping, the optimiser's step and the gradients' start are one group."""
+    names = Counter()
+    faces = throughput.make_faces(settings.images, 32, SMALL.num_classes)
+    ours = OurLoop(VTFF(SMALL), faces, settings.training_config)
+    monkeypatch.setattr(
+        profiling, "record_function", lambda name: names.update([name]) or nullcontext()
+    )
+    with profiling.named_ranges(ours):
+        ours.run(2)
+    assert names == {OPTIMISER: 2 * 4, LBP: 2}
+
+
 def test_profiling_leaves_the_training_loop_as_it_was(settings):
     faces = throughput.make_faces(settings.images, 32, SMALL.num_classes)
     ours = OurLoop(VTFF(SMALL), faces, settings.training_config)
-    throughput.profile_of(ours, 1)
-    assert throughput.training.update_average is update_average
+    profile_of(ours, 1)
+    assert training.update_average is update_average
     assert "forward" not in vars(ours.state.model.lbp)
 
 
@@ -259,7 +287,7 @@ def test_what_the_machine_cannot_do_is_said_before_anything_is_measured(monkeypa
     with pytest.raises(SystemExit):
         throughput.parse(["--device", "cuda"])
     assert "no GPU" in capsys.readouterr().err
-    monkeypatch.setattr(throughput.Path, "is_dir", lambda path: True)
+    monkeypatch.setattr(Path, "is_dir", lambda path: True)
     monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=1e6))
     with pytest.raises(SystemExit):
         throughput.parse(["--workers", "2"])

@@ -6,14 +6,16 @@ from vtff_lib.refusals import check_choice
 from vtff_lib.vtff import VTFF
 
 FOLDER = Path(__file__).parent / "data"
-MODELS = ("tiny",)
+MODELS = ("tiny", "faces")
 
 
 def load_pretrained(name: str = "tiny") -> VTFF:
-    """Return a trained model, on the CPU and in eval mode; nothing is downloaded.
+    """Return a trained model in float32, on the CPU and in eval mode; nothing is downloaded.
 
-    `"tiny"` is `VTFFConfig.tiny(8)`, trained on synthetic faces alone. `model_card` says how, how
-    well it does, and on what it fails. Its class names are `model.config.class_names`.
+    `"tiny"` is `VTFFConfig.tiny(8)`, trained on synthetic faces alone: for the lessons. `"faces"`
+    is wider and was trained on FER+, grey photographs: for photographs, made grey. `model_card`
+    says how, how well each does, and on what it fails. The class names are
+    `model.config.class_names`.
 
     Raises:
         ValueError: if there is no such model.
@@ -21,7 +23,7 @@ def load_pretrained(name: str = "tiny") -> VTFF:
     Taught in 00.
     """
     check_choice("name", name, MODELS)
-    return VTFF.load(FOLDER / f"{name}.safetensors")
+    return VTFF.load(FOLDER / f"{name}.safetensors").float()  # "faces" is stored in half precision
 
 
 def model_card(name: str = "tiny") -> str:

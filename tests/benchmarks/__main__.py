@@ -1,19 +1,17 @@
 """How fast the parts are, as ratios measured in one run: `python -m tests.benchmarks`.
 
 Each pair is timed in turn, A B A B ..., so that a machine whose speed drifts slows both alike. The
-figure to quote is the median of the ratios.
+figure to quote is the median of the ratios. With `--device cuda`, rendering alone is measured: on
+the GPU and on the CPU, with how many faces a second that is and whether both render the same.
 """
 
 import argparse
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from statistics import median
 
 import torch
 import torch.nn.functional as F
@@ -21,46 +19,16 @@ import torchvision
 from skimage.feature import local_binary_pattern as skimage_lbp
 from torch import Tensor
 
-from vtff_lib import load_pretrained, synthetic_faces
+from tests.benchmarks.pairs import Result, compare
+from tests.benchmarks.rendering import rendering, rendering_on
 from vtff_lib.backbone import ResNetTrunk
 from vtff_lib.circumstances import circumstances
 from vtff_lib.config import VTFFConfig
 from vtff_lib.lbp import local_binary_pattern
 from vtff_lib.optimisation import Loss
 from vtff_lib.recipe import TrainingConfig
-from vtff_lib.synthetic_faces.rendering import CHUNK, render_chunk
 from vtff_lib.training import start_state, take_step
 from vtff_lib.vtff import VTFF
-
-
-@dataclass
-class Result:
-    """One comparison: medians in ms, and the median of the pairwise ratios."""
-
-    what: str
-    ours_ms: float
-    against: str
-    against_ms: float
-    ratio: str
-    value: float
-
-
-def milliseconds(run: Callable[[], object]) -> float:
-    """Time one call."""
-    start = time.perf_counter()
-    run()
-    return 1000 * (time.perf_counter() - start)
-
-
-def compare(
-    what: str, ours: Callable, against: str, theirs: Callable, ratio: str, repeats: int
-) -> Result:
-    """Time two calls in turn. `ratio` says which way round: "times as fast" or "times the time"."""
-    ours(), theirs()
-    pairs = [(milliseconds(ours), milliseconds(theirs)) for _ in range(repeats)]
-    quotients = [b / a if ratio == "times as fast" else a / b for a, b in pairs]
-    a, b = (median(column) for column in zip(*pairs, strict=True))
-    return Result(what, round(a, 2), against, round(b, 2), ratio, round(median(quotients), 2))
 
 
 def lbp(repeats: int) -> list[Result]:
@@ -121,35 +89,6 @@ def maps(repeats: int) -> list[Result]:
     ]  # fmt: skip
 
 
-def rendering(repeats: int) -> list[Result]:
-    """Compare rendering on every core with rendering on one, and one face with reading it."""
-    faces = synthetic_faces.sample(range(64))
-
-    def on_one_core() -> None:
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        for start in range(0, 64, CHUNK["cpu"]):
-            render_chunk(faces[start : start + CHUNK["cpu"]], 112)
-        torch.set_num_threads(threads)
-
-    return [
-        compare(
-            "64 synthetic faces of 112×112", lambda: synthetic_faces.render(faces),
-            "on one core", on_one_core, "times as fast", max(repeats // 3, 1),
-        ),
-        compare(
-            "one synthetic face", lambda: synthetic_faces.render(faces[:1]),
-            "a tiny VTFF reading it with maps", reader(faces), "times the time", repeats,
-        ),
-    ]  # fmt: skip
-
-
-def reader(faces: synthetic_faces.Faces) -> Callable[[], object]:
-    """Return a call in which the shipped model reads one face, as for a slider."""
-    model, image = load_pretrained(), synthetic_faces.render(faces[:1]).images
-    return torch.inference_mode()(lambda: model(image, return_maps=True))
-
-
 def training(repeats: int) -> list[Result]:
     """Compare a training step of the tiny model with its bare forward and backward pass."""
     config = TrainingConfig()
@@ -193,25 +132,29 @@ def imports(repeats: int) -> list[Result]:
 def main() -> None:
     """Measure everything, print it, and save it if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument(
         "--repeats", type=int, default=15, help="timed pairs (default: %(default)s)"
     )
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
+    if options.device == "cuda" and not torch.cuda.is_available():
+        parser.error("there is no GPU that PyTorch can use; leave --device cuda out.")
     torch.manual_seed(0)
 
-    results = []
-    for benchmark in (lbp, trunk, maps, rendering, training, imports):
-        for result in benchmark(options.repeats):
-            results.append(result)
-            print(
-                f"{result.what}: {result.ours_ms} ms; {result.against}: {result.against_ms} ms -> "
-                f"{result.value} {result.ratio}",
-                flush=True,
-            )
+    results, more = [], {}
+    if options.device == "cuda":
+        result, more["summary"] = rendering_on("cuda", options.repeats)
+        results.append(result)
+        print(result, more["summary"], sep="\n")
+    else:
+        for benchmark in (lbp, trunk, maps, rendering, training, imports):
+            for result in benchmark(options.repeats):
+                results.append(result)
+                print(result, flush=True)
     if options.json:
         told = circumstances("torchvision", "scikit-image")
-        content = {"seed": 0, **told, "results": [*map(asdict, results)]}
+        content = {"seed": 0, **told, **more, "results": [*map(asdict, results)]}
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         options.json.write_text(text, encoding="utf-8", newline="\n")
 
