@@ -42,7 +42,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """All findings and the device: `str()` tells all, `summary` what matters. Taught in 00."""
+    """All findings and the device: `str()` tells all, `summary` what matters."""
 
     findings: tuple[Finding, ...]
     device: str

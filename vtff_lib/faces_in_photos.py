@@ -22,7 +22,7 @@ AGREEING_WINDOWS = 7  # this many hits on one place make a face; with fewer, mor
 
 @dataclass(frozen=True)
 class FaceBox:
-    """Where a face is in a photo: its top left pixel and its size, in pixels. Taught in 00."""
+    """Where a face is in a photo: its top left pixel and its size, in pixels. Taught in 10."""
 
     row: int
     column: int
@@ -117,7 +117,7 @@ def face_from_photo(
         ValueError: no face was found, or several and none chosen, or no face has that number; and
             as `read_photo`, `find_faces` and `crop_face`.
 
-    Taught in 00.
+    Taught in 10.
     """
     photo = read_photo(source)
     boxes = find_faces(photo)

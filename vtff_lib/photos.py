@@ -1,4 +1,4 @@
-"""A photo of any kind becomes upright RGB. Taught in 00 and 10."""
+"""A photo of any kind becomes upright RGB. Taught in 10."""
 
 import io
 import os
@@ -30,7 +30,7 @@ def read_photo(source: PhotoSource) -> np.ndarray:
         ValueError: the source is empty, damaged, no image, too large to be opened safely, or an
             array of another shape, type or range.
 
-    Taught in 00.
+    Taught in 10.
     """
     if isinstance(source, np.ndarray):
         image = _image_from_array(source)

@@ -32,7 +32,7 @@ def model_card(name: str = "tiny") -> str:
     Raises:
         ValueError: if there is no such model.
 
-    Taught in 00.
+    Taught in 10.
     """
     check_choice("name", name, MODELS)
     return (FOLDER / f"{name}.md").read_text(encoding="utf-8")
