@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +74,11 @@ def prepare(
         "labels_sha256": _digest(repr(catalogue.ids).encode(), catalogue.labels, catalogue.splits),
     }
     shards = []
-    for start in range(0, len(catalogue), shard_size):
-        rows = range(start, min(start + shard_size, len(catalogue)))
-        making = partial(open_pictures, catalogue, rows, settings, notes)
-        shards.append(Shard(f"{start:07}.safetensors", len(rows), making))
+    # No shard of a few pictures at the end: all of them may be damaged, which is no reason to stop.
+    starts = range(0, max(len(catalogue) - shard_size // 10, 1), shard_size)
+    for start, end in pairwise([*starts, len(catalogue)]):
+        making = partial(open_pictures, catalogue, range(start, end), settings, notes)
+        shards.append(Shard(f"{start:07}.safetensors", end - start, making))
     make_pack(out, shards, notes, settings.quality, unit="picture", summarise=_summary)
 
 

@@ -1,19 +1,32 @@
 """Several processes learn what one learns, share the work, and go on where others stopped."""
 
+import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 
-from tests.test_training import CONFIG, SILENT, faces, model, train, without_times
-from vtff_lib.distributed import ALONE, Team
+from tests.test_training import CONFIG, SILENT, SMALL, faces, model, train, without_times
+from vtff_lib import train as command
+from vtff_lib import training
+from vtff_lib.checkpoints import NAME
+from vtff_lib.config import VTFFConfig
+from vtff_lib.datasets import FaceSet
+from vtff_lib.distributed import ALONE, Team, everybody_answers, join_team
 from vtff_lib.history import History
 from vtff_lib.vtff import VTFF
+from vtff_lib.weights import read_metadata
 
+ROOT = Path(__file__).parent.parent
 PAIRED = replace(CONFIG, parts=2, epochs=4)  # 12 steps
 WORKER = """
 import sys, torch
@@ -36,11 +49,10 @@ def run_processes(count: int, out: Path, limit: str = "inf") -> tuple[VTFF, Hist
     out.mkdir(exist_ok=True)
     script = out / "worker.py"
     script.write_text(WORKER)
-    root = Path(__file__).parent.parent
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node", str(count), str(script), str(out), limit]
-    environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    line = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    line += ["--nproc-per-node", str(count), str(script), str(out), limit]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    run = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-2000:]
     return (
         VTFF.load(out / "0.safetensors"),
@@ -111,3 +123,140 @@ def test_one_process_asks_nobody():
     assert ALONE.leads
     network = model()
     assert ALONE.wrap(network) is network
+
+
+# A lost process
+
+
+def small_command(*arguments: object) -> int:
+    """Run the command with a small model in place of the tiny one."""
+    small = {name: getattr(SMALL, name) for name in ("width", "stages", "embed_dim", "mlp_dim")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(command.MODELS, "tiny", lambda **given: VTFFConfig.tiny(**small, **given))
+        return command.main([str(argument) for argument in arguments])
+
+
+def train_until_killed(*arguments: str) -> int:
+    """Run in a process of its own, which is killed in step 6 if it is the one to be lost."""
+    step = training.take_step
+
+    def take_step(state: training.TrainingState, *rest) -> torch.Tensor:
+        if state.step == 5 and os.environ["RANK"] == os.environ["LOST"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return step(state, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "take_step", take_step)
+        return small_command(*arguments)
+
+
+def free_port() -> str:
+    with socket.socket() as connection:
+        connection.bind(("127.0.0.1", 0))
+        return str(connection.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory) -> tuple[list[object], Path]:
+    """The arguments of a run, and what comes of it undisturbed."""
+    folder = tmp_path_factory.mktemp("straight")
+    splits = torch.arange(60) // 10 % 3
+    pack = folder / "faces.safetensors"
+    FaceSet(*faces(60)[:2], splits, ("red", "green", "blue")).write(pack, quality=None)
+    arguments = [pack, "--epochs", 4, "--batch-size", 8, "--parts", 2, "--save-every", 1]
+    assert small_command(*arguments, "--out", folder) == 0
+    return arguments, folder
+
+
+def results(folder: Path) -> tuple[VTFF, History]:
+    history = History.from_json((folder / "history.json").read_text())
+    return VTFF.load(folder / "model.safetensors"), history
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("lost", [0, 1], ids=["the leader", "another"])
+def test_who_is_left_says_how_to_go_on_and_the_run_goes_on_alone(straight, tmp_path, lost):
+    """By hand, as torchrun ends the survivors itself, maybe before they have spoken."""
+    arguments, undisturbed = straight
+    arguments = [*arguments, "--out", tmp_path]
+    team = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
+    code = "import sys; from tests.test_distributed import train_until_killed as go; "
+    line = [sys.executable, "-c", f"{code}sys.exit(go(*sys.argv[1:]))", *map(str, arguments)]
+    processes = [
+        subprocess.Popen(
+            line,
+            cwd=ROOT,
+            env=os.environ | team | {"RANK": str(rank), "LOST": str(lost), "OMP_NUM_THREADS": "1"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    try:
+        told = [process.communicate(timeout=300)[1] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert processes[lost].returncode == -signal.SIGKILL
+    assert processes[1 - lost].returncode == 1
+    assert told[1 - lost].splitlines()[-1].startswith("Another process of the run was lost or do")
+    assert "Traceback" not in told[1 - lost]
+    assert json.loads(read_metadata(tmp_path / NAME)["training"])["step"] == 5
+    assert small_command(*arguments) == 0
+    assert_same_run(results(tmp_path), results(undisturbed))
+
+
+def test_a_process_that_does_not_answer_is_not_waited_for_without_end():
+    store, patience = dist.HashStore(), timedelta(seconds=0.5)
+    with ThreadPoolExecutor() as pool:  # each waits for the other
+        groups = list(pool.map(lambda r: dist.ProcessGroupGloo(store, r, 2, patience), range(2)))
+    refusal = pytest.raises(ConnectionError, match=r"does not answer \(Timed out .*\); its own")
+    with refusal, everybody_answers():
+        groups[0].allreduce([torch.zeros(1)]).wait()
+
+
+def test_who_comes_alone_is_told_when_the_time_is_up(monkeypatch):
+    join = dist.init_process_group
+
+    def join_in_time(backend: str, *, timeout: timedelta) -> None:
+        assert timeout <= timedelta(minutes=10)
+        join(backend, timeout=timedelta(seconds=0.5))
+
+    monkeypatch.setattr(dist, "init_process_group", join_in_time)
+    team = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
+    for name, value in team.items():
+        monkeypatch.setenv(name, value)
+    refusal = pytest.raises(ConnectionError, match=r"\(Timed out .* waiting for clients\); its own")
+    with refusal, join_team("cpu"):
+        pytest.fail("a team of one was joined")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)"),
+        RuntimeError("[enforce fail at /gloo/gloo/transport/tcp/pair.cc:464] 12 vs 4."),
+        torch.OutOfMemoryError("The GPU's memory is full in step 5"),
+        RuntimeError(),
+        FloatingPointError("The loss is no number any more"),
+    ],
+)
+def test_other_errors_of_a_process_are_its_own(error):
+    with pytest.raises(type(error)) as raised, everybody_answers():
+        raise error
+    assert raised.value is error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        dist.DistBackendError("NCCL error in: ProcessGroupNCCL.cpp:1, remote process exited\nmore"),
+        RuntimeError(
+            r"[D:\a\third_party\gloo\gloo\transport\uv\pair.cc:1] Connection closed. Look."
+        ),
+    ],
+)
+def test_the_errors_of_other_machines_and_systems_are_told_alike(error):
+    refusal = pytest.raises(ConnectionError, match=r"(exited|closed)\); its own .* goes on from")
+    with refusal, everybody_answers():
+        raise error

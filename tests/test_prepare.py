@@ -1,9 +1,11 @@
 """Packing a data set: every picture arrives or is named; what was stopped ends as the same file."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,6 +141,62 @@ def test_a_run_that_is_killed_goes_on_to_the_same_file(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize(("full_at", "left_to_open"), [(3, [4, 5, 6]), (5, [])])
+def test_a_full_disk_is_told_and_with_room_the_same_call_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_at: int, left_to_open: list, code: int
+) -> None:
+    """Full at the third of four shards, and when all four are there and are joined."""
+    prepare(catalogue(), tmp_path / "whole.safetensors", SETTINGS, "by hand", shard_size=2)
+    out = tmp_path / "set.safetensors"
+    out.write_bytes(b"what stood here before")
+    write, written = Path.write_bytes, []
+
+    def write_until_full(path: Path, content: bytes) -> int:
+        written.append(path)
+        if len(written) < full_at:
+            return write(path, content)
+        write(path, content[: len(content) // 2])
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(Path, "write_bytes", write_until_full)
+    with pytest.raises(OSError, match=r"^The disk is full \(.*\); make room, and the same command"):
+        prepare(catalogue(), out, SETTINGS, "by hand", shard_size=2)
+    monkeypatch.undo()
+    assert out.read_bytes() == b"what stood here before"
+    assert not list(tmp_path.rglob("*.part"))
+    opened: list[int] = []
+
+    def load(row: int) -> np.ndarray:
+        opened.append(row)
+        return picture(row)
+
+    prepare(catalogue(load=load), out, SETTINGS, "by hand", shard_size=2)
+    assert sorted(opened) == left_to_open
+    assert out.read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
+
+
+def test_other_errors_of_the_disk_are_told_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*given: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    with pytest.raises(PermissionError, match="Permission denied"):
+        prepare(catalogue(), tmp_path / "set.safetensors", SETTINGS, "by hand")
+
+
+@pytest.mark.parametrize("count", [20, 21])
+def test_a_last_picture_that_is_damaged_stops_nothing(tmp_path: Path, count: int) -> None:
+    """However many there are: it is never in a shard of its own."""
+    out = tmp_path / "set.safetensors"
+    prepare(catalogue(count, damaged=(count - 1,)), out, SETTINGS, "by hand", shard_size=10)
+    read = FaceSet.read(out)
+    assert read.ids == tuple(f"{row}.jpg" for row in range(count - 1))
+    assert read.manifest["left_out"] == [f"{count - 1}.jpg: {count - 1}.jpg is cut short."]
+
+
 def test_a_face_is_sought_where_pictures_show_more(tmp_path: Path) -> None:
     from skimage.data import astronaut
 
@@ -173,6 +231,38 @@ def test_the_command_packs_a_folder_of_class_folders(tmp_path: Path) -> None:
     assert "left out: " in run.stdout
     assert "empty.png" in run.stdout
     assert "8/8" in run.stderr  # the progress bar
+
+
+DAMAGED: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda whole: b"",
+    "cut": lambda whole: whole[: len(whole) // 2],
+    "text": lambda whole: b"<html>404</html>",
+    "zeros": lambda whole: bytes(len(whole)),
+    "header": lambda whole: whole[:2] + bytes(18) + whole[20:],
+    "narrow": lambda whole: b"P6\n0 5\n255\n",
+}
+
+
+def test_the_command_names_every_damaged_file_or_stops_at_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("happy", "sad"):
+        Path("faces", name).mkdir(parents=True)
+        for row in range(2):
+            Image.fromarray(picture(row)).save(Path("faces", name, f"{row}.jpg"))
+    whole = Path("faces", "happy", "0.jpg").read_bytes()
+    for name, damage in DAMAGED.items():
+        Path("faces", "sad", f"{name}.jpg").write_bytes(damage(whole))
+    command = ["folders", "--source", "faces", "--size", "8"]
+    script.main([*command, "--out", "set.safetensors"])
+    read = FaceSet.read("set.safetensors")
+    assert read.ids == ("happy/0.jpg", "happy/1.jpg", "sad/0.jpg", "sad/1.jpg")
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("left out: ")]
+    assert [line.split(": ")[1] for line in told] == sorted(f"sad/{name}.jpg" for name in DAMAGED)
+    with pytest.raises(SystemExit, match=r"^sad/cut\.jpg: .* \(6 of 10 pictures cannot be used"):
+        script.main([*command, "--out", "strict.safetensors", "--strict"])
+    assert not Path("strict.safetensors").exists()
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,11 @@ r, r + n, r + 2n … So one process and several learn the same, and a run may go
 """
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
@@ -18,6 +20,9 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 BACKENDS = {"cuda": "nccl"}  # elsewhere gloo
+PATIENCE = timedelta(minutes=10)  # with who does not answer: to compile a model takes minutes
+# Where in its source, such as "[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:561] "
+GLOO_TRANSPORT = re.compile(r"\[\S*\bgloo[/\\]transport[/\\]\S+:\d+\] ")
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,33 @@ ALONE = Team()
 
 
 @contextmanager
+def everybody_answers() -> Iterator[None]:
+    """Say how to go on if another process of the team was lost, or does not answer any more.
+
+    What the others do together with it fails then: with an error of `torch.distributed`, or, in
+    gloo, with a plain RuntimeError that begins with a place in the source of gloo's transport. Any
+    other RuntimeError is let through.
+
+    Raises:
+        ConnectionError: with a sentence, in place of PyTorch's own.
+
+    Taught in 07.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        told = str(error).partition("\n")[0]
+        if not isinstance(error, dist.DistError) and not GLOO_TRANSPORT.match(told):
+            raise
+        reason = GLOO_TRANSPORT.sub("", told).partition(". ")[0].rstrip(".")
+        raise ConnectionError(
+            f"Another process of the run was lost or does not answer ({reason}); its own message, "
+            "if there is one, says why. The same torchrun command goes on from the last "
+            "checkpoint, also with another number of processes that divides parts."
+        ) from error
+
+
+@contextmanager
 def join_team(device: str) -> Iterator[tuple[Team, torch.device]]:
     """Join the processes that `torchrun` started, if it did; yield the team and this one's device.
 
@@ -114,6 +146,7 @@ def join_team(device: str) -> Iterator[tuple[Team, torch.device]]:
 
     Raises:
         ValueError: if there are more processes on this machine than GPUs.
+        ConnectionError: if another process was lost, or has not answered for ten minutes.
 
     Taught in 07.
     """
@@ -132,8 +165,9 @@ def join_team(device: str) -> Iterator[tuple[Team, torch.device]]:
             )
         place = torch.device("cuda", local)
         torch.cuda.set_device(place)
-    dist.init_process_group(BACKENDS.get(kind, "gloo"))
-    try:
-        yield Team(dist.get_rank(), size), place
-    finally:
-        dist.destroy_process_group()
+    with everybody_answers():
+        dist.init_process_group(BACKENDS.get(kind, "gloo"), timeout=PATIENCE)
+        try:
+            yield Team(dist.get_rank(), size), place
+        finally:
+            dist.destroy_process_group()

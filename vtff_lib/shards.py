@@ -5,8 +5,10 @@ removed. What comes of it is the same file, byte for byte, however often the run
 in 10.
 """
 
+import errno
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +27,27 @@ class Shard(NamedTuple):
     make: Callable[[], FaceSet]
 
 
+@contextmanager
+def enough_room() -> Iterator[None]:
+    """Say what to do if the disk, or one's share of it, is full. Nothing is left half written.
+
+    Raises:
+        OSError: with a sentence, in place of the system's own.
+
+    Taught in 10.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise OSError(
+            f"The disk is full ({error.strerror}); make room, and the same command goes on after "
+            "the last finished shard. In the end it needs room for the pack twice."
+        ) from error
+
+
+@enough_room()
 def make_pack(
     out: Path,
     shards: Sequence[Shard],
@@ -47,6 +70,7 @@ def make_pack(
     Raises:
         ValueError: if `out` is no `.safetensors` file, an earlier run to `out` that was stopped had
             other notes, or every shard is empty.
+        OSError: if the disk is full; with what to do.
 
     Taught in 10.
     """

@@ -23,6 +23,7 @@ from vtff_lib.distributed import Team, join_team
 from vtff_lib.evaluation import evaluate, predict
 from vtff_lib.history import History
 from vtff_lib.recipe import PRESETS, TrainingConfig
+from vtff_lib.tensorboard_log import TensorBoardProgress
 from vtff_lib.training import train
 from vtff_lib.vtff import VTFF, count_parameters
 
@@ -46,6 +47,7 @@ written to OUT:
   report.json             figures with 95 % confidence intervals, settings, versions, time
   report.txt              the same figures as a table
   history.png, confusion.png
+  tensorboard/            with --tensorboard: the figures of each epoch, while the run goes on
   checkpoint.safetensors  to go on from; may be deleted when the run is over"""
 
 
@@ -82,6 +84,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--device", default="cpu", help="cpu, cuda, cuda:1, mps … (default: %(default)s)")
     add("--save-every", type=int, default=0, metavar="STEPS", help="save within epochs too")
     add("--time-limit", type=float, default=math.inf, metavar="SECONDS", help="then stop and save")
+    add("--tensorboard", action="store_true", help="write curves for TensorBoard to OUT too")
     add("--flipped", action="store_true", help="measure on mirror images too, and average")
     settings = parser.add_argument_group("training settings, see vtff_lib.recipe.TrainingConfig")
     add = settings.add_argument
@@ -108,12 +111,13 @@ def run(options: argparse.Namespace, team: Team, device: torch.device) -> None:
     """Train as told, and write the results.
 
     Raises:
-        ValueError: if faces, settings or checkpoint will not do.
+        ValueError: if faces, settings or checkpoint will not do, or TensorBoard is missing.
         OSError: if there are no such faces, or the results cannot be written.
         FloatingPointError: if the loss is no number any more.
         torch.OutOfMemoryError: if the memory of the GPU does not do.
     """
     config = make_config(options)
+    curves = TensorBoardProgress(options.out / "tensorboard") if options.tensorboard else None
     faces = read_faces(options.faces, options.stored)
     torch.manual_seed(config.seed)
     model = VTFF(make_model_config(options, faces)).to(device)
@@ -130,6 +134,7 @@ def run(options: argparse.Namespace, team: Team, device: torch.device) -> None:
         folder=options.out,
         save_every=options.save_every,
         time_limit=options.time_limit,
+        progress=curves,
         team=team,
     )
     if team.leads:
