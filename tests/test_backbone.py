@@ -1,6 +1,7 @@
 """The trunk is torchvision's ResNet-18, and its weights load completely or not at all."""
 
 import contextlib
+import json
 import pickle
 import random
 
@@ -9,6 +10,8 @@ import safetensors.torch
 import torch
 import torchvision
 
+from figures import plain_or_residual
+from tests.lessons import stored
 from vtff_lib.backbone import BasicBlock, ResNetTrunk
 from vtff_lib.weights import read_weights, write_weights
 
@@ -221,3 +224,43 @@ def test_settings_and_inputs_that_do_not_fit_are_refused():
             ResNetTrunk(4)(x)
     with pytest.raises(ValueError, match=r"uint8 tensor of shape .*float \(N, 3, H, W\)"):
         ResNetTrunk(4)(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))
+
+
+# From here on: the experiment of lesson 02, with shortcuts and without.
+
+
+def test_the_lesson_trains_the_nets_of_the_script():
+    lesson = stored("02").definitions()
+    x = torch.randn(4, 1, 32, 32)
+    for ours, theirs in (
+        (lesson["PlainBlock"], plain_or_residual.PlainBlock),
+        (lesson["BasicBlock"], BasicBlock),
+    ):
+        answers = []
+        for deep_net, block in ((lesson["deep_net"], ours), (plain_or_residual.deep_net, theirs)):
+            torch.manual_seed(0)
+            answers.append(deep_net(block, 3)(x))
+        assert torch.equal(*answers)
+
+
+def test_plain_and_residual_nets_start_alike_and_differ_by_the_shortcut_alone():
+    nets = []
+    for block in plain_or_residual.BLOCKS.values():
+        torch.manual_seed(0)
+        nets.append(plain_or_residual.deep_net(block, 2))
+    plain, residual = (net.state_dict() for net in nets)
+    assert plain.keys() == residual.keys()
+    assert all(torch.equal(plain[name], residual[name]) for name in plain)
+    x = torch.rand(2, 16, 5, 7)
+    change = nets[0][4](x)  # relu(f(x)), so residual - x is f(x) wherever that is positive
+    torch.testing.assert_close(nets[1][4](x)[change > 0], (x + change)[change > 0])
+
+
+def test_the_stored_experiment_says_what_it_needs_to_be_made_again():
+    path = plain_or_residual.FIGURES / "plain_or_residual.json"
+    told = json.loads(path.read_text(encoding="utf-8"))
+    assert [run["seed"] for run in told["runs"]] == [0, 1, 2]
+    for run in told["runs"]:
+        assert {"command", "date", "torch", "faces_sha256", "cpu_seconds"} <= run.keys()
+        assert len(run["nets"]) == 12
+    assert told["summary"] == plain_or_residual.summarise(told["runs"])

@@ -11,6 +11,7 @@ import onnxruntime
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from vtff_lib.config import EXPRESSIONS, VTFFConfig
 from vtff_lib.encoder import resize_position_embedding
@@ -60,6 +61,22 @@ def test_the_count_is_the_sum_of_its_parts_and_tiny_is_under_a_million(model):
     parts = sum(count_parameters(part) for part in model.children())
     own = model.cls_token.numel() + model.position_embedding.numel()
     assert 300_000 < parts + own == count_parameters(model) < 1_000_000
+
+
+def test_a_face_costs_about_five_billion_multiply_adds():
+    with torch.device("meta"):
+        model, face = VTFF(VTFFConfig.paper()).eval(), torch.zeros(1, 3, 224, 224).byte()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(face)
+    assert round(counter.get_total_flops() / 2e9, 1) == 5.1  # two operations each
+
+
+def test_the_two_trunks_are_of_one_design_and_share_no_weights(model):
+    rgb, lbp = (model.backbones[view].state_dict() for view in ("rgb", "lbp"))
+    assert {name: tensor.shape for name, tensor in rgb.items()} == {
+        name: tensor.shape for name, tensor in lbp.items()
+    }
+    assert {t.data_ptr() for t in rgb.values()}.isdisjoint(t.data_ptr() for t in lbp.values())
 
 
 def test_uint8_and_unit_floats_are_the_same_image(model):

@@ -1,0 +1,149 @@
+"""Train the tiny model with each reading of the gate, and with each branch gated.
+
+    python -m figures.gate_readings
+
+All settings of one seed start from the same weights and see the same images in the same order, so
+differences are taken seed by seed. Images of 64 pixels and few epochs: enough to compare, not to
+recognise well. Written down: accuracy on the shipped test faces, the weights of both branches
+before and after, and how the gradient divides between the branches from step to step.
+`--seeds 3 4` trains only those and keeps other results.
+"""
+
+import argparse
+import copy
+import json
+import math
+import shutil
+from collections.abc import Callable
+from statistics import mean, stdev
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from figures.runs import FIGURES, train_model, weights_of, write_runs
+from vtff_lib.config import VTFFConfig
+from vtff_lib.datasets import FaceSet, load_default
+from vtff_lib.evaluation import predict
+from vtff_lib.fusion import GATES
+from vtff_lib.recipe import TrainingConfig
+from vtff_lib.vtff import VTFF
+
+SETTINGS = {f"{gate}, {view}": (gate, view) for gate in GATES for view in ("lbp", "rgb")}
+REFERENCE = "sigmoid_of_sum, lbp"
+IMAGE_SIZE, EPOCHS, PHASES = 64, 5, 15
+WATCHED = 64  # images on which the weights are looked at
+STUDENT = {3: 4.303, 4: 3.182, 5: 2.776}  # t of a 95 % interval, by the number of seeds
+
+
+def train_reading(name: str, seed: int, faces: FaceSet) -> dict[str, Any]:
+    """Train one setting from one seed; return what is told of it."""
+    gate, view = SETTINGS[name]
+    settings = {"image_size": IMAGE_SIZE, "gate": gate, "gated_branch": view}
+    torch.manual_seed(seed)
+    model = VTFF(VTFFConfig.tiny(len(faces.class_names), **settings))
+    train_set, test_set = faces.part("train"), faces.part("test")
+    start = branch_weights(copy.deepcopy(model).train(), train_set.images[:WATCHED])
+    run_name = f"gate_readings_{gate}_{view}"
+    folder = weights_of(run_name, seed).parent
+    shutil.rmtree(folder, ignore_errors=True)  # a run that goes on would lack its first gradients
+    gradients: list[Tensor] = []
+    hook = model.fusion.register_full_backward_hook(keep_norms(gradients))
+    config = TrainingConfig.preset("minute", epochs=EPOCHS, growth=0.0, seed=seed)
+    told = train_model(run_name, model, faces, config)
+    hook.remove()
+    shutil.rmtree(folder)
+    right = predict(model, test_set.images).argmax(dim=1) == test_set.labels
+    return told | {
+        "accuracy": round(right.double().mean().item(), 4),
+        "test_images": len(test_set),
+        "start": start,
+        "end": branch_weights(model, test_set.images[:WATCHED]),
+        "rgb_gradient_over_lbp": by_phase(torch.stack(gradients)),
+    }
+
+
+def keep_norms(kept: list[Tensor]) -> Callable[[nn.Module, Any, Any], None]:
+    """Return a hook that keeps the norms of the gradients at X_RGB and X_LBP, `(2,)` a step."""
+
+    def hook(fusion: nn.Module, at_maps: tuple[Tensor, Tensor], at_output: Any) -> None:
+        kept.append(torch.stack([gradient.norm() for gradient in at_maps]))
+
+    return hook
+
+
+def by_phase(norms: Tensor) -> list[float]:
+    """Return the geometric mean of RGB's norm over LBP's in each of `PHASES` parts of a run."""
+    ratios = (norms[:, 0] / norms[:, 1]).log()  # (steps,)
+    return [round(part.mean().exp().item(), 4) for part in ratios.tensor_split(PHASES)]
+
+
+@torch.no_grad()
+def branch_weights(model: VTFF, images: Tensor) -> dict[str, Any]:
+    """Return what multiplies each branch, and how often the mixture leaves the two maps."""
+    images = nn.functional.interpolate(images / 255, (IMAGE_SIZE, IMAGE_SIZE), mode="area")
+    out = model(images, return_maps=True)
+    gate, rest = GATES[model.config.gate](out.global_attention, out.local_attention)
+    low, high = torch.minimum(out.rgb_map, out.lbp_map), torch.maximum(out.rgb_map, out.lbp_map)
+    outside = (out.fused < low - 1e-5) | (out.fused > high + 1e-5)
+    return {
+        "gated": describe(gate),
+        "other": describe(rest),
+        "outside": round(outside.float().mean().item(), 4),
+    }
+
+
+def describe(weights: Tensor) -> dict[str, float]:
+    """Return mean, deviation and range of some weights."""
+    figures = {
+        "mean": weights.mean(),
+        "deviation": weights.std(),
+        "least": weights.min(),
+        "most": weights.max(),
+    }
+    return {name: round(value.item(), 4) for name, value in figures.items()}
+
+
+def summarise(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return each setting's accuracy, and its difference from the reference, seed by seed.
+
+    `interval_95` is half the width of a 95 % interval of that difference; none of too few seeds.
+    """
+    accuracies = {s: [run["readings"][s]["accuracy"] for run in runs] for s in SETTINGS}
+    summary = {}
+    for setting, found in accuracies.items():
+        pairs = [a - b for a, b in zip(found, accuracies[REFERENCE], strict=True)]
+        seeds = len(pairs)
+        t = STUDENT.get(seeds)
+        summary[setting] = {
+            "accuracy": round(mean(found), 4),
+            "difference": round(mean(pairs), 4),
+            "interval_95": round(t * stdev(pairs) / math.sqrt(seeds), 4) if t else None,
+        }
+    return summary
+
+
+def main() -> None:
+    """Train all settings from each seed and write their figures."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    seeds = parser.parse_args().seeds
+    torch.set_num_threads(1)
+    faces, path = load_default(), FIGURES / "gate_readings.json"
+    common = ("seed", "command", "date", "processor", "cores", "threads", "python", "torch")
+    common += ("numpy", "scikit-learn", "training", "images", "faces_sha256")
+    for seed in seeds:
+        readings = {name: train_reading(name, seed, faces) for name in SETTINGS}
+        run = {key: readings[REFERENCE][key] for key in common}
+        run["seconds"] = round(sum(told["seconds"] for told in readings.values()), 1)
+        run["readings"] = {
+            name: {key: value for key, value in told.items() if key not in common}
+            for name, told in readings.items()
+        }
+        write_runs(path, [run], summarise)
+        print(seed, {name: told["accuracy"] for name, told in readings.items()}, run["seconds"])
+    print(json.dumps(json.loads(path.read_text(encoding="utf-8"))["summary"], indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The checks of the exercises: `checks.lbp_code(your_function)` says if it is right, and why not.
+
+A check tries the answer on small odd inputs, compares it with an independent implementation, and
+names the likely mistake. It returns a `Verdict`: true if all is well. It never raises, needs no
+network, and takes a second or two at most.
+
+`checks.progress()` shows what is solved. That is forgotten with the kernel, unless you ask for it
+to be kept: `checks.keep_progress()`; `checks.erase_progress()` forgets it and deletes the file.
+"""
+
+from vtff_lib.checks.attention import (
+    mixed_map,
+    parameters_of_both,
+    scores_of_channels,
+    scores_of_places,
+    twin_for_global,
+    who_notices,
+)
+from vtff_lib.checks.backbone import (
+    block_output,
+    running_statistics,
+    seen_pixels,
+    size_after_convolution,
+)
+from vtff_lib.checks.branches import compare_names, linear_cka
+from vtff_lib.checks.encoder import (
+    attention_entropy,
+    cells_to_tokens,
+    cls_and_positions,
+    dot_product_attention,
+    heads_side_by_side,
+    pre_norm_block,
+)
+from vtff_lib.checks.fusion import (
+    broadcast_shapes,
+    gated_mixture,
+    is_a_sum,
+    pushed_gate,
+    selective_fusion,
+    stretched_channels,
+)
+from vtff_lib.checks.judging import EXERCISES, Exercise, Verdict
+from vtff_lib.checks.lbp import (
+    lbp_code,
+    lbp_histogram,
+    lbp_in_circular_order,
+    lbp_of_image,
+    lbp_transitions,
+    light_that_leaves_codes,
+)
+from vtff_lib.checks.overview import erase_progress, keep_progress, progress
+from vtff_lib.checks.vtff import (
+    block_multiply_adds,
+    count_tokens,
+    fusion_parameters,
+    idle_parts,
+    logits_from_map,
+    loss_without_looking,
+)
+
+__all__ = [
+    "EXERCISES",
+    "Exercise",
+    "Verdict",
+    "attention_entropy",
+    "block_multiply_adds",
+    "block_output",
+    "broadcast_shapes",
+    "cells_to_tokens",
+    "cls_and_positions",
+    "compare_names",
+    "count_tokens",
+    "dot_product_attention",
+    "erase_progress",
+    "fusion_parameters",
+    "gated_mixture",
+    "heads_side_by_side",
+    "idle_parts",
+    "is_a_sum",
+    "keep_progress",
+    "lbp_code",
+    "lbp_histogram",
+    "lbp_in_circular_order",
+    "lbp_of_image",
+    "lbp_transitions",
+    "light_that_leaves_codes",
+    "linear_cka",
+    "logits_from_map",
+    "loss_without_looking",
+    "mixed_map",
+    "parameters_of_both",
+    "pre_norm_block",
+    "progress",
+    "pushed_gate",
+    "running_statistics",
+    "scores_of_channels",
+    "scores_of_places",
+    "seen_pixels",
+    "selective_fusion",
+    "size_after_convolution",
+    "stretched_channels",
+    "twin_for_global",
+    "who_notices",
+]

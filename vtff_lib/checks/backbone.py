@@ -1,0 +1,350 @@
+"""The checks of lesson 02, first part: convolution, basic block, batch norm, receptive field.
+
+The rest is in `branches`.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vtff_lib.checks.judging import Wrong, call, close, exercise, require, require_tensor
+from vtff_lib.refusals import describe
+
+SIZES = (  # size, kernel, stride, padding
+    (224, 7, 2, 3),
+    (56, 3, 1, 1),
+    (10, 3, 1, 0),
+    (8, 3, 2, 0),
+    (9, 5, 3, 2),
+    (5, 1, 2, 0),
+    (6, 2, 5, 0),
+)
+
+
+@exercise("02", "The size that leaves a convolution")
+def size_after_convolution(answer: Callable[[int, int, int, int], int]) -> str:
+    """Check Exercise 1 of lesson 02: size, kernel, stride and padding to the size after it."""
+    found = [number(call(answer, *case), f"The size after {case}") for case in SIZES]
+    expected = [
+        F.conv1d(torch.zeros(1, 1, n), torch.zeros(1, 1, k), stride=s, padding=p).shape[-1]
+        for n, k, s, p in SIZES
+    ]
+
+    def sizes(formula: Callable[[int, int, int, int], float]) -> list[float]:
+        return [formula(*case) for case in SIZES]
+
+    mistakes = {
+        "You added the padding once. It is put on both sides.": sizes(
+            lambda n, k, s, p: (n + p - k) // s + 1
+        ),
+        "One place is missing, the first: the window stands somewhere before its first step.": (
+            sizes(lambda n, k, s, p: (n + 2 * p - k) // s)
+        ),
+        "You rounded up. Where less than a whole step is left, the window does not fit any more.": (
+            sizes(lambda n, k, s, p: math.ceil((n + 2 * p - k) / s) + 1)
+        ),
+        "You rounded to the nearest whole step; a step that does not fit is not taken at all.": (
+            sizes(lambda n, k, s, p: round((n + 2 * p - k) / s) + 1)
+        ),
+        "Your sizes are not whole numbers: half a step is no step. Which way do you round?": (
+            sizes(lambda n, k, s, p: (n + 2 * p - k) / s + 1)
+        ),
+        "You left out the padding.": sizes(lambda n, k, s, p: (n - k) // s + 1),
+        "You left out the stride.": sizes(lambda n, k, s, p: n + 2 * p - k + 1),
+        "You divided the size by the stride. The width of the kernel counts too.": (
+            sizes(lambda n, k, s, p: n // s)
+        ),
+        "You counted all places of the window, then divided by the stride. Divide the steps "
+        "*after* the first place instead.": sizes(lambda n, k, s, p: (n + 2 * p - k + 1) // s),
+    }
+    for words, wrong in mistakes.items():
+        require(found != wrong, words)
+    for case, mine, right in zip(SIZES, found, expected, strict=True):
+        n, k, s, p = case
+        require(
+            mine == right,
+            f"Of {n} pixels, kernel {k}, stride {s} and padding {p} make {right}; yours is "
+            f"{mine:g}.",
+        )
+    return (
+        "That is it. Kernel 3 with padding 1 keeps the size, and with stride 2 it halves it, "
+        "rounded up: nearly all of ResNet is made of these two."
+    )
+
+
+@dataclass(frozen=True)
+class BlockParts:
+    """The layers of a basic block, without the order in which they are used."""
+
+    conv1: nn.Module
+    bn1: nn.Module
+    conv2: nn.Module
+    bn2: nn.Module
+    downsample: nn.Module
+
+    def __repr__(self) -> str:
+        return "a block"
+
+
+def block_parts(in_channels: int, out_channels: int, stride: int, project: bool) -> BlockParts:
+    """Return layers in eval mode, whose batch norms have all kinds of statistics and weights."""
+    shortcut: list[nn.Module] = [nn.Identity()]
+    if project:
+        shortcut = [nn.Conv2d(in_channels, out_channels, 1, stride), _norm(out_channels)]
+    return BlockParts(
+        nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False),
+        _norm(out_channels),
+        nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False),
+        _norm(out_channels),
+        nn.Sequential(*shortcut).eval(),
+    )
+
+
+def _norm(channels: int) -> nn.BatchNorm2d:
+    norm = nn.BatchNorm2d(channels).eval()
+    for values in (norm.weight.data, norm.bias.data, norm.running_mean):
+        if values is not None:
+            values.normal_()
+    if norm.running_var is not None:
+        norm.running_var.uniform_(0.3, 2.0)
+    return norm
+
+
+@exercise("02", "The forward pass of a basic block")
+@torch.no_grad()
+def block_output(answer: Callable[[Tensor, Any], Tensor]) -> str:
+    """Check Exercise 2 of lesson 02: a map `(N, C, H, W)` through the parts of a block."""
+    # The first has a projection though its shape stays: without it the numbers tell, no error.
+    cases = (
+        (block_parts(6, 6, 1, project=True), (2, 6, 5, 7), (2, 6, 5, 7)),
+        (block_parts(4, 6, 2, project=True), (3, 4, 7, 10), (3, 6, 4, 5)),
+        (block_parts(5, 5, 1, project=False), (1, 5, 3, 4), (1, 5, 3, 4)),
+    )
+    for block, before, after in cases:
+        x = torch.randn(before)
+        found = require_tensor(call(answer, x, block), after, f"The block's output of {before}")
+        _judge_block(found, x, block)
+    return (
+        "Right, and for the stride of 2 as well. Note what the last ReLU means: what a block hands "
+        "on is never negative, shortcut or not."
+    )
+
+
+def _judge_block(found: Tensor, x: Tensor, block: BlockParts) -> None:
+    inside = F.relu(block.bn1(block.conv1(x)))
+    change, shortcut = block.bn2(block.conv2(inside)), block.downsample(x)
+    if close(found, F.relu(change + shortcut), 1e-4):
+        return
+    without_relu = block.bn2(block.conv2(block.bn1(block.conv1(x))))
+    mistakes = {
+        "The last ReLU is missing: it comes after the sum.": change + shortcut,
+        "You applied the last ReLU before the sum. Add first: a block must be able to make a value "
+        "smaller.": F.relu(change) + shortcut,
+        "There is one ReLU too many: f(x) ends in a batch norm, so that it can be negative.": (
+            F.relu(F.relu(change) + shortcut)
+        ),
+        "The shortcut is missing: you returned relu(f(x)), a plain block.": F.relu(change),
+        "The ReLU between the two convolutions is missing. Without it they are no more than one.": (
+            F.relu(without_relu + shortcut)
+        ),
+        "The batch norm after the first convolution, bn1, is missing.": F.relu(
+            block.bn2(block.conv2(F.relu(block.conv1(x)))) + shortcut
+        ),
+        "The batch norm after the second convolution, bn2, is missing.": F.relu(
+            block.conv2(inside) + shortcut
+        ),
+        "You used the two batch norms the other way round: each has its own statistics.": F.relu(
+            block.bn1(block.conv2(F.relu(block.bn2(block.conv1(x))))) + shortcut
+        ),
+        "The ReLU of the shortcut is one too many: x goes past f as it is.": F.relu(
+            change + F.relu(shortcut)
+        ),
+        "You multiplied the two paths. They are added.": F.relu(change * shortcut),
+    }
+    if x.shape == change.shape and not close(x, shortcut):
+        mistakes |= {
+            "You added x itself. This block has a `downsample` on its shortcut; where it has none, "
+            "`downsample` is the identity, so you can always use it.": F.relu(change + x),
+        }
+    for words, wrong in mistakes.items():
+        require(not close(found, wrong, 1e-4), words)
+    raise Wrong(
+        "The shape is right, the numbers are not: they differ by up to "
+        f"{(found - F.relu(change + shortcut)).abs().max():.3g}. Follow the arrows of the drawing."
+    )
+
+
+@exercise("02", "The running statistics of a batch norm")
+def running_statistics(answer: Callable[..., tuple[Tensor, Tensor]]) -> str:
+    """Check Exercise 3 of lesson 02: running mean and variance `(C,)` after one more batch."""
+    for shape, momentum in (((2, 3, 2, 3), 0.1), ((5, 4, 1, 3), 0.3)):
+        scale, shift = torch.rand(shape[1], 1, 1) + 0.5, 3 * torch.randn(shape[1], 1, 1)
+        x = scale * torch.randn(shape) + shift
+        mean, var = torch.randn(shape[1]), torch.rand(shape[1]) + 0.5
+        found = call(answer, mean, var, x, momentum)
+        require(
+            isinstance(found, tuple | list) and len(found) == 2,
+            "Return two things: the new running mean and the new running variance.",
+        )
+        wanted = [(shape[1],)] * 2
+        sizes = [tuple(each.shape) if isinstance(each, Tensor) else each for each in found]
+        require(
+            sizes != [(1, *wanted[0], 1, 1)] * 2,
+            f"The shapes are {sizes[0]}; the running numbers have shape {wanted[0]}. Did you keep "
+            "the dimensions?",
+        )
+        require(
+            sizes != [(shape[0], shape[1])] * 2,
+            f"You have numbers for each image, {sizes[0]}. A batch norm has one mean and one "
+            "variance a channel, over all images and places.",
+        )
+        require(
+            sizes != [shape[1:]] * 2,
+            f"You have numbers for each place, {sizes[0]}: take the mean over the places too.",
+        )
+        for each, what in zip(found, ("mean", "variance"), strict=True):
+            require_tensor(each, wanted[0], f"The running {what} of {shape[1]} channels")
+        _judge_statistics(torch.stack(tuple(found)), mean, var, x, momentum)
+    return (
+        "The same as PyTorch's. With momentum 0.1, a batch's share has shrunk to a third after "
+        "about ten more: the running numbers follow the last two dozen batches or so."
+    )
+
+
+def _judge_statistics(found: Tensor, mean: Tensor, var: Tensor, x: Tensor, momentum: float) -> None:
+    norm = nn.BatchNorm2d(len(mean), momentum=momentum)
+    norm.running_mean, norm.running_var = mean.clone(), var.clone()
+    norm(x)
+    assert norm.running_mean is not None
+    if close(found, torch.stack([norm.running_mean, norm.running_var])):
+        return
+    before, dims = torch.stack([mean, var]), (0, 2, 3)
+    batch = torch.stack([x.mean(dims), x.var(dims)])
+
+    def mixed(batch: Tensor, share: float = momentum) -> Tensor:
+        return (1 - share) * before + share * batch
+
+    biased = torch.stack([x.mean(dims), x.var(dims, correction=0)])
+    over_all = torch.stack([x.mean().expand_as(mean), x.var().expand_as(mean)])
+    turned = "Your momentum is the wrong way round: in PyTorch it is the share of the *new* batch."
+    mistakes = {
+        turned: mixed(batch, 1 - momentum),
+        f"{turned} And there is a second mistake, in the variance.": mixed(biased, 1 - momentum),
+        "Your mean is right. For the running variance PyTorch divides by n - 1, not by n; in the "
+        "forward pass it divides by n.": mixed(biased),
+        "You returned the numbers of this batch alone. Mix them with the running ones.": batch,
+        "You added to the running numbers without making them smaller first: the two shares must "
+        "sum to 1.": before + momentum * batch,
+        "You mixed in the standard deviation. It is the variance that is kept.": mixed(
+            torch.stack([batch[0], x.std(dims)])
+        ),
+        "Mean and variance have changed places in what you return.": mixed(batch).flip(0),
+        "You took one mean over all channels. Every channel has its own.": mixed(over_all),
+        "Your variance is the mean of each image's own. Take it over all images at once: how they "
+        "differ from each other counts too.": mixed(
+            torch.stack([batch[0], x.var((2, 3)).mean(0)]),
+        ),
+    }
+    for words, wrong in mistakes.items():
+        require(not close(found, wrong), words)
+    expected = mixed(batch)
+    wrong_ones = [
+        what
+        for what, mine, right in zip(("mean", "variance"), found, expected, strict=True)
+        if not close(mine, right)
+    ]
+    raise Wrong(
+        f"The running {' and '.join(wrong_ones)} should be {_rounded(expected)} (mean, variance); "
+        f"yours are {_rounded(found)}."
+    )
+
+
+def _rounded(values: Tensor) -> list[list[float]]:
+    return [[round(value, 3) for value in row] for row in values.tolist()]
+
+
+Layers = Sequence[tuple[int, int, int]]  # kernel, stride, padding
+FIRST_STAGE: Layers = ((7, 2, 3), (3, 2, 1), *[(3, 1, 1)] * 4)
+SEEN: tuple[tuple[int, Layers], ...] = (
+    (10, ((7, 2, 3),)),
+    (4, ((3, 1, 1), (5, 3, 2))),
+    (4, ((5, 3, 2), (3, 1, 1))),
+    (6, ((5, 3, 0), (2, 2, 1), (3, 1, 0))),
+    (10, FIRST_STAGE),
+    (0, FIRST_STAGE),
+)
+
+
+@exercise("02", "The pixels that a cell can see")
+def seen_pixels(answer: Callable[[int, list], tuple[int, int]]) -> str:
+    """Check Exercise 4 of lesson 02: the first and last pixel behind a cell."""
+    found = []
+    for index, layers in SEEN:
+        pair = call(answer, index, list(layers))
+        require(
+            isinstance(pair, tuple | list) and len(pair) == 2,
+            "Return two numbers: the first and the last pixel.",
+        )
+        what = f"A pixel that cell {index} sees"
+        found.append((number(pair[0], what), number(pair[1], what)))
+    expected = [_ends(index, layers) for index, layers in SEEN]
+    mistakes = {
+        "You went from the input up. Start at the cell and go down: the last layer comes first.": [
+            _ends(index, layers[::-1]) for index, layers in SEEN
+        ],
+        "You left out the padding: it moves everything towards the start.": [
+            _ends(index, [(k, s, 0) for k, s, _ in layers]) for index, layers in SEEN
+        ],
+        "You left out the strides: one step of a cell is `stride` steps of what is below it.": [
+            _ends(index, [(k, 1, p) for k, _, p in layers]) for index, layers in SEEN
+        ],
+        "Your last pixel is one too far in each layer: a window of k that starts at a ends at "
+        "a + k - 1.": [_ends(index, layers, beyond=1) for index, layers in SEEN],
+        "Negative numbers are right here: they say how far the cell looks into the padding. Do not "
+        "cut them off.": [(max(first, 0), last) for first, last in expected],
+        "You returned the first pixel and how many there are. The last one is asked for.": [
+            (first, last - first + 1) for first, last in expected
+        ],
+        "Your first pixels are right. The last ones forget that the window's own end must go "
+        "through every layer: last · stride - padding + kernel - 1.": [
+            (first, first + layers[0][0] - 1)
+            for (first, _), (_, layers) in zip(expected, SEEN, strict=True)
+        ],
+    }
+    for words, wrong in mistakes.items():
+        require(found != wrong, words)
+    for (index, layers), mine, right in zip(SEEN, found, expected, strict=True):
+        require(
+            mine == right,
+            f"Through (kernel, stride, padding) {layers}, cell {index} sees pixels {right[0]} to "
+            f"{right[1]}; yours are {mine[0]:g} to {mine[1]:g}.",
+        )
+    return (
+        "Right. Look at cell 0 of the first stage: it sees -21 to 21. Half of what it could see "
+        "lies outside the image, and is zeros."
+    )
+
+
+def _ends(index: int, layers: Layers, beyond: int = 0) -> tuple[int, int]:
+    """Return the first and last pixel, found by collecting all of them."""
+    cells = {index}
+    for kernel, stride, padding in reversed(layers):
+        cells = {cell * stride - padding + tap for cell in cells for tap in range(kernel + beyond)}
+    return min(cells), max(cells)
+
+
+def number(found: Any, what: str) -> float:
+    """Return a number, whatever holds it."""
+    require(
+        not isinstance(found, Tensor) or found.numel() == 1,
+        f"{what} should be one number; yours is {describe(found)}.",
+    )
+    try:
+        return float(found)
+    except (TypeError, ValueError):
+        raise Wrong(f"{what} should be a number; yours is {describe(found)[2:]!r}.") from None
