@@ -138,6 +138,13 @@ def describes_its_pictures(lesson: Lesson) -> Iterator[str]:
                 yield f"an <img> has no alt text: {text[:60]}"
 
 
+def points_to_files_that_exist(lesson: Lesson) -> Iterator[str]:
+    for text in lesson.prose():
+        for target in re.findall(r"\]\(([^)#\s]+)", text):
+            if not target.startswith("https://") and not (run.FOLDER / target).exists():
+                yield f"there is no {target}"
+
+
 def alt_texts(html: str) -> list[str]:
     """Return the alt text, perhaps empty, of each <img> in `html`."""
     found = []
@@ -163,6 +170,7 @@ PROPERTIES = [
     fetches_nothing,
     has_headings_in_order,
     describes_its_pictures,
+    points_to_files_that_exist,
 ]
 
 
@@ -182,7 +190,7 @@ RAISED = new_output("error", ename="ValueError", evalue="no", traceback=["ValueE
 TITLE = new_markdown_cell("# Title")
 GOOD = [
     new_markdown_cell(
-        "# Title\n\n## Part\n\n### Detail\n\n## Part\n\n![A face](figures/face.png)\n\n"
+        "# Title\n\n## Part\n\n### Detail\n\n## Part\n\n![A face](../figures/overview.png)\n\n"
         "[a link](https://example.org/home/page)\n\n```\n# no heading, ![](no picture)\n```"
     ),
     code("print(1 / 3)", printed("0.33 after 12 ms\n")),
@@ -238,6 +246,8 @@ WRONG = [
     (has_headings_in_order, prose("# First", "# First")),
     (has_headings_in_order, prose("# First", "### Third")),
     (has_headings_in_order, lesson_of(GOOD[::-1])),
+    (points_to_files_that_exist, prose("# A\n\n![A face](../figures/gone.png)")),
+    (points_to_files_that_exist, prose("# A\n\n[next](99_gone.ipynb#part)")),
     (describes_its_pictures, prose("# A\n\n![](a.png)")),
     (describes_its_pictures, prose("# A\n\n![ ][a]")),
     (describes_its_pictures, prose('# A\n\n<img src="a.png">')),

@@ -81,7 +81,7 @@ class VTFF(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        """Start everything outside the trunks as ViT does: small, and zero where it is added."""
+        """Start all outside the trunks small, as timm starts ViT; zero where it is added."""
         for part in (self.token_projection, self.encoder, self.head):
             for module in part.modules():
                 if isinstance(module, nn.Linear):
