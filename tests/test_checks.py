@@ -80,6 +80,16 @@ def test_the_untouched_stub_is_to_be_done_and_the_solution_passes(number):
 
 
 @pytest.mark.parametrize("number", NUMBERS)
+def test_a_check_says_which_exercise_it_belongs_to(number):
+    lesson = stored(number)
+    numbers = re.findall(r"^### Exercise (\d+)", lesson.prose, re.MULTILINE)
+    assert numbers == [str(n + 1) for n in range(len(numbers))]
+    for place, each in zip(numbers, lesson.exercises(), strict=True):
+        words = getattr(checks, each.name).__doc__
+        assert words.startswith(f"Check Exercise {place} of lesson {number}: ")
+
+
+@pytest.mark.parametrize("number", NUMBERS)
 def test_hints_and_solution_are_folded_away(number):
     for each in stored(number).exercises():
         assert each.hints.count("<details>") == each.hints.count("</details>") >= 2

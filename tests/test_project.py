@@ -50,7 +50,7 @@ for name in ("jupyterlab", "ipywidgets", "IPython", "nbclient", "nbformat", "any
     sys.modules[name] = None
 import vtff_lib
 for module in pkgutil.iter_modules(vtff_lib.__path__):
-    if module.name != "live":  # draws widgets
+    if module.name not in ("live", "explorer_widget", "playground"):  # draw widgets
         importlib.import_module(f"vtff_lib.{module.name}")
 assert "matplotlib.pyplot" not in sys.modules
 """

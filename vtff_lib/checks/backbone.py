@@ -118,7 +118,7 @@ def _norm(channels: int) -> nn.BatchNorm2d:
 @exercise("02", "The forward pass of a basic block")
 @torch.no_grad()
 def block_output(answer: Callable[[Tensor, Any], Tensor]) -> str:
-    """Check Exercise 2 of lesson 02: a map `(N, C, H, W)` through the parts of a block."""
+    """Check Exercise 3 of lesson 02: a map `(N, C, H, W)` through the parts of a block."""
     # The first has a projection though its shape stays: without it the numbers tell, no error.
     cases = (
         (block_parts(6, 6, 1, project=True), (2, 6, 5, 7), (2, 6, 5, 7)),
@@ -181,7 +181,7 @@ def _judge_block(found: Tensor, x: Tensor, block: BlockParts) -> None:
 
 @exercise("02", "The running statistics of a batch norm")
 def running_statistics(answer: Callable[..., tuple[Tensor, Tensor]]) -> str:
-    """Check Exercise 3 of lesson 02: running mean and variance `(C,)` after one more batch."""
+    """Check Exercise 2 of lesson 02: running mean and variance `(C,)` after one more batch."""
     for shape, momentum in (((2, 3, 2, 3), 0.1), ((5, 4, 1, 3), 0.3)):
         scale, shift = torch.rand(shape[1], 1, 1) + 0.5, 3 * torch.randn(shape[1], 1, 1)
         x = scale * torch.randn(shape) + shift

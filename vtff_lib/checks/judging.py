@@ -168,4 +168,5 @@ def close(found: Any, expected: Any, tolerance: float = 1e-5) -> bool:
 def _short(value: Any) -> str:
     if not isinstance(value, Tensor):
         return f"{value!r:.40}"
-    return f"{value.tolist()}" if value.numel() <= 9 else f"a tensor {tuple(value.shape)}"
+    few = value.numel() <= 9 and not value.is_floating_point()
+    return f"{value.tolist()}" if few else f"a tensor {tuple(value.shape)}"

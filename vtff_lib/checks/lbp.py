@@ -44,7 +44,7 @@ CIRCULAR = (
 )
 COLUMNS = "You read the window column by column. Read row by row: the second bit is above."
 WRAPPED = (
-    "You compared in uint8, where 50 - 90 is no -40 but 216, so every difference is ≥ 0. Compare "
+    "You compared in uint8, where 50 - 90 is not -40 but 216, so every difference is ≥ 0. Compare "
     "the two values themselves."
 )
 
