@@ -94,22 +94,6 @@ def test_every_experiment_has_the_recipe_of_the_full_model_but_those_for_a_cpu()
     ]  # fmt: skip
 
 
-def test_the_readme_tells_the_small_run():
-    folder = gpu_runs.FIGURES
-    told = json.loads((folder / "ferplus_small.json").read_text(encoding="utf-8"))
-    assert [one["seed"] for one in told["runs"]] == [0, 1, 2]
-    assert told["summary"] == ferplus.summarise(told["runs"])
-    readme = " ".join((folder.parent / "README.md").read_text(encoding="utf-8").split())
-    for figure, words in (
-        ("mean_accuracy", "names {} % of the 3,137 test pictures"),
-        ("mean_macro_f1", "macro-F1 {} %"),
-        ("mean_accuracy_without_twins", "{} % without the 254 that"),
-    ):
-        assert words.format(f"{100 * told['summary'][figure]:.1f}") in readme
-    minutes = [round(one["seconds"] / 60) for one in told["runs"]]
-    assert f"{min(minutes)} to {max(minutes)} minutes on one CPU core" in readme
-
-
 # The search
 
 

@@ -171,3 +171,6 @@ def test_the_readme_tells_what_a_cpu_reached_on_ferplus():
         low, high = min(minutes), max(minutes)
         assert (f"{low} to {high} minutes" if low < high else f"{low} minutes") in row
         assert f"{told['runs'][0]['parameters'] / 1e6:.1f} M parameters" in row
+        images = [told["runs"][0][name]["images"] for name in ("test", "without_twins")]
+        words = " ".join(readme.split())
+        assert f"{images[0]:,} test pictures, of which {images[0] - images[1]} have a twin" in words
