@@ -22,7 +22,8 @@ notebooks: .venv/installed
 figures: .venv/installed
 	$(BIN)/python figures/draw_overview.py
 	$(BIN)/python figures/draw_faces.py
-	for lesson in 01 02 03 04 05 06; do $(BIN)/python -m figures.draw_lesson_$$lesson || exit 1; done
+	$(BIN)/python -m figures.explorer_pages
+	for lesson in 01 02 03 04 05 06 08; do $(BIN)/python -m figures.draw_lesson_$$lesson || exit 1; done
 	$(BIN)/python -m figures.ledger
 
 # Render the faces that are shipped with the package; stopped, it goes on when run again.

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 START_TIMEOUT = 60  # seconds for Jupyter to start
@@ -215,15 +215,21 @@ class Lab:
 
 
 @contextlib.contextmanager
-def open_lab(notebooks: Path, chromium: str) -> Iterator[Lab]:
-    """Show a copy of the folder `notebooks` in JupyterLab; everything started is stopped."""
+def open_browser(chromium: str) -> Iterator[Browser]:
+    """Start a browser, and end it; one at a time, for Playwright allows no second."""
     with (
-        jupyter_lab(notebooks) as address,
         sync_playwright() as playwright,
         contextlib.closing(
             playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         ) as browser,
     ):
+        yield browser
+
+
+@contextlib.contextmanager
+def open_lab(notebooks: Path, chromium: str) -> Iterator[Lab]:
+    """Show a copy of the folder `notebooks` in JupyterLab; everything started is stopped."""
+    with jupyter_lab(notebooks) as address, open_browser(chromium) as browser:
         lab = Lab(browser.new_page(viewport={"width": 1200, "height": HEIGHT}))
         lab.page.on("pageerror", lambda error: lab.page_errors.append(str(error)))
         lab.page.on("request", lambda request: lab.note_request(request.url))

@@ -17,9 +17,10 @@ MODULES = {
     "04": "fusion",
     "05": "encoder",
     "06": "vtff",
+    "08": "explain",
 }
 LIBRARY = Path(vtff_lib.__file__).parent
-TO_COME = {"07", "08", "09", "10"}  # lessons that are not written yet
+TO_COME = {"07", "09", "10"}  # lessons that are not written yet
 
 
 def public(path: Path) -> dict[str, str]:

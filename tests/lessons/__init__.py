@@ -19,7 +19,7 @@ import nbformat
 
 from notebooks import run
 
-NUMBERS = ("01", "02", "03", "04", "05", "06")
+NUMBERS = ("01", "02", "03", "04", "05", "06", "08")
 FENCE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 

@@ -31,6 +31,13 @@ from vtff_lib.checks.encoder import (
     heads_side_by_side,
     pre_norm_block,
 )
+from vtff_lib.checks.explain import (
+    area_of_deletion,
+    points_inside,
+    ranks_agree,
+    rolled_out,
+    what_follows,
+)
 from vtff_lib.checks.fusion import (
     broadcast_shapes,
     gated_mixture,
@@ -62,6 +69,7 @@ __all__ = [
     "EXERCISES",
     "Exercise",
     "Verdict",
+    "area_of_deletion",
     "attention_entropy",
     "block_multiply_adds",
     "block_output",
@@ -89,9 +97,12 @@ __all__ = [
     "loss_without_looking",
     "mixed_map",
     "parameters_of_both",
+    "points_inside",
     "pre_norm_block",
     "progress",
     "pushed_gate",
+    "ranks_agree",
+    "rolled_out",
     "running_statistics",
     "scores_of_channels",
     "scores_of_places",
@@ -100,5 +111,6 @@ __all__ = [
     "size_after_convolution",
     "stretched_channels",
     "twin_for_global",
+    "what_follows",
     "who_notices",
 ]

@@ -1,0 +1,345 @@
+"""Lesson 08: answers to its exercises, right ones and wrong ones."""
+
+import warnings
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.stats import kendalltau, spearmanr
+
+from tests.lessons import Answers
+from vtff_lib.checks.explain import CLAIMS
+from vtff_lib.faithfulness import rank_correlation
+from vtff_lib.pointing import pointing_game
+
+# 1: rollout
+
+
+def rollout_row(
+    layers,
+    *,
+    heads=lambda each: each.mean(dim=1),
+    attention=0.5,
+    shortcut=0.5,
+    reverse=False,
+    column=False,
+    rescale="sum",
+):
+    """Return the right answer, or one with the mistakes that are asked for."""
+    rolled = torch.eye(layers[0].shape[-1])
+    for each in reversed(layers) if reverse else layers:
+        rolled = (attention * heads(each) + shortcut * torch.eye(each.shape[-1])) @ rolled
+    row = rolled[:, 1:, 0] if column else rolled[:, 0, 1:]
+    if rescale == "sum":
+        return row / row.sum(dim=1, keepdim=True)
+    return row / row.amax(dim=1, keepdim=True) if rescale == "largest" else row
+
+
+def rollout_from_the_end(layers):
+    """Follow the row of [cls] down, a vector at a time, without ½."""
+    rows = []
+    for index in range(len(layers[0])):
+        row = torch.zeros(layers[0].shape[-1])
+        row[0] = 1
+        for each in layers[::-1]:
+            row = row + row @ each[index].mean(dim=0)
+        rows.append(row[1:] / row[1:].sum())
+    return torch.stack(rows)
+
+
+def mixed(layers):
+    return [(each.mean(dim=1) + torch.eye(each.shape[-1])) / 2 for each in layers]
+
+
+def rescaled(matrices):
+    return matrices[:, 0, 1:] / matrices[:, 0, 1:].sum(dim=1, keepdim=True)
+
+
+def multiplied_by_entries(layers):
+    return rescaled(torch.stack(mixed(layers)).prod(dim=0))
+
+
+def whole_matrix(layers):
+    rolled = torch.eye(layers[0].shape[-1])
+    for each in mixed(layers):
+        rolled = each @ rolled
+    return rolled
+
+
+def over_the_batch(layers):
+    return rollout_row([each.mean(dim=0, keepdim=True).expand_as(each) for each in layers])
+
+
+# 2: rank correlation
+
+
+def by_scipy(first, second):
+    pairs = zip(first.flatten(1), second.flatten(1), strict=True)
+    found = [spearmanr(a, b).statistic if a.std() * b.std() else 0.0 for a, b in pairs]
+    return torch.tensor(found)
+
+
+def by_scipy_with_nan(first, second):
+    pairs = zip(first.flatten(1), second.flatten(1), strict=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what it says of flat maps is what the check says too
+        return torch.tensor([spearmanr(a, b).statistic for a, b in pairs])
+
+
+def shared(values):
+    return torch.stack(
+        [
+            torch.tensor([(row < x).sum() + ((row == x).sum() - 1) / 2 for x in row])
+            for row in values.flatten(1)
+        ]
+    )
+
+
+def places(values):
+    return values.flatten(1).argsort(dim=1, stable=True).argsort(dim=1)
+
+
+def order(values):
+    return values.flatten(1).argsort(dim=1)
+
+
+def correlated(ranks, first, second, centre=True):
+    a, b = (ranks(each).flatten(1).double() for each in (first, second))
+    if centre:
+        a, b = (each - each.mean(dim=1, keepdim=True) for each in (a, b))
+    return F.cosine_similarity(a, b, dim=1)
+
+
+def by_hand(first, second):
+    return correlated(shared, first, second)
+
+
+def shortcut_formula(first, second):
+    a, b = shared(first), shared(second)
+    return 1 - 6 * (a - b).square().sum(dim=1) / (a.shape[1] * (a.shape[1] ** 2 - 1))
+
+
+def over_all(values):
+    return values.flatten().argsort(stable=True).argsort().view(values.shape)
+
+
+def kendall(first, second):
+    pairs = zip(first.flatten(1), second.flatten(1), strict=True)
+    return torch.tensor([float(np.nan_to_num(kendalltau(a, b).statistic)) for a, b in pairs])
+
+
+# 3: the pointing game
+
+
+def share_of_peak(maps, masks, pick=torch.argmax):
+    height, width = masks.shape[1] // maps.shape[1], masks.shape[2] // maps.shape[2]
+    found = []
+    for heat, mask in zip(maps, masks, strict=True):
+        row, column = divmod(int(pick(heat)), heat.shape[1])
+        cell = mask[row * height : (row + 1) * height, column * width : (column + 1) * width]
+        found.append(cell.float().mean())
+    return torch.stack(found)
+
+
+def hits(maps, masks):
+    return share_of_peak(maps, masks) >= 0.5
+
+
+def hits_by_pooling(maps, masks):
+    shares = F.adaptive_avg_pool2d(masks.float(), tuple(maps.shape[1:])).flatten(1)
+    best = maps.flatten(1).argmax(dim=1)
+    return (shares[torch.arange(len(maps)), best] > 0.499).int()
+
+
+def hits_of_batch(maps, masks):
+    best = torch.full((len(maps),), int(maps.argmax()) % maps[0].numel())
+    shares = F.adaptive_avg_pool2d(masks.float(), tuple(maps.shape[1:])).flatten(1)
+    return shares[torch.arange(len(maps)), best] >= 0.5
+
+
+def hits_transposed(maps, masks):
+    return share_of_peak(maps, masks, lambda heat: heat.T.argmax()) >= 0.5
+
+
+def mass(maps, masks):
+    inside = F.adaptive_avg_pool2d(masks.float(), tuple(maps.shape[1:]))
+    positive = maps.clamp_min(0)
+    return (positive * inside).sum(dim=(1, 2)) / positive.sum(dim=(1, 2))
+
+
+def one_pixel(maps, masks, middle):
+    height, width = masks.shape[1] // maps.shape[1], masks.shape[2] // maps.shape[2]
+    start = (height // 2, width // 2) if middle else (0, 0)
+    looked_up = masks[:, start[0] :: height, start[1] :: width].flatten(1)
+    return looked_up.gather(1, maps.flatten(1).argmax(dim=1, keepdim=True))[:, 0]
+
+
+# 4: the area under a deletion curve
+
+
+def deleted(
+    predict,
+    image,
+    heat,
+    nothing,
+    *,
+    lowest=False,
+    alone=False,
+    by_column=False,
+    fill=None,
+    copy=True,
+    points=slice(None),
+    sum_up=torch.trapezoid,
+    step=None,
+):
+    """Return the right answer, or one with the mistakes that are asked for."""
+    rows, columns = image.shape[1] // heat.shape[0], image.shape[2] // heat.shape[1]
+    current = image.clone() if copy else image
+    found = [predict(current[None])[0].clone()]
+    values = heat.T.reshape(-1) if by_column else heat.reshape(-1)
+    for cell in values.argsort(descending=not lowest):
+        current = image.clone() if alone else current
+        row, column = divmod(int(cell), heat.shape[1])
+        across = slice(column * columns, (column + 1) * columns)
+        down = slice(row * rows, (row + 1) * rows)
+        other = nothing[:, down, across] if fill is None else fill(image)
+        current[:, down, across] = other
+        found.append(predict(current[None])[0].clone())
+    curve = torch.stack(found)[points]
+    return float(sum_up(curve)) * (1 / (len(curve) - 1) if step is None else step)
+
+
+def deleted_at_once(predict, image, heat, nothing):
+    """Build all pictures first, and ask the model once."""
+    rank = heat.flatten().argsort(descending=True).argsort().view(1, 1, *heat.shape)
+    rank = F.interpolate(rank.float(), tuple(image.shape[1:]), mode="nearest")[0]
+    steps = torch.arange(heat.numel() + 1).view(-1, 1, 1, 1)
+    curve = predict(torch.where(rank < steps, nothing, image))
+    return (curve[1:] + curve[:-1]).mean() / 2
+
+
+def mean_colour(image):
+    return image.float().mean(dim=(1, 2), keepdim=True).round().to(torch.uint8)
+
+
+# 5: what follows
+
+RIGHT = [right for right, _ in CLAIMS]
+
+
+def but(place, given):
+    return [given if index == place - 1 else right for index, right in enumerate(RIGHT)]
+
+
+ANSWERS = {
+    "rolled_out": Answers(
+        right=[rollout_row, rollout_from_the_end, lambda layers: rescaled(whole_matrix(layers))],
+        wrong=[
+            (lambda layers: rollout_row(layers, rescale=""), "does not sum to 1"),
+            (lambda layers: rollout_row(layers, rescale="largest"), "divided by the largest"),
+            (lambda layers: rollout_row(layers, reverse=True), "in the wrong order"),
+            (lambda layers: rollout_row(layers, shortcut=0), "The shortcuts are missing"),
+            (lambda layers: rollout_row(layers, shortcut=1), "halved the attention and not"),
+            (lambda layers: rollout_row(layers, column=True), "You took the column of [cls]"),
+            (lambda layers: rollout_row(layers[-1:]), "Only your last layer"),
+            (lambda layers: rollout_row(layers[:1]), "Only your first layer"),
+            (lambda layers: rescaled(sum(mixed(layers))), "You added the layers up"),
+            (multiplied_by_entries, "`*` multiplies entry by entry"),
+            (
+                lambda layers: rollout_row(layers, heads=lambda each: each.amax(dim=1)),
+                "the largest of the heads",
+            ),
+            (
+                lambda layers: rollout_row(layers, heads=lambda each: each.sum(dim=1)),
+                "You added the heads up",
+            ),
+            (
+                lambda layers: rollout_row(layers, heads=lambda each: each[:, 0]),
+                "You used head 0 alone",
+            ),
+            (over_the_batch, "You averaged over the batch"),
+            (whole_matrix, "is wanted for [cls] alone"),
+            (lambda layers: whole_matrix(layers)[:, 0], "still has [cls] in it"),
+            (lambda layers: rollout_row(layers).square(), "your rollout is off by"),
+        ],
+    ),
+    "ranks_agree": Answers(
+        right=[rank_correlation, by_scipy, by_hand],
+        wrong=[
+            (lambda a, b: -by_hand(a, b), "The sign is turned round"),
+            (lambda a, b: correlated(lambda x: x, a, b), "That is Pearson's"),
+            (lambda a, b: correlated(order, a, b), "says which cell comes first"),
+            (lambda a, b: correlated(over_all, a, b), "ranked the cells of all faces"),
+            (lambda a, b: correlated(shared, a, b, centre=False), "Take the mean rank away"),
+            (lambda a, b: by_hand(a, b).abs(), "You dropped the sign"),
+            (lambda a, b: by_hand(a, b).square(), "You squared it"),
+            (kendall, "That is Kendall's"),
+            (lambda a, b: correlated(places, a, b), "Equal values got different ranks"),
+            (shortcut_formula, "holds without ties"),
+            (by_scipy_with_nan, "0 / 0 is nan"),
+            (lambda a, b: by_hand(a, b).mean(), "one number for all faces"),
+            (lambda a, b: by_hand(a, b) / 2, "Your correlation of two maps is off by"),
+        ],
+    ),
+    "points_inside": Answers(
+        right=[hits, hits_by_pooling, pointing_game],
+        wrong=[
+            (share_of_peak, "how much of the cell is inside"),
+            (lambda maps, masks: share_of_peak(maps, masks) > 0.5, "by exactly half counts"),
+            (lambda maps, masks: share_of_peak(maps, masks) > 0, "only touches"),
+            (lambda maps, masks: share_of_peak(maps, masks) == 1, "inside wholly"),
+            (lambda maps, masks: ~hits(maps, masks), "Your hits are the misses"),
+            (lambda maps, masks: hits(maps.abs(), masks), "without its sign"),
+            (lambda maps, masks: hits(-maps, masks), "You took the lowest cell"),
+            (hits_transposed, "Rows and columns have changed places"),
+            (hits_of_batch, "one peak for the whole batch"),
+            (mass, "That is the mass inside"),
+            (lambda maps, masks: mass(maps, masks) >= 0.5, "half of the map's mass"),
+            (lambda maps, masks: one_pixel(maps, masks, True), "in the middle of the cell"),
+            (lambda maps, masks: one_pixel(maps, masks, False), "upper left pixel"),
+            (lambda maps, masks: hits(maps, masks).float().mean(), "one number for all faces"),
+            (lambda maps, masks: hits(maps, masks).flip(0), "Your list of hits is off"),
+        ],
+    ),
+    "area_of_deletion": Answers(
+        right=[deleted, deleted_at_once],
+        wrong=[
+            (lambda *given: deleted(*given, lowest=True), "You removed the lowest cells"),
+            (lambda *given: deleted(*given, alone=True), "You removed each cell alone"),
+            (lambda *given: deleted(*given, by_column=True), "Rows and columns of the map"),
+            (lambda *given: deleted(*given, fill=lambda image: 0), "with 0, black"),
+            (lambda *given: deleted(*given, fill=mean_colour), "with the picture's mean"),
+            (lambda *given: deleted(*given, copy=False), "work on a copy"),
+            (lambda *given: deleted(*given, sum_up=torch.mean, step=1), "the mean of all points"),
+            (lambda *given: deleted(*given, sum_up=torch.sum, step=1), "You added the points up"),
+            (lambda *given: deleted(*given, step=1), "Your steps are 1 wide"),
+            (lambda *given: deleted(*given, points=slice(1, None)), "begins with one cell"),
+            (lambda *given: deleted(*given, points=slice(-1)), "ends before the last cell"),
+            (
+                lambda *given: deleted(*given, points=slice(-1), sum_up=torch.mean, step=1),
+                "every step at its left end",
+            ),
+            (
+                lambda *given: deleted(*given, points=slice(1, None), sum_up=torch.mean, step=1),
+                "every step at its right end",
+            ),
+            (lambda *given: 1 - deleted(*given), "the area above the curve"),
+            (lambda predict, image, *rest: predict(image)[0], "for one picture use picture[None]"),
+            (lambda *given: 2 * deleted(*given), "the area should be"),
+        ],
+    ),
+    "what_follows": Answers(
+        right=[RIGHT, tuple(RIGHT), [int(right) for right in RIGHT]],
+        wrong=[
+            *(
+                (but(place, not right), f"Claim {place} does {'' if right else 'not '}follow")
+                for place, right in enumerate(RIGHT, start=1)
+            ),
+            (but(2, None), "Claim 2 is still open"),
+            (but(3, "perhaps"), "'perhaps' is neither True nor False"),
+            (RIGHT[:6], "Give a list of 7 values"),
+        ],
+    ),
+}
+
+EQUAL: dict = {}

@@ -1,0 +1,409 @@
+"""The explorer's data, page and picture; what it does in a browser is in test_explorer_browser."""
+
+import base64
+import hashlib
+import io
+import json
+import re
+import sys
+import zlib
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vtff_lib import explain, explorer_data
+from vtff_lib.config import VTFFConfig
+from vtff_lib.explorer import ASSETS, Explorer
+from vtff_lib.explorer_data import dequantise, examine, quantise
+from vtff_lib.lbp import local_binary_pattern
+from vtff_lib.surgery import Surgery, all_surgeries, masked, operated
+from vtff_lib.vtff import VTFF
+
+LAYERS, HEADS, CLASSES, CELLS, CHANNELS = 2, 3, 4, 9, 64
+EVIL = "</script></title><script>alert(1)</script><img src=x onerror=alert(2)>'\"&<!--]]>"
+
+
+def small(seed=0, **changes):
+    """Return an untrained model in which no two sizes are alike, with channels that are alive."""
+    torch.manual_seed(seed)
+    sizes = {"image_size": 48, "depth": LAYERS, "num_heads": HEADS, "embed_dim": 48, "mlp_dim": 48}
+    return VTFF(VTFFConfig.tiny(CLASSES, **{**sizes, **changes})).eval()
+
+
+def faces(count, seed=0, side=48):
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(count, 3, 6, 6, generator=generator)
+    return (torch.nn.functional.interpolate(coarse, side, mode="bilinear") * 255).byte()
+
+
+@pytest.fixture(scope="module")
+def model():
+    return small()
+
+
+@pytest.fixture(scope="module")
+def explorer(model):
+    """Two models, three faces, one of them without a label."""
+    names, labels = ["Ada", "Bo", "Cy"], ["neutral", "", "surprise"]
+    return Explorer({"one": model, "other": small(1)}, faces(3), names, labels)
+
+
+# Bytes
+
+
+@pytest.mark.parametrize("apart", [0, 1, 2])
+def test_a_value_comes_back_within_half_a_step_of_its_own_range(apart):
+    scale = torch.tensor([1e-6, 1.0, 3e4, 0.5, 7.0, 1e-3]).view(2, 3, 1, 1)
+    values = (torch.rand(2, 3, 4, 50, generator=torch.Generator().manual_seed(0)) - 0.3) * scale
+    back = dequantise(quantise(values, apart))
+    ranges = values.reshape(*values.shape[:apart], -1)
+    spread = ranges.amax(dim=-1) - ranges.amin(dim=-1)
+    bound = spread.view(*values.shape[:apart], *[1] * (4 - apart)) / 510
+    assert back.shape == values.shape
+    assert ((back - values).abs() <= bound * 1.001).all()
+    assert torch.allclose(back.amax(), values.amax())  # the ends are kept
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -2.5, 1e-30])
+def test_constants_come_back_as_they_were(value):
+    values = torch.full((2, 3), value)
+    assert dequantise(quantise(values)).equal(values)
+    assert dequantise(quantise(values, apart=1)).equal(values)
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_no_number_is_not_hidden_in_a_byte(wrong):
+    with pytest.raises(ValueError, match="no finite numbers"):
+        quantise(torch.tensor([0.0, wrong, 1.0]))
+
+
+def test_an_array_without_values_is_refused_by_its_shape():
+    with pytest.raises(ValueError, match=r"shape \(0, 49\), which has no values"):
+        quantise(torch.zeros(0, 49))
+
+
+# What is looked at
+
+
+def near(stored, wanted):
+    """Compare with what was stored, within the widest step."""
+    step = max(high - low for low, high in zip(stored["low"], stored["high"], strict=True)) / 255
+    back = dequantise(stored)
+    return back.shape == wanted.shape and bool(((back - wanted).abs() <= step / 2 + 1e-5).all())
+
+
+def test_each_row_is_what_the_model_says_when_it_is_changed_so_alone(model, monkeypatch):
+    """Chunks of 4 do not divide the 24 changes and one more; the order must survive them."""
+    monkeypatch.setattr(explorer_data, "CHUNK", 4)
+    face, surgeries = faces(1)[0], [*all_surgeries(model), Surgery(lbp_weight=0.25)]
+    found = {name: dequantise(stored) for name, stored in examine(model, face, surgeries).items()}
+    guess = model(face[None]).logits.argmax(dim=1)
+    for index, surgery in enumerate(surgeries):
+        with operated(model, [surgery]):
+            out = model(masked(face[None], [surgery], model.config.reduction), return_maps=True)
+        wanted = {
+            "probabilities": out.logits.softmax(dim=1)[0],
+            "gate": explain.gate(out).values[0].flatten(),
+            "share": explain.energy_share(out).values[0].flatten(),
+            "local": explain.local_part(out).values[0].flatten(),
+            "global": explain.global_part(out)[0],
+            "rollout": explain.rollout(out).values[0].flatten(),
+            "gradient": explain.gradient_attention(out, guess).values[0].flatten(),
+            **{
+                f"cam_{place}": explain.grad_cam(out, guess, place).values[0].flatten()
+                for place in explain.PLACES
+            },
+        }
+        for name, values in wanted.items():
+            step = (found[name].max() - found[name].min()) / 255
+            assert torch.allclose(found[name][index], values, atol=float(step) / 2 + 1e-6), name
+        for layer, weights in enumerate(out.attentions):
+            stored = found["cls_attention"][layer, :, index]
+            assert torch.allclose(stored, weights[0, :, 0, 1:], atol=1e-3)
+
+
+def test_attention_of_all_tokens_and_the_gates_of_groups_are_those_of_the_model_as_it_is(model):
+    face = faces(1, seed=3)[0]
+    found = examine(model, face, [Surgery(), Surgery(head=(0, 1))])
+    out = model(face[None], return_maps=True)
+    assert near(found["attention"], torch.cat(out.attentions))
+    groups = out.gate[0].flatten(1).unflatten(0, (8, CHANNELS // 8)).mean(dim=1)
+    assert near(found["gate_groups"], groups)
+
+
+def test_a_head_that_looks_everywhere_a_little_keeps_its_shades():
+    weights = torch.zeros(1, 2, 2, 50)
+    weights[0, 0, :, 0] = 1.0  # a head that looks at one place
+    weights[0, 1] = torch.linspace(0.019, 0.021, 50)
+    back = dequantise(quantise(weights, apart=2))
+    assert len(back[0, 1, 0].unique()) == 50
+
+
+def test_wide_models_show_the_means_of_neighbouring_channels():
+    wide = small(width=18)  # 72 channels in 64 bars: eight of two, the rest of one
+    found = examine(wide, faces(1)[0], [Surgery()])
+    scores = explain.global_part(wide(faces(1), return_maps=True))[0]
+    bars = torch.cat([scores[:16].view(8, 2).mean(dim=1), scores[16:]])
+    assert near(found["global"], bars[None])
+
+
+def test_the_model_is_left_as_it_was():
+    model = small().train()
+    model.backbones.requires_grad_(False)
+    model.head.eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with torch.no_grad():
+        found = examine(model, faces(1)[0], [Surgery(), Surgery(patch=2)])
+    assert dequantise(found["gradient"]).max() > 0  # found though gradients were off
+    assert all(value.equal(before[name]) for name, value in model.state_dict().items())
+    assert [model.training, model.encoder.training, model.head.training] == [True, True, False]
+    assert not any(weight.requires_grad for weight in model.backbones.parameters())
+    assert all(weight.requires_grad for weight in model.encoder.parameters())
+    assert all(weight.grad is None for weight in model.parameters())
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+@pytest.mark.parametrize(
+    ("changes", "missing"),
+    [
+        ({"fusion": "sum"}, {"gate", "gate_groups", "share", "global", "local"}),
+        ({"fusion": "rgb"}, {"gate", "gate_groups", "share", "global", "local", "cam_lbp"}),
+        ({"depth": 0}, {"attention", "cls_attention", "rollout", "gradient"}),
+    ],
+)
+def test_maps_that_a_model_does_not_have_are_left_out(explorer, changes, missing):
+    plain = Explorer(small(**changes), faces(1))
+    every = explorer.content["runs"][0][0].keys()
+    assert plain.content["runs"][0][0].keys() == every - missing
+    assert plain.still().png.startswith(b"\x89PNG")
+
+
+# The content of a page
+
+
+def test_there_is_a_map_of_each_kind_for_every_model_face_and_change(explorer):
+    content = explorer.content
+    changes = 1 + CELLS + LAYERS * HEADS + 3 + 2
+    assert len(content["surgeries"]) == changes
+    assert content["computed"] == content["surgeries"]
+    assert [len(runs) for runs in content["runs"]] == [3, 3]
+    row, tokens = [changes, CELLS], CELLS + 1
+    shapes = {
+        "probabilities": [changes, CLASSES],
+        **dict.fromkeys(("gate", "share", "local", "rollout", "gradient"), row),
+        **dict.fromkeys(("cam_fused", "cam_rgb", "cam_lbp"), row),
+        "global": [changes, CHANNELS],
+        "gate_groups": [8, CELLS],
+        "attention": [LAYERS, HEADS, tokens, tokens],
+        "cls_attention": [LAYERS, HEADS, changes, CELLS],
+    }
+    for run in (run for runs in content["runs"] for run in runs):
+        assert {name: stored["shape"] for name, stored in run.items()} == shapes
+    assert [model["name"] for model in content["models"]] == ["one", "other"]
+
+
+def test_runs_belong_to_their_model_and_face(explorer):
+    for runs, model in zip(explorer.content["runs"], explorer.models.values(), strict=True):
+        shares = model(explorer.images).logits.softmax(dim=1)
+        for run, wanted in zip(runs, shares, strict=True):
+            assert torch.allclose(dequantise(run["probabilities"])[0], wanted, atol=2e-3)
+
+
+def test_pictures_are_the_face_and_its_codes(explorer):
+    face = explorer.content["faces"][1]
+    for view, wanted in (
+        ("rgb", explorer.images[1]),
+        ("lbp", local_binary_pattern(explorer.images[1])),
+    ):
+        content = base64.b64decode(face[view].removeprefix("data:image/webp;base64,"))
+        picture = Image.open(io.BytesIO(content))
+        assert picture.size == (48, 48)
+        shown = torch.tensor(np.asarray(picture.convert("RGB"))).permute(2, 0, 1).float()
+        assert (shown - wanted.float()).abs().mean() < 30  # WebP is hard on the codes
+
+
+WRONG = [
+    ({"images": torch.zeros(2, 3, 48, 40).byte()}, r"shape \(2, 3, 48, 40\).*\(N, 3, 48, 48\)"),
+    ({"images": torch.zeros(3, 48, 48).byte()}, r"shape \(3, 48, 48\).*\(N, 3, 48, 48\)"),
+    ({"images": torch.zeros(2, 3, 96, 96).byte()}, r"\(2, 3, 96, 96\).*\(N, 3, 48, 48\)"),
+    ({"images": torch.zeros(0, 3, 48, 48).byte()}, "at least one"),
+    ({"images": torch.zeros(2, 3, 48, 48)}, "float32.*uint8"),
+    ({"images": "face.png"}, "a str, not a tensor"),
+    ({"names": ["Ada"]}, "2 images and 1 names"),
+    ({"names": "ab"}, "names holds something else than words"),
+    ({"labels": [3, 1]}, "labels holds something else than words"),
+    ({"labels": ["anger"] * 3}, "2 images and 3 labels"),
+    ({"models": {}}, "no model"),
+    ({"models": {"one": "tiny"}}, "str under the name 'one'"),
+    ({"models": {"one": small(), "two": small(depth=1)}}, "differ in one of .*depth"),
+    ({"models": {"one": small(), "two": small(gated_branch="rgb")}}, "differ in .*gated_branch"),
+    ({"surgeries": [Surgery(patch=1)]}, r"begin with Surgery\(\)"),
+    ({"computed": []}, r"begin with Surgery\(\)"),
+    ({"surgeries": [Surgery(), Surgery(patch=99)]}, "no patch 99"),
+]
+
+
+@pytest.mark.parametrize(("given", "words"), WRONG)
+def test_what_does_not_fit_is_refused_in_words(model, given, words):
+    settings = {"models": model, "images": faces(2), "computed": None, **given}
+    with pytest.raises(ValueError, match=words):
+        Explorer(**settings)
+
+
+def test_models_that_read_the_gate_otherwise_can_lie_side_by_side(model):
+    other = small(gate="double_sigmoid")
+    content = Explorer({"a": model, "b": other}, faces(1), computed=[Surgery()]).content
+    assert "left of 1" in content["models"][0]["reading"]
+    assert "do not sum to 1" in content["models"][1]["reading"]
+
+
+# The page
+
+
+class Elements(HTMLParser):
+    """The tags of a page, what its scripts and title hold, and the attributes of its elements."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.inside, self.attributes, self._open = [], {}, [], None
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self._open = tag if tag != "script" else dict(attrs).get("type")
+        self.attributes += [(tag, *pair) for pair in attrs]
+
+    def handle_endtag(self, tag):
+        self._open = None
+
+    def handle_data(self, data):
+        self.inside[self._open] = self.inside.get(self._open, "") + data
+
+
+def packed(page):
+    return json.loads(zlib.decompress(base64.b64decode(Elements(page).inside["text/plain"])))
+
+
+def test_a_page_holds_the_data_and_its_script_and_fetches_nothing(explorer):
+    page = explorer.page()
+    found = Elements(page)
+    assert packed(page) == json.loads(json.dumps(explorer.content))
+    assert not {"link", "iframe", "object", "embed", "img", "base"} & set(found.tags)
+    assert not {"src", "srcset", "data"} & {name for _, name, _ in found.attributes}
+    written = page.replace(found.inside["text/plain"], "")
+    assert not re.search(r"https?:|//[a-z]|@import|url\(|\bfetch\(|\bimport\b", written)
+    rules = next(value for _, name, value in found.attributes if "default-src" in str(value))
+    digest = hashlib.sha256(found.inside["module"].encode()).digest()
+    assert "default-src 'none'" in rules
+    assert f"script-src 'sha256-{base64.b64encode(digest).decode()}'" in rules
+    assert "unsafe-eval" not in rules
+
+
+def test_words_from_outside_stay_words(model):
+    """A page with hostile words has the elements of one with harmless words, no more."""
+
+    def made(word):
+        hostile = small(class_names=(f"{word}1", f"{word}2", f"{word}3", f"{word}4"))
+        settings = {"names": [word], "labels": [word], "title": word, "computed": [Surgery()]}
+        return Explorer({word: hostile}, faces(1), **settings)
+
+    evil, good = made(EVIL), made("harmless")
+    found = Elements(evil.page())
+    assert found.tags == Elements(good.page()).tags
+    assert found.inside["title"] == EVIL
+    assert EVIL in found.inside["p"]
+    assert found.attributes == Elements(good.page()).attributes
+    still = Elements(evil.still().html())
+    assert still.tags == ["figure", "img", "figcaption"]
+    assert any(name == "alt" and EVIL in value for _, name, value in still.attributes)
+
+
+def test_the_same_faces_give_the_same_bytes(explorer, model):
+    pages = [
+        Explorer(model, faces(2), computed=[Surgery(), Surgery(patch=4)]).page() for _ in range(2)
+    ]
+    assert pages[0] == pages[1]
+
+
+@pytest.mark.parametrize("path", ["page.txt", "page", "nowhere/page.html", "folder.html"])
+def test_a_page_is_saved_as_html_in_a_folder_that_exists(explorer, tmp_path, path):
+    (tmp_path / "folder.html").mkdir()
+    with pytest.raises(ValueError, match=r"give an \.html file in a folder that exists"):
+        explorer.save(tmp_path / path)
+    assert [each.name for each in tmp_path.iterdir()] == ["folder.html"]
+
+
+def test_a_page_is_saved_whole_or_not_at_all(explorer, tmp_path, monkeypatch):
+    path = tmp_path / "page.html"
+    explorer.save(path)
+    assert path.read_bytes() == explorer.page().encode()
+    monkeypatch.setattr(Explorer, "page", lambda self: "<html>\ud800")  # fails on the way to disk
+    with pytest.raises(UnicodeEncodeError):
+        explorer.save(path)
+    monkeypatch.undo()
+    assert path.read_bytes() == explorer.page().encode()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# Where no script runs
+
+
+def test_words_tell_each_face_its_label_and_the_first_guess(explorer):
+    shares = explorer.models["one"](explorer.images).logits.softmax(dim=1)
+    names = explorer.content["classes"]
+    first, second, _ = (f"{names[int(each.argmax())]} ({each.max():.0%})" for each in shares)
+    told = explorer.describe()
+    assert told.startswith("What the model looks at. The first guess for each face.")
+    assert f"Ada, labelled neutral: {first}. Bo: {second}. Cy, labelled surprise:" in told
+
+
+def test_the_still_picture_shows_the_faces_asked_for_and_has_words(explorer):
+    whole, two = explorer.still(), explorer.still([2, 0])
+    assert whole.alt == explorer.describe()
+    assert "Cy, labelled surprise:" in two.alt
+    assert two.alt.index("Cy") < two.alt.index("Ada")
+    assert "Bo" not in two.alt
+    tall, short = (Image.open(io.BytesIO(each.png)).height for each in (whole, two))
+    assert tall == pytest.approx(1.5 * short, abs=2)
+
+
+def test_a_dollar_in_a_name_is_no_formula(model):
+    word = "$x_$ $\\frac" + "long" * 20
+    Explorer(model, faces(1), [word], computed=[Surgery()]).still()
+
+
+def test_a_bundle_has_the_widget_and_what_stands_in_for_it(explorer):
+    data, notes = explorer._repr_mimebundle_()
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == explorer.widget.model_id
+    assert data["text/html"].startswith("<figure")
+    assert data["text/plain"] == explorer.describe()
+    assert notes == {}
+
+
+def test_without_anywidget_there_is_the_picture(model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "anywidget", None)
+    monkeypatch.delitem(sys.modules, "vtff_lib.explorer_widget", raising=False)
+    data, _ = Explorer(model, faces(1), computed=[Surgery()])._repr_mimebundle_()
+    assert data.keys() == {"text/html", "text/plain"}
+
+
+def test_other_faces_reach_the_widget_and_leave_the_choices_alone(model):
+    explorer = Explorer(model, faces(2), computed=[Surgery()])
+    explorer.widget.state = {"view": "rollout"}
+    explorer.show(faces(1, seed=9), ["new"], computed=[Surgery(), Surgery(head=(1, 2))])
+    content = json.loads(explorer.widget.content)
+    assert content == json.loads(json.dumps(explorer.content))
+    assert [face["name"] for face in content["faces"]] == ["new"]
+    assert content["computed"] == ["none", "head 1 2"]
+    assert len(content["surgeries"]) == 1 + CELLS + LAYERS * HEADS + 5
+    assert explorer.widget.state == {"view": "rollout"}
+
+
+def test_the_script_does_not_end_its_own_element_and_uses_no_markup():
+    script = (ASSETS / "explorer.js").read_text(encoding="utf-8")
+    assert "</" not in script
+    assert "<!--" not in script
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", script)

@@ -1,0 +1,792 @@
+"""The saved page of the explorer, opened from disk with the network off, in Chromium.
+
+What is shown is compared with the model's own numbers, within the step of quantisation. "hand" is
+the mouse or the keyboard: whatever one can do, the other can.
+"""
+
+import html
+import re
+
+import matplotlib
+import pytest
+import torch
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser import open_browser
+from tests.test_explorer import EVIL, faces, small
+from vtff_lib import explain, load_pretrained
+from vtff_lib.config import EXPRESSIONS
+from vtff_lib.datasets import load_default
+from vtff_lib.explorer import Explorer
+from vtff_lib.faithfulness import randomised
+from vtff_lib.surgery import Surgery, all_surgeries, masked, operated
+
+HANDS = pytest.mark.parametrize("hand", ["mouse", "keyboard"])
+WORDS = {
+    "gate": "Gate", "share": "Fused energy", "global": "Global part", "local": "Local part",
+    "attention": "Attention", "rollout": "Rollout", "gradient": "Gradient × attention",
+    "cam": "Grad-CAM",
+}  # fmt: skip
+LOOKS = {  # the viewport, light or dark
+    "360 light": {"viewport": {"width": 360, "height": 780}},
+    "360 dark": {"viewport": {"width": 360, "height": 780}, "color_scheme": "dark"},
+    "800 light": {"viewport": {"width": 800, "height": 900}},
+    "1200 dark": {"viewport": {"width": 1200, "height": 900}, "color_scheme": "dark"},
+}
+
+
+@pytest.fixture(scope="module")
+def models():
+    tiny = load_pretrained("tiny")
+    return {"tiny": tiny, "forgetful": dict(randomised(tiny))["fusion"]}
+
+
+@pytest.fixture(scope="module")
+def images():
+    shipped = load_default().part("test").images
+    return shipped[[2, 9, 17]]
+
+
+@pytest.fixture(scope="module")
+def explorer(models, images):
+    return Explorer(models, images, ["Ada", "Bo", "Cy"], ["anger", "", "fear"])
+
+
+@pytest.fixture(scope="module")
+def saved(explorer, tmp_path_factory):
+    path = tmp_path_factory.mktemp("explorer") / "page.html"
+    explorer.save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def outs(models, images):
+    return {name: model(images, return_maps=True) for name, model in models.items()}
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    with open_browser(chromium) as browser:
+        yield browser
+
+
+@pytest.fixture
+def show(browser, saved):
+    """Return a function that opens a page; what goes wrong in it fails the test at its end."""
+    faults, contexts = [], []
+
+    def open_page(fragment="", path=saved, **settings):
+        contexts.append(browser.new_context(offline=True, **settings))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda message: faults.append(message.text))
+        page.on("dialog", lambda dialog: (faults.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda request: note(request.url))
+        page.goto(path.as_uri() + fragment)
+        if settings.get("java_script_enabled", True):
+            page.wait_for_selector("[role=grid], [role=alert], iframe")
+        return page
+
+    def note(url):
+        if not re.match(r"(file|data|blob|about):", url):
+            faults.append(f"it asked for {url}")
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+# What a person does
+
+
+def radio(page, group, word, hand):
+    """Choose one of a group of radio buttons."""
+    box = page.get_by_role("radiogroup", name=group, exact=True)
+    wanted = box.get_by_role("radio", name=word, exact=True)
+    if hand == "mouse":
+        wanted.locator("xpath=..").click()
+    else:
+        box.locator("input:checked").focus()
+        for _ in range(12):
+            if wanted.is_checked():
+                break
+            page.keyboard.press("ArrowRight")
+    assert wanted.is_checked()
+
+
+def select(page, label, word, hand):
+    """Choose from a list; a headless browser opens none, so the mouse's choice is made for it."""
+    box = page.get_by_label(label, exact=True)
+    if hand == "mouse":
+        box.select_option(label=word)
+        return
+    box.focus()
+    page.keyboard.press("Home")
+    for _ in range(30):
+        if box.evaluate("box => box.selectedOptions[0].textContent") == word:
+            return
+        page.keyboard.press("ArrowDown")
+    raise AssertionError(f"no {word} in {label}")
+
+
+def cell(page, number, panel=0):
+    return page.locator(f'[data-panel="{panel}"][data-key="cell {number}"]')
+
+
+def choose_cell(page, number, hand, panel=0):
+    """Choose a place of a map; by keyboard from wherever Tab enters it, in a 7×7 grid."""
+    if hand == "mouse":
+        cell(page, number, panel).click()
+        return
+    here = page.locator(f'[data-panel="{panel}"][data-kind="cell"][tabindex="0"]')
+    here.focus()
+    start = int(here.get_attribute("data-index"))
+    for low, high, keys in (
+        (start // 7, number // 7, "Up Down"),
+        (start % 7, number % 7, "Left Right"),
+    ):
+        key = keys.split()[high > low]
+        for _ in range(abs(high - low)):
+            page.keyboard.press(f"Arrow{key}")
+    page.keyboard.press("Enter")
+
+
+def press_button(page, name, hand, panel=0):
+    button = page.locator(".vtff-panel").nth(panel).get_by_role("button", name=name, exact=True)
+    if hand == "mouse":
+        button.click()
+    else:
+        button.focus()
+        page.keyboard.press("Enter")
+    assert button.get_attribute("aria-pressed") == "true"
+    assert button.evaluate("button => button === document.activeElement")  # it kept the focus
+
+
+# What a person sees
+
+
+def state(page):
+    text = page.locator(".vtff").get_attribute("data-state")
+    return dict(pair.split("=") for pair in text.split("&") if pair)
+
+
+def values(page, panel=0):
+    found = page.locator(f'[data-panel="{panel}"][data-index]')
+    return torch.tensor(found.evaluate_all("all => all.map(each => Number(each.dataset.value))"))
+
+
+def labels(page, panel=0):
+    found = page.locator(f'[data-panel="{panel}"][data-index]')
+    return found.evaluate_all("all => all.map(each => each.getAttribute('aria-label'))")
+
+
+def bars(page, panel=0):
+    rows = page.locator(".vtff-panel").nth(panel).locator("tr")
+    return torch.tensor(rows.evaluate_all("all => all.map(each => Number(each.dataset.value))"))
+
+
+def thumb(page, name, panel=0):
+    """Return a small map's colours, `(49, 3)`."""
+    button = page.locator(".vtff-panel").nth(panel).get_by_role("button", name=name, exact=True)
+    pixels = button.locator("canvas").evaluate(
+        "canvas => [...canvas.getContext('2d').getImageData(0, 0, 7, 7).data]"
+    )
+    return torch.tensor(pixels).view(49, 4)[:, :3]
+
+
+def viridis(shares):
+    return torch.tensor(matplotlib.colormaps["viridis"](shares.clamp(0, 1).numpy())[:, :3] * 255)
+
+
+def near(shown, wanted, spread=None):
+    """Whether values are those of the model, within half a step of 255 over their range."""
+    wanted = wanted.detach().flatten().float()
+    spread = wanted.max() - wanted.min() if spread is None else spread
+    return shown.shape == wanted.shape and bool(
+        ((shown - wanted).abs() <= spread / 500 + 1e-6).all()
+    )
+
+
+def maps_of(out, view, guess=None):
+    """Return a view's values for all faces, `(N, …)`, as `explain` gives them."""
+    guess = out.logits.argmax(dim=1) if guess is None else guess
+    made = {
+        "gate": lambda: explain.gate(out).values,
+        "share": lambda: explain.energy_share(out).values,
+        "global": lambda: explain.global_part(out),
+        "local": lambda: explain.local_part(out).values,
+        "attention": lambda: explain.attention(out).values,
+        "rollout": lambda: explain.rollout(out).values,
+        "gradient": lambda: explain.gradient_attention(out, guess).values,
+        "cam": lambda: explain.grad_cam(out, guess).values,
+    }
+    return made[view]().detach().flatten(1)
+
+
+# Views
+
+
+@HANDS
+def test_every_view_shows_the_models_numbers_and_says_what_it_is(show, outs, hand):
+    page, told = show(), set()
+    for view, word in WORDS.items():
+        radio(page, "Map", word, hand)
+        wanted = maps_of(outs["tiny"], view)[0]
+        assert near(values(page), wanted, 1.0 if view == "attention" else None), view
+        told.add(page.locator(".vtff-told").inner_text())
+        assert state(page).get("view", "gate") == view
+    assert len(told) == len(WORDS)
+    assert all(len(line) > 60 for line in told)
+
+
+@HANDS
+def test_another_face_brings_its_maps_pictures_and_scores(show, outs, explorer, hand):
+    page = show()
+    radio(page, "Face", "Cy", hand)
+    assert near(values(page), maps_of(outs["tiny"], "gate")[2])
+    assert near(bars(page), outs["tiny"].logits[2].softmax(dim=0))
+    assert page.locator(".vtff-name").inner_text() == "Cy, tiny (labelled fear)"
+    sources = page.locator(".vtff-sources img").evaluate_all("all => all.map(each => each.src)")
+    assert sources == [explorer.content["faces"][2][view] for view in ("rgb", "lbp")]
+    assert page.locator(".vtff-under").get_attribute("src") == sources[0]
+    select(page, "under the map", "its LBP view", hand)
+    assert page.locator(".vtff-under").get_attribute("src") == sources[1]
+    widths = page.locator("img").evaluate_all("all => all.map(each => each.naturalWidth)")
+    assert all(width == 112 for width in widths)
+
+
+@HANDS
+def test_the_gate_of_a_group_of_channels(show, outs, hand):
+    page = show()
+    press_button(page, "channels 17 to 24", hand)
+    assert near(values(page), outs["tiny"].gate[0, 16:24].mean(dim=0))
+    assert "Only channels 17 to 24." in page.locator(".vtff-told").inner_text()
+    press_button(page, "mean", hand)
+    assert near(values(page), outs["tiny"].gate[0].mean(dim=0))
+
+
+@HANDS
+def test_attention_of_a_token_in_a_layer_and_head(show, outs, hand):
+    page = show("#view=attention")
+    weights = [layer[0].detach() for layer in outs["tiny"].attentions]  # (heads, T, T)
+    choose_cell(page, 30, hand)
+    assert near(values(page), weights[1][:, 31, 1:].mean(dim=0), 1.0)
+    assert "The token is row 5, column 3." in page.locator(".vtff-told").inner_text()
+    assert cell(page, 30).get_attribute("aria-selected") == "true"
+    press_button(page, "layer 1, head 3", hand)
+    assert near(values(page), weights[0][2, 31, 1:], 1.0)
+    press_button(page, "layer 2, head 4", hand)
+    assert near(values(page), weights[1][3, 31, 1:], 1.0)
+    back = page.get_by_role("button", name="look from [cls]")
+    if hand == "mouse":
+        back.click()
+    else:
+        page.locator('[data-kind="cell"][tabindex="0"]').focus()
+        page.keyboard.press("c")
+    assert near(values(page), weights[1][3, 0, 1:], 1.0)
+    assert back.is_disabled()
+    assert "The token is [cls]" in page.locator(".vtff-told").inner_text()
+
+
+@HANDS
+def test_the_token_under_the_hand_is_followed_in_every_layer_and_head(show, outs, hand):
+    """Rollout and gradient stand beside; all heads share a scale."""
+    page = show("#view=attention&cell=24")
+    weights = torch.stack([layer[0].detach() for layer in outs["tiny"].attentions])
+    before = values(page)
+    if hand == "mouse":
+        cell(page, 12).hover()
+    else:
+        page.locator('[data-kind="cell"][tabindex="0"]').focus()
+        for key in ("ArrowDown", *["ArrowRight"] * 5):
+            page.keyboard.press(key)
+    small = page.locator(".vtff-small").inner_text()
+    looked = weights[:, :, 13, 1:]
+    assert f"from row 2, column 6, 0.00 to {looked.max():.2f}" in small
+    for layer in range(2):
+        for head in range(4):
+            shown = thumb(page, f"layer {layer + 1}, head {head + 1}")
+            assert (shown - viridis(looked[layer, head] / looked.max())).abs().max() < 12
+    assert values(page).equal(before)  # the large map stays with the chosen token
+    for name, view in (("Rollout", "rollout"), ("Gradient × attention", "gradient")):
+        wanted = maps_of(outs["tiny"], view)[0]
+        shown = thumb(page, name)
+        assert (shown - viridis(wanted / wanted.max())).abs().max() < 12
+        top = re.search(rf"{name}, 0.00 to ([\d.]+\d)", small)
+        assert float(top[1]) == pytest.approx(wanted.max().item(), rel=0.06)
+
+
+@HANDS
+def test_grad_cam_at_each_branch(show, outs, hand):
+    page = show("#view=cam&face=2")
+    guess = outs["tiny"].logits.argmax(dim=1)
+    buttons = {"rgb": "the RGB branch", "lbp": "the LBP branch", "fused": "the fused map"}
+    for place, name in buttons.items():
+        press_button(page, name, hand)
+        assert near(values(page), explain.grad_cam(outs["tiny"], guess, place).values[2])
+    told = page.locator(".vtff-told").inner_text()
+    assert told.endswith(f"names first: {EXPRESSIONS[guess[2]]}.")
+
+
+# Values
+
+
+@HANDS
+def test_a_value_is_read_where_the_hand_is(show, outs, hand):
+    page = show("#view=rollout&face=1")
+    wanted = maps_of(outs["tiny"], "rollout")[1]
+    mark = page.locator(".vtff-mark")
+    assert not mark.is_visible()
+    if hand == "mouse":
+        cell(page, 8).hover()
+    else:
+        page.locator('[data-kind="cell"][tabindex="0"]').focus()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowRight")
+    place, value = page.locator(".vtff-readout").inner_text().split(": ")
+    assert place == "row 2, column 2"
+    assert float(value) == pytest.approx(wanted[8].item(), abs=0.005)
+    assert mark.is_visible()
+    left = float(mark.evaluate("mark => parseFloat(mark.style.left)"))
+    assert left == pytest.approx(100 * wanted[8].item() / wanted.max().item(), abs=1.5)
+    assert labels(page)[8] == f"{place}: {value}"
+    page.mouse.move(5, 5)
+    page.evaluate("document.activeElement.blur()")
+    assert not mark.is_visible()
+    assert page.locator(".vtff-readout").inner_text().startswith("Point at a place")
+
+
+@HANDS
+def test_bars_of_the_global_part_can_be_read_one_by_one(show, outs, hand):
+    page = show("#view=global")
+    wanted = explain.global_part(outs["tiny"])[0]
+    readout = page.locator(".vtff-readout")
+    if hand == "mouse":
+        page.locator('[data-key="channel 2"]').hover()
+    else:
+        page.locator('[data-kind="channel"][tabindex="0"]').focus()
+        for key in ("ArrowLeft", "ArrowRight", "ArrowRight", "ArrowDown"):
+            page.keyboard.press(key)
+    assert readout.inner_text().startswith("channel 3: ")
+    assert float(readout.inner_text().split(": ")[1]) == pytest.approx(wanted[2].item(), abs=0.02)
+    if hand == "keyboard":
+        page.keyboard.press("End")
+        assert readout.inner_text().startswith("channel 64: ")
+        page.keyboard.press("Home")
+    heights = page.locator('[data-kind="channel"]').evaluate_all(
+        "all => all.map(each => parseFloat(getComputedStyle(each, '::before').height)"
+        " / each.getBoundingClientRect().height)"
+    )
+    assert torch.tensor(heights).allclose(wanted.abs() / wanted.abs().max() / 2, atol=0.02)
+    below = page.locator(".vtff-below").evaluate_all("all => all.map(each => each.dataset.index)")
+    assert [int(each) for each in below] == (wanted < -0.01).nonzero().flatten().tolist()
+    top = page.locator(".vtff-heights span").first.inner_text()
+    assert float(top) == pytest.approx(wanted.abs().max().item(), abs=0.03)
+
+
+def test_colours_are_those_of_the_bar_and_the_bar_has_values(show, outs):
+    page = show("#view=rollout&opacity=100")
+    wanted = maps_of(outs["tiny"], "rollout")[0]
+    colours = page.locator('[data-kind="cell"]').evaluate_all(
+        "all => all.map(each => getComputedStyle(each).backgroundColor"
+        ".match(/[0-9.]+/g).map(Number))"
+    )
+    assert (torch.tensor(colours) - viridis(wanted / wanted.max())).abs().max() < 6
+    ticks = page.locator(".vtff-ticks span").all_inner_texts()
+    middle = wanted.max().item() / 2
+    assert [float(tick) for tick in ticks] == pytest.approx([0, middle, 2 * middle], abs=0.006)
+    ramp = page.locator(".vtff-ramp").evaluate("ramp => ramp.style.background")
+    first, last = (re.search(rf"{end}", ramp) for end in (r"\(68, 1, 84\)", r"\(253, 231, 37\)"))
+    assert first.start() < last.start()
+
+
+def test_lightness_rises_evenly_along_the_scale(show):
+    """So that equal steps look equal, in print and to the colour-blind."""
+    page = show()
+    stops = page.locator(".vtff-ramp").evaluate("ramp => ramp.style.background")
+    colours = torch.tensor(
+        [[int(n) for n in rgb] for rgb in re.findall(r"(\d+), (\d+), (\d+)", stops)]
+    )
+    linear = (colours / 255).pow(2.2) @ torch.tensor([0.2126, 0.7152, 0.0722])
+    steps = (116 * linear.pow(1 / 3) - 16).diff()
+    assert len(steps) == 19
+    assert steps.min() > 2.5
+    assert steps.max() < 6
+
+
+@HANDS
+def test_the_veil_thins_until_the_face_shows(show, hand):
+    page = show()
+    slider = page.get_by_label("opacity")
+    box = slider.bounding_box()
+    if hand == "mouse":
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    else:
+        slider.focus()
+        for _ in range(5):
+            page.keyboard.press("ArrowLeft")
+    assert state(page) == {"opacity": "50"}
+    colour = cell(page, 3).evaluate("cell => getComputedStyle(cell).backgroundColor")
+    assert float(colour.rstrip(")").split()[-1]) == 0.5
+    assert slider.get_attribute("aria-valuetext") == "50 %"
+
+
+# Side by side
+
+
+@HANDS
+def test_two_faces_share_a_scale(show, outs, hand):
+    page = show("#view=gradient")
+    select(page, "beside it", "face: Cy", hand)
+    wanted = maps_of(outs["tiny"], "gradient")
+    assert near(values(page, 0), wanted[0])
+    assert near(values(page, 1), wanted[2])
+    top = max(wanted[0].max(), wanted[2].max()).item()
+    assert float(page.locator(".vtff-ticks span").last.inner_text()) == pytest.approx(top, rel=0.05)
+    colours = [
+        page.locator(f'[data-panel="{panel}"][data-kind="cell"]').evaluate_all(
+            "all => all.map(each => each.style.getPropertyValue('--colour').split(' ').map(Number))"
+        )
+        for panel in (0, 1)
+    ]
+    for shown, row in zip(colours, (0, 2), strict=True):
+        assert (torch.tensor(shown) - viridis(wanted[row] / top)).abs().max() < 12
+    cell(page, 24, 1).hover()
+    said = page.locator(".vtff-readout").inner_text()
+    assert re.fullmatch(r"row 4, column 4: [\d.e-]+ \(Ada, tiny\), [\d.e-]+ \(Cy, tiny\)", said)
+    assert page.locator(".vtff-over").count() == 2
+    assert page.locator(".vtff-mark:visible").count() == 2
+
+
+@HANDS
+def test_two_models_lie_side_by_side(show, outs, hand):
+    page = show("#view=local&face=1")
+    select(page, "beside it", "model: forgetful", hand)
+    for panel, name in enumerate(("tiny", "forgetful")):
+        wanted = maps_of(outs[name], "local")[1]
+        assert near(values(page, panel), wanted)
+        assert near(bars(page, panel), outs[name].logits[1].softmax(dim=0))
+    names = page.locator(".vtff-name").all_inner_texts()
+    assert names == ["Bo, tiny", "Bo, forgetful"]
+    select(page, "beside it", "nothing", hand)
+    assert page.locator(".vtff-panel").count() == 1
+    select(page, "model", "forgetful", hand)
+    assert near(values(page), wanted)
+
+
+# Surgery
+
+
+def changed(model, image, surgery):
+    batch = masked(image[None], [surgery], model.config.reduction)
+    with operated(model, [surgery]):
+        return model(batch, return_maps=True)
+
+
+def test_after_every_change_bars_and_maps_are_those_of_the_changed_model(show, models, images):
+    """All changes, each in one of the views in turn; gradients are those of the unchanged guess."""
+    page, views = show("#face=2"), list(WORDS)
+    before = models["tiny"](images[2:]).logits
+    for number, surgery in enumerate(all_surgeries(models["tiny"])):
+        view = views[number % len(views)]
+        go(page, f"face=2&view={view}&surgery={surgery.name.replace(' ', '+')}")
+        out = changed(models["tiny"], images[2], surgery)
+        assert near(bars(page), out.logits[0].softmax(dim=0)), surgery.name
+        wanted = maps_of(out, view, before.argmax(dim=1))[0]
+        assert near(values(page), wanted, 1.0 if view == "attention" else None), surgery.name
+        assert page.locator(".vtff-before:visible").count() == (8 if surgery.name != "none" else 0)
+    assert page.locator("tr").nth(1).get_attribute("data-class") == "happiness"
+    words = page.locator(".vtff-percent").all_inner_texts()
+    for pattern, logits in ((r"^(\d+)\u00a0%", out.logits), (r"was (\d+)\u00a0%", before)):
+        told = [int(re.search(pattern, word)[1]) for word in words]
+        assert told == pytest.approx((100 * logits[0].softmax(dim=0)).tolist(), abs=0.8)
+
+
+def go(page, fragment):
+    """Go to another address within the page, and wait until the page has seen it."""
+    page.evaluate(
+        "hash => new Promise(done => { addEventListener('hashchange', done, {once: true});"
+        " location.hash === '#' + hash ? done() : location.hash = hash })",
+        fragment,
+    )
+
+
+CHANGES = {
+    "silence layer 2, head 3": Surgery(head=(1, 2)),
+    "force the gate to RGB": Surgery(lbp_weight=0.0),
+    "force the gate to LBP": Surgery(lbp_weight=1.0),
+    "force the gate to one half": Surgery(lbp_weight=0.5),
+    "leave out the global part": Surgery(without="global"),
+    "leave out the local part": Surgery(without="local"),
+}
+
+
+@HANDS
+def test_a_change_of_the_model_is_answered_at_once_and_undone(show, models, images, hand):
+    page = show()
+    answer = page.locator(".vtff-answer")
+    before = answer.inner_text()
+    for word, surgery in CHANGES.items():
+        select(page, "change the model", word, hand)
+        out = changed(models["tiny"], images[0], surgery)
+        shares = out.logits[0].softmax(dim=0)
+        assert near(bars(page), shares), word
+        assert near(values(page), maps_of(out, "gate")[0]), word
+        name = EXPRESSIONS[shares.argmax()]
+        assert answer.inner_text() == (
+            f"{before[:-1]}; with the model changed, {name}, {100 * shares.max():.0f}\u00a0%."
+        )
+    assert answer.get_attribute("aria-live") == "polite"
+    if hand == "mouse":
+        select(page, "change the model", "nothing", hand)
+    else:
+        cell(page, 0).focus()
+        page.keyboard.press("Escape")
+    assert answer.inner_text() == before
+    assert "surgery" not in state(page)
+
+
+@HANDS
+def test_any_patch_is_masked_by_mouse_and_by_key(show, models, images, hand):
+    page = show("#view=rollout")
+    choose_cell(page, 38, hand)
+    if hand == "mouse":
+        select(page, "change the model", "mask the chosen patch", hand)
+    else:
+        page.keyboard.press("m")
+    for number in (38, 40):
+        out = changed(models["tiny"], images[0], Surgery(patch=number))
+        assert near(bars(page), out.logits[0].softmax(dim=0))
+        assert near(values(page), maps_of(out, "rollout")[0])
+        assert labels(page)[number].endswith(", masked")
+        assert page.locator(".vtff-masked").count() == 1
+        assert "with row 6, column" in page.locator(".vtff-answer").inner_text()
+        choose_cell(page, 40, hand)  # the mask goes along
+    focused = page.evaluate("document.activeElement.dataset.key")
+    assert focused == "cell 40"
+    page.keyboard.press("c")
+    assert state(page) == {"view": "rollout"}
+
+
+def test_changed_attention_is_that_of_cls(show, models, images):
+    page = show("#view=attention&cell=5&surgery=head+0+1")
+    out = changed(models["tiny"], images[0], Surgery(head=(0, 1)))
+    assert near(values(page), maps_of(out, "attention")[0], 1.0)
+    assert "The token is [cls]" in page.locator(".vtff-told").inner_text()
+    assert page.locator(".vtff-chosen").count() == 0
+
+
+# Keys
+
+
+def test_tab_reaches_everything_in_the_order_of_the_page(show):
+    page, seen = show("#view=attention&cell=3"), []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        seen.append(
+            page.evaluate("""() => {
+                const e = document.activeElement;
+                return e.dataset.key || e.id.replace(/^vtff-[0-9a-z]+-/, '') || e.type || e.tagName;
+            }""")
+        )
+        outline = page.evaluate(
+            "() => { const e = document.activeElement;"
+            " const shown = e.type === 'radio' ? e.nextElementSibling : e;"
+            " return getComputedStyle(shown).outlineStyle }"
+        )
+        assert outline == "solid" or seen[-1] == "BODY", seen[-1]
+        if seen[-1] == "BODY":
+            break
+    wanted = [
+        "radio",
+        "radio",
+        "surgery",
+        "beside",
+        "model",
+        "under",
+        "opacity",
+        "button",
+        "cell 0",
+    ]
+    thumbs = [f"thumb {layer} {head}" for layer in range(2) for head in range(5)]
+    assert seen == [*wanted, *thumbs, "thumb 2 0", "thumb 2 1", "SUMMARY", "A", "BODY"]
+
+
+def test_arrow_keys_stop_at_the_edges_and_other_keys_are_left_alone(show):
+    page = show()
+    cell(page, 0).focus()
+    where = "document.activeElement.dataset.key"
+    path = {
+        "ArrowLeft": 0, "ArrowUp": 0, "End": 6, "ArrowRight": 6, "ArrowDown": 13, "Home": 7,
+        "x": 7, "Control+m": 7, "PageUp": 7,
+    }  # fmt: skip
+    for key, number in path.items():
+        page.keyboard.press(key)
+        assert page.evaluate(where) == f"cell {number}", key
+    assert state(page) == {}
+    page.keyboard.press(" ")
+    assert state(page) == {"cell": "7"}
+    assert page.evaluate(where) == "cell 7"
+
+
+# Addresses
+
+
+def test_a_link_brings_back_what_was_chosen(show):
+    page = show()
+    radio(page, "Face", "Bo", "mouse")
+    radio(page, "Map", "Attention", "mouse")
+    select(page, "beside it", "face: Ada", "mouse")
+    cell(page, 20).click()
+    press_button(page, "layer 1, head 2", "mouse")
+    link = page.get_by_role("link", name="Link to this view").get_attribute("href")
+    chosen = {
+        "face": "1",
+        "view": "attention",
+        "beside": "face+0",
+        "cell": "20",
+        "layer": "0",
+        "head": "1",
+    }
+    assert state(page) == chosen
+    assert page.evaluate("location.hash") == link
+    other = show(link)
+    assert state(other) == chosen
+    assert values(other).equal(values(page))
+    other.evaluate("() => { location.hash = '#view=local' }")
+    other.wait_for_function("document.querySelector('.vtff').dataset.state === 'view=local'")
+    other.go_back()
+    other.wait_for_function("document.querySelector('.vtff').dataset.state.includes('head=1')")
+
+
+NONSENSE = {
+    "#view=constructor&__proto__=1&toString=2": {},
+    "#view=__proto__&surgery=__proto__&beside=constructor": {},
+    "#face=99&cell=1e9&opacity=-5": {"face": "2", "cell": "48", "opacity": "0"},
+    "#face=Infinity&cell=-Infinity&group=NaN&opacity=": {"face": "2"},
+    "#face=1.4&layer=0x0&head=%00": {"face": "1", "layer": "0"},
+    "#surgery=patch+7&view=rollout": {"surgery": "patch", "cell": "7", "view": "rollout"},
+    "#surgery=patch": {"surgery": "patch", "cell": "24"},
+    "#surgery=patch+999": {"surgery": "patch", "cell": "48"},
+    "#surgery=head+9+9&at=<img src=x onerror=alert(1)>": {},
+    "#%%%&&&===&view=cam&view=local": {"view": "local"},
+    "#beside=model+7&model=-1&under=javascript:alert(1)": {},
+}
+
+
+def test_an_address_edited_by_hand_gives_the_nearest_view(show):
+    page = show(next(iter(NONSENSE)))  # the first as the page is opened, the others later
+    for fragment, nearest in NONSENSE.items():
+        go(page, fragment.removeprefix("#"))
+        assert state(page) == nearest, fragment
+        assert values(page).isfinite().all()
+        chosen = page.locator("select").evaluate_all("all => all.map(each => each.selectedIndex)")
+        assert min(chosen) >= 0, fragment
+
+
+# Words from outside
+
+
+def test_hostile_words_are_shown_as_words(show, tmp_path):
+    model = small(class_names=(f"{EVIL}1", f"{EVIL}2", f"{EVIL}3", f"{EVIL}4"))
+    hostile = Explorer(
+        {EVIL: model, f"{EVIL}2": model}, faces(2), [EVIL, f"{EVIL}2"], [EVIL, ""], EVIL,
+        computed=[Surgery(), Surgery(patch=1)],
+    )  # fmt: skip
+    hostile.save(tmp_path / "evil.html")
+    page = show("#beside=face+1&view=gradient", tmp_path / "evil.html")
+    for view in WORDS.values():
+        radio(page, "Map", view, "mouse")
+    assert page.title() == EVIL
+    assert page.get_by_role("heading").inner_text() == EVIL
+    assert page.locator(".vtff-name").first.inner_text() == f"{EVIL}, {EVIL} (labelled {EVIL})"
+    assert page.locator("tr th").first.inner_text() == f"{EVIL}1"
+    assert page.get_by_role("group", name=f"{EVIL}, {EVIL}", exact=True).count() == 1
+    assert f"face: {EVIL}" in page.locator("option").all_inner_texts()
+    assert page.locator("script").count() == 2
+    assert page.locator("img").evaluate_all(
+        "all => all.every(each => each.src.startsWith('data:'))"
+    )
+
+
+# Where it is shown
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_no_serious_fault_of_access_and_nothing_leaves_the_page(show, look):
+    page = show(**LOOKS[look])
+    views = ["view=global&beside=face+1", "view=attention&cell=9&beside=model+1"]
+    for fragment in (*views, "view=cam&surgery=patch+24"):
+        go(page, fragment)
+        found = Axe().run(page).response["violations"]
+        serious = [each for each in found if each["impact"] in ("serious", "critical")]
+        assert [(each["id"], each["nodes"][0]["html"]) for each in serious] == []
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= LOOKS[look]["viewport"]["width"]
+        out = page.evaluate("""() => [...document.querySelectorAll('.vtff *')].filter(each => {
+            const { left, right, width } = each.getBoundingClientRect();
+            return width > 1 && (left < 0 || right > innerWidth);
+        }).map(each => each.className)""")
+        assert out == []
+
+
+def test_axe_would_notice_a_fault(show):
+    page = show()
+    page.evaluate("document.querySelector('.vtff label[for$=surgery]').remove()")
+    found = {each["id"] for each in Axe().run(page).response["violations"]}
+    assert "select-name" in found
+
+
+def test_dark_and_light_follow_the_reader(show):
+    grounds = {}
+    for scheme in ("light", "dark"):
+        page = show(color_scheme=scheme)
+        colours = page.locator(".vtff").evaluate(
+            "each => [getComputedStyle(each).backgroundColor, getComputedStyle(each).color]"
+        )
+        grounds[scheme] = [sum(map(int, re.findall(r"\d+", colour)[:3])) / 3 for colour in colours]
+    assert grounds["light"][0] > 200 > 60 > grounds["light"][1]
+    assert grounds["dark"][0] < 60 < 200 < grounds["dark"][1]
+
+
+def test_nothing_moves_by_itself(show):
+    for motion in ("reduce", "no-preference"):
+        page = show(reduced_motion=motion)
+        radio(page, "Face", "Bo", "mouse")
+        assert page.evaluate("document.getAnimations().length") == 0
+
+
+def test_it_works_in_a_frame_of_its_own(show, saved, tmp_path, outs):
+    """As in a notebook that was exported: no origin, no address, no storage."""
+    page = html.escape(saved.read_text(encoding="utf-8"))
+    frame = f'<iframe width="900" height="900" sandbox="allow-scripts" srcdoc="{page}">'
+    outer = tmp_path / "outer.html"
+    outer.write_text(f"<!doctype html><meta charset='utf-8'>{frame}</iframe>", encoding="utf-8")
+    shown = show(path=outer)
+    inner = shown.frame_locator("iframe")
+    inner.locator("[data-kind=cell]").first.wait_for()
+    inner.get_by_text("Local part", exact=True).click()
+    inner.locator('[data-key="cell 3"]').click()
+    assert inner.locator(".vtff").get_attribute("data-state") == "view=local&cell=3"
+    found = inner.locator("[data-index]").evaluate_all(
+        "all => all.map(each => +each.dataset.value)"
+    )
+    wanted = maps_of(outs["tiny"], "local")[0]
+    assert near(torch.tensor(found), wanted)
+    assert not inner.get_by_text("Link to this view").is_visible()
+
+
+def test_without_scripts_there_are_words(show, explorer):
+    page = show(java_script_enabled=False)
+    assert page.locator("main p").first.inner_text() == explorer.describe()
+
+
+def test_a_damaged_page_says_so(show, saved, tmp_path):
+    page = saved.read_text(encoding="utf-8")
+    damaged = tmp_path / "damaged.html"
+    damaged.write_text(re.sub(r'(id="content">.{2000}).*?</script>', r"\1</script>", page))
+    shown = show(path=damaged)
+    assert "the file is damaged" in shown.get_by_role("alert").inner_text()
+    assert "The first guess for each face" in shown.locator("main p").first.inner_text()

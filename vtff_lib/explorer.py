@@ -1,0 +1,299 @@
+"""The explorer: attention maps to play with, in a notebook, on a page, and as a picture.
+
+    Explorer(load_pretrained("tiny"), images, names)                 shows itself in Jupyter
+    Explorer(…).save("page.html")                                    needs no kernel and no network
+
+All maps and all single changes of the model are worked out beforehand (`explorer_data`) and handed
+to one ES module, `explorer.js`. Taught in 08.
+"""
+
+import base64
+import hashlib
+import html
+import json
+import textwrap
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vtff_lib import plots
+from vtff_lib.explorer_data import dequantise, examine, picture_address
+from vtff_lib.lbp import local_binary_pattern
+from vtff_lib.refusals import describe
+from vtff_lib.surgery import Surgery, all_surgeries
+from vtff_lib.vtff import VTFF
+
+ASSETS = Path(__file__).parent / "explorer_assets"
+MOUNT = 'mountPage(document.getElementById("explorer"), document.getElementById("content"));\n'
+# What models that are laid side by side have in common.
+ALIKE = (
+    *("class_names", "image_size", "reduction", "channels"),
+    *("depth", "num_heads", "fusion", "gated_branch"),
+)
+READINGS = {  # of the gate, in words
+    "sigmoid_of_sum": "What is left of 1 weighs the other branch.",
+    "sum_of_sigmoids": "It can reach 2; what is left of 1, also below 0, weighs the other branch.",
+    "double_sigmoid": "The other branch has a weight of its own: the two do not sum to 1.",
+}
+STILL = {"gate": "gate", "rollout": "rollout", "gradient": "gradient"}
+
+
+class Explorer:
+    """Faces and what one or several models make of them.
+
+    As the last line of a cell it shows itself: live where there is a kernel, else as a picture. To
+    begin elsewhere than with the gate, set `explorer.widget.state = {"view": "rollout"}`; the names
+    are those at the end of the address of a saved page.
+
+    Args:
+        models: one trained VTFF, or several by name; with one grid, depth, number of heads and
+            channels, fusion and classes. They are used in eval mode and left as they were.
+        images: `(N, 3, H, W)` uint8, of the models' size.
+        names: what to call the faces; "face 1" and so on if not given.
+        labels: the class that each is labelled with, in words; "" where it is not known.
+        title: of the page.
+        surgeries: the changes of the model that can be chosen, the first none at all; all if not
+            given. A dozen faces with all of them are 0.9 MB at tiny size; at the paper's size count
+            0.3 MB a face, and leave the patches out if that is too much.
+        computed: those that are worked out beforehand, the first none at all; all if not given. The
+            others need whoever works them out when they are chosen, see `Playground`.
+
+    Raises:
+        ValueError: if the images, names, labels, models or changes do not fit together.
+
+    Taught in 08.
+    """
+
+    def __init__(
+        self,
+        models: VTFF | Mapping[str, VTFF],
+        images: Tensor,
+        names: Sequence[str] | None = None,
+        labels: Sequence[str] | None = None,
+        title: str = "What the model looks at",
+        surgeries: Sequence[Surgery] | None = None,
+        computed: Sequence[Surgery] | None = None,
+    ):
+        self.models = {"VTFF": models} if isinstance(models, VTFF) else dict(models)
+        _check_models(self.models)
+        first = next(iter(self.models.values()))
+        self.surgeries = all_surgeries(first) if surgeries is None else list(surgeries)
+        self.title = title
+        self._widget: Any = None
+        self.show(images, names, labels, computed)
+
+    def show(
+        self,
+        images: Tensor,
+        names: Sequence[str] | None = None,
+        labels: Sequence[str] | None = None,
+        computed: Sequence[Surgery] | None = None,
+    ) -> None:
+        """Show other faces in the place of these; arguments and errors are those of the class.
+
+        A widget that is on show follows, and keeps what the reader has chosen.
+        """
+        first = next(iter(self.models.values())).config
+        made = self.surgeries if computed is None else list(computed)
+        _check_faces(images, names, labels, first.image_size)
+        for changes in (self.surgeries, made):
+            if not changes or changes[0] != Surgery():
+                raise ValueError("The first of the changes is none at all: begin with Surgery().")
+        self.names = list(names or (f"face {index + 1}" for index in range(len(images))))
+        self.labels = list(labels or [""] * len(images))
+        self.images = images.cpu()
+        self.content = self._content(made)
+        if self._widget is not None:
+            self._widget.content = json.dumps(self.content)
+
+    def _content(self, computed: Sequence[Surgery]) -> dict[str, Any]:
+        """Return all that `explorer.js` needs, ready for JSON."""
+        config = next(iter(self.models.values())).config
+        return {
+            "title": self.title,
+            "classes": list(config.class_names),
+            "grid": list(config.grid),
+            "channels": config.channels,
+            "layers": config.depth,
+            "heads": config.num_heads,
+            "gated": config.gated_branch.upper(),
+            "models": [
+                {"name": name, "reading": READINGS[model.config.gate]}
+                for name, model in self.models.items()
+            ],
+            "surgeries": [surgery.name for surgery in self.surgeries],
+            "computed": [surgery.name for surgery in computed],
+            "faces": [
+                {
+                    "name": name,
+                    "label": label,
+                    "rgb": picture_address(face),
+                    "lbp": picture_address(local_binary_pattern(face)),
+                }
+                for name, label, face in zip(self.names, self.labels, self.images, strict=True)
+            ],
+            "runs": [
+                [examine(model, face, computed) for face in self.images]
+                for model in self.models.values()
+            ],
+        }
+
+    def page(self) -> str:
+        """Return the page: script, styles and data in one HTML file that fetches nothing.
+
+        The data are packed and in base64, where no text can end the script. And no script runs but
+        the one whose hash stands in the page's policy.
+        """
+        script = (ASSETS / "explorer.js").read_text(encoding="utf-8") + MOUNT
+        styles = (ASSETS / "explorer.css").read_text(encoding="utf-8")
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        content = json.dumps(self.content, separators=(",", ":")).encode()
+        packed = base64.b64encode(zlib.compress(content, 9)).decode()
+        return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; \
+style-src 'unsafe-inline'; script-src 'sha256-{digest}'">
+<meta name="color-scheme" content="light dark">
+<title>{html.escape(self.title)}</title>
+<style>
+body {{ margin: 0; background: Canvas; color: CanvasText; }}
+main {{ max-width: 1060px; margin: 0 auto; }}
+{styles}</style>
+</head>
+<body>
+<main id="explorer"><p>{html.escape(self.describe())}</p>
+<noscript>The maps can be moved where scripts may run.</noscript></main>
+<script type="text/plain" id="content">{packed}</script>
+<script type="module">{script}</script>
+</body>
+</html>
+"""
+
+    def save(self, path: str | Path) -> None:
+        """Write the page, whole or not at all.
+
+        Raises:
+            ValueError: if `path` does not end in `.html` or its folder does not exist.
+        """
+        path = Path(path)
+        if path.suffix != ".html" or not path.parent.is_dir() or path.is_dir():
+            raise ValueError(f"Cannot save to {path}; give an .html file in a folder that exists.")
+        partial = path.with_name(f".{path.name}.part")
+        try:
+            partial.write_text(self.page(), encoding="utf-8", newline="\n")
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def describe(self, faces: Sequence[int] | None = None) -> str:
+        """Return in words what is to be seen, for those who see no picture: of all faces, or some.
+
+        A face is given by its number, from 0.
+        """
+        sentences = []
+        for face in range(len(self.names)) if faces is None else faces:
+            label = f", labelled {self.labels[face]}" if self.labels[face] else ""
+            sentences.append(f"{self.names[face]}{label}: {self._guess(face)}.")
+        return f"{self.title}. The first guess for each face. {' '.join(sentences)}"
+
+    def _guess(self, face: int) -> str:
+        """Return what the first model names first, and how likely it finds that."""
+        shares = dequantise(self.content["runs"][0][face]["probabilities"])[0]
+        return f"{self.content['classes'][int(shares.argmax())]} ({shares.max():.0%})"
+
+    def still(self, faces: Sequence[int] | None = None) -> plots.Picture:
+        """Return a picture of some faces and three maps, for where no script runs.
+
+        Args:
+            faces: their numbers, from 0; the first four if not given.
+        """
+        faces = range(len(self.names))[:4] if faces is None else faces
+        runs = [self.content["runs"][0][face] for face in faces]
+        maps = {
+            kind: [dequantise(run[kind])[0].view(self.content["grid"]) for run in runs]
+            for kind in STILL
+            if kind in runs[0]
+        }
+        columns = 2 + len(maps)
+        figure, axes = plots.panels(len(runs) * columns, columns, size=1.5)
+        for row, face in enumerate(faces):
+            image, line = self.images[face], axes[row * columns : (row + 1) * columns]
+            plots.draw_image(line[0], image, f"{_plain(self.names[face])}\n{self._guess(face)}")
+            plots.draw_image(line[1], local_binary_pattern(image), "" if row else "LBP view\n")
+            for axis, (kind, heats) in zip(line[2:], maps.items(), strict=True):
+                top = 1.0 if kind == "gate" else max(heat.max().item() for heat in heats) or 1.0
+                title = "" if row else f"{STILL[kind]}\n0 to {top:.2g}"
+                plots.draw_over(axis, image, heats[row], title, vmin=0, vmax=top)
+        caption = "Each kind of map is on one scale for all faces: dark is 0, yellow the end named."
+        return plots.picture(figure, self.describe(faces), caption)
+
+    @property
+    def widget(self) -> Any:
+        """The anywidget that shows this explorer; made when first asked for.
+
+        Raises:
+            ImportError: if anywidget is not installed.
+        """
+        if self._widget is None:
+            from vtff_lib.explorer_widget import ExplorerWidget
+
+            self._widget = ExplorerWidget(content=json.dumps(self.content))
+        return self._widget
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Show the widget; and a picture and words where there is no kernel to move it."""
+        still = {"text/html": self.still().html(), "text/plain": self.describe()}
+        try:
+            live, notes = self.widget._repr_mimebundle_(**kwargs)
+        except ImportError:
+            return still, {}
+        return {**live, **still}, notes  # the notes tell Colab where widgets come from
+
+
+def _plain(name: str) -> str:
+    """Return a name that fits above a face and in which Matplotlib sees no formula."""
+    return textwrap.shorten(name, 22, placeholder=" …").replace("$", r"\$")
+
+
+def _check_models(models: Mapping[str, VTFF]) -> None:
+    if not models:
+        raise ValueError("Explorer got no model; give one, or several by name.")
+    for name, model in models.items():
+        if not isinstance(model, VTFF) or not isinstance(name, str):
+            raise ValueError(
+                f"Explorer got {type(model).__name__} under the name {name!r}; give VTFF models by "
+                "name."
+            )
+    kinds = {tuple(getattr(model.config, name) for name in ALIKE) for model in models.values()}
+    if len(kinds) > 1:
+        raise ValueError(
+            f"The models differ in one of {', '.join(ALIKE)}; give models that can be laid "
+            "side by side, or make an explorer for each."
+        )
+
+
+def _check_faces(
+    images: Tensor, names: Sequence[str] | None, labels: Sequence[str] | None, side: int
+) -> None:
+    fits = isinstance(images, Tensor) and images.dtype == torch.uint8 and images.ndim == 4
+    if not fits or not len(images) or images.shape[1:] != (3, side, side):
+        raise ValueError(
+            f"Explorer got {describe(images)}; it needs images, uint8 (N, 3, {side}, {side}), at "
+            "least one."
+        )
+    for what, given in (("names", names), ("labels", labels)):
+        if given is None:
+            continue
+        if isinstance(given, str) or not all(isinstance(each, str) for each in given):
+            raise ValueError(f"{what} holds something else than words; give one for each face.")
+        if len(given) != len(images):
+            raise ValueError(
+                f"There are {len(images)} images and {len(given)} {what}; give one each."
+            )

@@ -1,0 +1,168 @@
+"""What the explorer shows, worked out beforehand and kept as bytes. Taught in 08.
+
+`examine` looks at one face with a model, as it is and with every change that can be made to it; all
+maps that come of it are quantised. `explorer` puts them on a page.
+"""
+
+import base64
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from vtff_lib import explain
+from vtff_lib.refusals import describe
+from vtff_lib.surgery import Surgery, masked, operated
+from vtff_lib.vtff import VTFF, VTFFOutput
+
+GROUPS = 8  # of channels, whose gates can be looked at one by one
+BARS = 64  # of the global part; wider models show the means of neighbouring channels
+CHUNK = 16  # changes of the model that are tried at once: more take memory and win no time
+QUALITY = 80  # of the pictures, as WebP
+
+Stored = dict[str, Any]
+
+
+def quantise(values: Tensor, apart: int = 0) -> Stored:
+    """Return `values` as bytes, with what 0 and 255 stand for.
+
+        value ≈ low + byte · (high - low) / 255,   wrong by at most (high - low) / 510
+
+    Args:
+        values: of any shape.
+        apart: how many of the first dimensions have ranges of their own. With 2 for `(layers,
+            heads, …)`, a head that looks everywhere a little keeps its shades beside a head that
+            looks at one place.
+
+    Returns:
+        `shape`; `low` and `high`, one for each range; `data`, the bytes in base64.
+
+    Raises:
+        ValueError: if there are no values, or one is not finite.
+
+    Taught in 08.
+    """
+    values = values.detach().cpu().double()
+    if not values.numel():
+        raise ValueError(f"quantise got {describe(values)}, which has no values.")
+    if not values.isfinite().all():
+        raise ValueError("A map holds values that are no finite numbers; look at the model first.")
+    ranges = values.reshape(math.prod(values.shape[:apart]), -1)
+    low, high = ranges.aminmax(dim=1, keepdim=True)
+    step = (high - low) / 255
+    steps = ((ranges - low) / torch.where(step > 0, step, 1)).round().to(torch.uint8)
+    return {
+        "shape": list(values.shape),
+        "low": _short(low),
+        "high": _short(high),
+        "data": base64.b64encode(steps.numpy().tobytes()).decode(),
+    }
+
+
+def _short(values: Tensor) -> list[float]:
+    """Return float32 values with no more digits than they have."""
+    return [float(str(value)) for value in values.flatten().float().numpy()]
+
+
+def dequantise(stored: Mapping[str, Any]) -> Tensor:
+    """Return the values that `quantise` stored, as near as bytes are. Taught in 08."""
+    steps = np.frombuffer(base64.b64decode(stored["data"]), dtype=np.uint8).copy()
+    low, high = (torch.tensor(stored[end]).double().view(-1, 1) for end in ("low", "high"))
+    values = low + (high - low) / 255 * torch.from_numpy(steps).view(len(low), -1)
+    return values.float().view(stored["shape"])
+
+
+def examine(model: VTFF, rgb: Tensor, surgeries: Sequence[Surgery]) -> dict[str, Stored]:
+    """Return all that the explorer shows of one face, quantised, by name.
+
+    Gradients are those of the class that the model, unchanged, names first.
+
+    Args:
+        model: any VTFF; it is used in eval mode and left as it was.
+        rgb: `(3, H, W)` uint8.
+        surgeries: S changes.
+
+    Returns:
+        Arrays `(S, …)`, each change with a range of its own; but `cls_attention`, where [cls]
+        looks, `(layers, heads, S, h·w)`, and of the unchanged model alone `attention` `(layers,
+        heads, T, T)` and `gate_groups` `(groups, h·w)`. What the model does not have is left out.
+
+    Taught in 08.
+    """
+    with _looked_into(model), torch.enable_grad():
+        face = rgb.to(model.cls_token.device).unsqueeze(0)
+        plain = model(face, return_maps=True)
+        batch = masked(face.expand(len(surgeries), -1, -1, -1), surgeries, model.config.reduction)
+        answers = []
+        for start in range(0, len(surgeries), CHUNK):
+            some = surgeries[start : start + CHUNK]
+            with operated(model, some):
+                out = model(batch[start : start + CHUNK], return_maps=True)
+            answers.append(_maps(model, out, plain.logits.argmax(dim=1)))
+    found = {name: torch.cat([answer[name] for answer in answers]) for name in answers[0]}
+    stored = {}
+    if plain.attentions:
+        towards = found.pop("cls_attention").movedim(0, 2)  # S becomes the third dimension
+        stored["cls_attention"] = quantise(towards, apart=2)
+        stored["attention"] = quantise(torch.cat(plain.attentions), apart=2)
+    if plain.gate is not None:
+        groups = plain.gate[0].flatten(1).tensor_split(min(GROUPS, model.config.channels))
+        stored["gate_groups"] = quantise(torch.stack([g.mean(dim=0) for g in groups]), apart=1)
+    return {name: quantise(values, apart=1) for name, values in found.items()} | stored
+
+
+@contextmanager
+def _looked_into(model: VTFF) -> Iterator[None]:
+    """Have `model` in eval mode and its weights ready for gradients, and then as they were."""
+    training = {module: module.training for module in model.modules()}
+    learning = {weight: weight.requires_grad for weight in model.parameters()}
+    model.eval().requires_grad_(True)
+    try:
+        yield
+    finally:
+        for module, mode in training.items():
+            module.training = mode
+        for weight, wanted in learning.items():
+            weight.requires_grad_(wanted)
+
+
+def _maps(model: VTFF, out: VTFFOutput, guess: Tensor) -> dict[str, Tensor]:
+    """Return the maps of N images, each `(N, …)`, for the class `guess` `(1,)`."""
+    classes = guess.expand(len(out.logits))
+    found = {"probabilities": out.logits.detach().softmax(dim=1)}
+    if out.gate is not None:
+        found |= _fusion_maps(model, out)
+    if out.attentions:
+        weights = torch.stack(out.attentions, dim=1).detach()  # (N, layers, heads, T, T)
+        found["cls_attention"] = weights[..., 0, 1:]
+        found["rollout"] = explain.rollout(out).values.flatten(1).detach()
+        found["gradient"] = explain.gradient_attention(out, classes).values.flatten(1)
+    for place in ("fused", *model.backbones):
+        found[f"cam_{place}"] = explain.grad_cam(out, classes, place).values.flatten(1)
+    return found
+
+
+def _fusion_maps(model: VTFF, out: VTFFOutput) -> dict[str, Tensor]:
+    bars = min(BARS, model.config.channels)
+    scores = explain.global_part(out).detach().tensor_split(bars, dim=1)
+    share = explain.energy_share(out, model.config.gated_branch).values.detach()
+    return {
+        "gate": explain.gate(out).values.flatten(1).detach(),
+        "share": share.flatten(1),
+        "global": torch.stack([score.mean(dim=1) for score in scores], dim=1),
+        "local": explain.local_part(out).values.flatten(1),
+    }
+
+
+def picture_address(image: Tensor) -> str:
+    """Return uint8 `(3, H, W)` as a WebP in a `data:` address. Taught in 08."""
+    buffer = io.BytesIO()
+    pixels = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
+    Image.fromarray(pixels).save(buffer, "webp", quality=QUALITY, method=4)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"

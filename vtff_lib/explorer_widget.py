@@ -1,0 +1,20 @@
+"""The explorer as a Jupyter widget: JupyterLab, Notebook, VS Code, Colab. Taught in 08."""
+
+import anywidget
+import traitlets
+
+from vtff_lib.explorer import ASSETS
+
+
+class ExplorerWidget(anywidget.AnyWidget):
+    """An explorer whose data can be replaced while the reader's choices stay. Taught in 08.
+
+    Args:
+        content: the data as JSON, `json.dumps(Explorer(…).content)`.
+        state: the reader's choices, by name; set them to move the explorer.
+    """
+
+    _esm = ASSETS / "explorer.js"
+    _css = ASSETS / "explorer.css"
+    content = traitlets.Unicode().tag(sync=True)
+    state = traitlets.Dict().tag(sync=True)

@@ -1,0 +1,194 @@
+"""Do the maps tell the truth? Tests that a map can fail, and controls that ought to. Taught in 08.
+
+    deletion, insertion     does the model need what the map marks?
+    randomised weights      does the map change when what was learned is thrown away?
+
+`pointing` asks whether a map marks the regions in which the expression is. A map that scores no
+better than `random_map` or `centred_blob` has shown nothing.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vtff_lib.heat_maps import check_classes
+from vtff_lib.refusals import check_choice, describe
+from vtff_lib.vtff import VTFF
+
+FILLS = ("mean", "blur")
+BLUR = 8  # a filled picture keeps one value for 8×8 pixels, smoothly joined
+
+
+def filled(rgb: Tensor, fill: str = "mean") -> Tensor:
+    """Return what stands in for removed places, uint8 `(N, 3, H, W)`.
+
+    `"mean"` is the image's mean colour, `"blur"` the image without its details. No choice is
+    neutral: both are pictures that the model has never seen.
+
+    Raises:
+        ValueError: if `fill` is unknown or `rgb` is not uint8 `(N, 3, H, W)`.
+
+    Taught in 08.
+    """
+    check_choice("fill", fill, FILLS)
+    if rgb.dtype != torch.uint8 or rgb.ndim != 4:
+        raise ValueError(f"rgb is {describe(rgb)}; give torch.uint8 of shape (N, 3, H, W).")
+    if fill == "mean":
+        mean = rgb.float().mean(dim=(2, 3), keepdim=True)
+        return mean.round().to(torch.uint8).expand_as(rgb)
+    small = F.avg_pool2d(rgb.float(), BLUR, ceil_mode=True)
+    smooth = F.interpolate(small, rgb.shape[-2:], mode="bilinear")
+    return smooth.round().clamp(0, 255).to(torch.uint8)
+
+
+def curve(
+    predict: Callable[[Tensor], Tensor],
+    rgb: Tensor,
+    maps: Tensor,
+    classes: Tensor,
+    insert: bool = False,
+    fill: str = "mean",
+    steps: int = 12,
+) -> Tensor:
+    """Return the class's probability while cells are removed, the highest of the map first.
+
+    With `insert` they are brought back, the highest first, into a picture of nothing but `fill`.
+    Source: Petsiuk, Das and Saenko 2018, "RISE", arXiv 1806.07421; there single pixels go, here
+    cells. Equal cells go in an order drawn once for all: a flat map is no better than chance.
+
+    Args:
+        predict: from uint8 `(N, 3, H, W)` to probabilities `(N, classes)`.
+        rgb: the images, uint8.
+        maps: `(N, h, w)`, in whatever unit; only its order counts.
+        classes: `(N,)`, whose probability is followed.
+        insert: whether to insert in place of deleting.
+        fill: see `filled`.
+        steps: how many pictures are looked at after the first.
+
+    Returns:
+        `(N, steps + 1)`, from no cell changed to all of them.
+
+    Raises:
+        ValueError: if `fill` is unknown, `rgb` is not uint8, `maps` or `classes` are not one for
+            each image, or there are no steps.
+
+    Taught in 08.
+    """
+    if maps.ndim != 3 or len(maps) != len(rgb):
+        raise ValueError(
+            f"curve got maps of shape {tuple(maps.shape)} for {len(rgb)} images; give (N, h, w)."
+        )
+    if steps < 1:
+        raise ValueError(f"steps={steps} will not do; give at least 1.")
+    cells = maps[0].numel()
+    place = _places(maps.flatten(1)).view(maps.shape).unsqueeze(1)  # (N, 1, h, w), 0 goes first
+    place = F.interpolate(place.float(), rgb.shape[-2:], mode="nearest")
+    nothing = filled(rgb, fill)
+    before, after = (nothing, rgb) if insert else (rgb, nothing)
+    found = []
+    for step in range(steps + 1):
+        probabilities = predict(torch.where(place < step * cells / steps, after, before))
+        check_classes(classes, *probabilities.shape)
+        found.append(probabilities.gather(1, classes.view(-1, 1))[:, 0])
+    return torch.stack(found, dim=1)
+
+
+def _places(values: Tensor) -> Tensor:
+    """Return the place of each value `(N, K)` in its row, the largest first, ties by lot."""
+    lot = torch.randperm(values.shape[1], generator=torch.Generator().manual_seed(0))
+    lot = lot.to(values.device)
+    order = lot[values[:, lot].argsort(dim=1, descending=True, stable=True)]  # (N, K) cells
+    return order.argsort(dim=1)
+
+
+def area(curves: Tensor) -> Tensor:
+    """Return the area under each curve `(N, steps + 1)` over 0 to 1, `(N,)`.
+
+    Low is good for deletion, high for insertion. Taught in 08.
+    """
+    return torch.trapezoid(curves, dx=1 / (curves.shape[1] - 1), dim=1)
+
+
+def rank_correlation(first: Tensor, second: Tensor) -> Tensor:
+    """Return Spearman's correlation of two maps `(N, h, w)` for each image, `(N,)`, -1 to 1.
+
+    Equal values share the mean of their ranks; a map that is flat correlates 0.
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Taught in 08.
+    """
+    if first.shape != second.shape or first.ndim != 3:
+        raise ValueError(
+            f"rank_correlation got shapes {tuple(first.shape)} and {tuple(second.shape)}; give "
+            "two of one shape (N, h, w)."
+        )
+    ranks = [_ranks(each.flatten(1)) for each in (first, second)]
+    centred = [each - each.mean(dim=1, keepdim=True) for each in ranks]
+    product = (centred[0] * centred[1]).sum(dim=1)
+    norm = centred[0].norm(dim=1) * centred[1].norm(dim=1)
+    return product / norm.clamp_min(1e-30)
+
+
+def _ranks(values: Tensor) -> Tensor:
+    """Return ranks from 0, `(N, K)`; equal values share their mean."""
+    below = (values.unsqueeze(1) < values.unsqueeze(2)).sum(dim=2)
+    equal = (values.unsqueeze(1) == values.unsqueeze(2)).sum(dim=2)
+    return below.double() + (equal - 1) / 2
+
+
+def randomised(model: VTFF, seed: int = 0) -> Iterator[tuple[str, VTFF]]:
+    """Yield copies of `model` that have forgotten more and more, from the head to the trunks.
+
+    What a part has learned is replaced by what it might have started with, the running statistics
+    of batch norm too; the last copy has learned nothing. Source: Adebayo et al. 2018, "Sanity
+    Checks for Saliency Maps", arXiv 1810.03292 (cascading randomisation).
+
+    Args:
+        model: the trained one; it is left as it was.
+        seed: of the new weights.
+
+    Returns:
+        Pairs of what was forgotten last, and the model, in eval mode.
+
+    Taught in 08.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        fresh = VTFF(model.config).state_dict()
+    blocks = [f"encoder.blocks.{i}" for i in reversed(range(model.config.depth))]
+    parts = {
+        "head": ("head", "encoder.norm"),
+        **{block: (block,) for block in blocks},
+        "tokens": ("token_projection", "cls_token", "position_embedding"),
+        "fusion": ("fusion",),
+        "backbones": ("backbones",),
+    }
+    forgotten = copy.deepcopy(model).eval()
+    for part, modules in parts.items():
+        starts = tuple(f"{module}." for module in modules)
+        weights = {name: each for name, each in fresh.items() if f"{name}.".startswith(starts)}
+        if weights:  # a sum has none, say
+            forgotten.load_state_dict(weights, strict=False)
+            yield part, copy.deepcopy(forgotten)
+
+
+def random_map(shape: tuple[int, int, int], seed: int = 0) -> Tensor:
+    """Return maps `(N, h, w)` of nothing but chance, 0 to 1. Taught in 08."""
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def centred_blob(shape: tuple[int, int, int], width: float = 0.25) -> Tensor:
+    """Return maps `(N, h, w)` that mark the middle, whatever is shown: faces are in the middle.
+
+    exp(-d² / 2·width²), d the distance from the middle as a share of the side. Taught in 08.
+    """
+    _, height, columns = shape
+    y = (torch.arange(height) + 0.5) / height - 0.5
+    x = (torch.arange(columns) + 0.5) / columns - 0.5
+    distance = y[:, None].square() + x[None, :].square()
+    return torch.exp(-distance / (2 * width**2)).expand(shape)

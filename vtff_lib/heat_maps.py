@@ -1,0 +1,84 @@
+"""A map over the grid, as it was computed, and the scale on which it is shown. Taught in 08.
+
+    share     0 to 1            gate, share of energy: a weight at each place
+    amount    0 to the largest  attention, rollout, relevance, Grad-CAM
+    signed    ± the largest     L(U), integrated gradients, occlusion
+
+No map is rescaled by itself: maps that are compared can share a scale, and none is stretched until
+its noise looks like a finding.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vtff_lib.refusals import check_choice, describe
+
+SCALES = ("share", "amount", "signed")
+
+
+@dataclass(frozen=True, eq=False)
+class HeatMap:
+    """One value for each cell of the grid, and how to show it. Taught in 08.
+
+    Args:
+        values: `(N, h, w)` float; kept without gradients.
+        scale: `"share"`, `"amount"` or `"signed"`, see above.
+        told: what a value is, in a few words.
+
+    Raises:
+        ValueError: if the shape or the scale will not do.
+    """
+
+    values: Tensor
+    scale: str
+    told: str
+
+    def __post_init__(self) -> None:
+        check_choice("scale", self.scale, SCALES)
+        if not isinstance(self.values, Tensor) or self.values.ndim != 3:
+            raise ValueError(f"HeatMap got {describe(self.values)}; it needs values (N, h, w).")
+        object.__setattr__(self, "values", self.values.detach())
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The values at both ends of the scale, the same for all N images.
+
+        A share ends at 1, unless a gate goes beyond: that of `sum_of_sigmoids` reaches 2.
+        """
+        largest = self.values.abs().max().item()
+        if self.scale == "share":
+            return 0.0, max(1.0, largest)
+        largest = largest or 1.0  # a map of zeros has a scale too
+        return (-largest, largest) if self.scale == "signed" else (0.0, largest)
+
+    def on_scale(self) -> Tensor:
+        """Return the values as they are shown: 0 to 1 between both `limits`."""
+        low, high = self.limits
+        return ((self.values - low) / (high - low)).clamp(0, 1)
+
+
+def check_classes(classes: Tensor, count: int, num_classes: int) -> None:
+    """Check that `classes` name one of `num_classes` for each of `count` images.
+
+    Raises:
+        ValueError: if they do not.
+
+    Taught in 08.
+    """
+    whole = isinstance(classes, Tensor) and not classes.is_floating_point()
+    if not whole or classes.shape != (count,):
+        raise ValueError(
+            f"classes are {describe(classes)}; {count} images need int64 ({count},), one class "
+            "each, such as out.logits.argmax(dim=1)."
+        )
+    if count and not 0 <= classes.min() <= classes.max() < num_classes:
+        raise ValueError(
+            f"classes go from {classes.min()} to {classes.max()}; use 0 to {num_classes - 1}."
+        )
+
+
+def as_share(image: Tensor) -> Tensor:
+    """Return an image or its codes as float 0 to 1, from uint8 or as they are. Taught in 08."""
+    return image.float() / 255 if image.dtype == torch.uint8 else image
