@@ -386,17 +386,20 @@ def test_bars_of_the_global_part_can_be_read_one_by_one(show, outs, hand):
     assert float(top) == pytest.approx(wanted.abs().max().item(), abs=0.03)
 
 
-def test_colours_are_those_of_the_bar_and_the_bar_has_values(show, outs):
-    page = show("#view=rollout&opacity=100")
-    wanted = maps_of(outs["tiny"], "rollout")[0]
+@pytest.mark.parametrize("view", ["gate", "share", "local", "rollout", "cam"])
+def test_colours_are_those_of_the_bar_and_the_bar_has_values(show, outs, view):
+    """Shares go from 0 to 1, scores as far below 0 as above, amounts from 0 to the largest."""
+    page = show(f"#view={view}&opacity=100")
+    wanted = maps_of(outs["tiny"], view)[0]
+    most = wanted.abs().max().item()
+    low, high = {"gate": (0, 1), "share": (0, 1), "local": (-most, most)}.get(view, (0, most))
     colours = page.locator('[data-kind="cell"]').evaluate_all(
         "all => all.map(each => getComputedStyle(each).backgroundColor"
         ".match(/[0-9.]+/g).map(Number))"
     )
-    assert (torch.tensor(colours) - viridis(wanted / wanted.max())).abs().max() < 6
-    ticks = page.locator(".vtff-ticks span").all_inner_texts()
-    middle = wanted.max().item() / 2
-    assert [float(tick) for tick in ticks] == pytest.approx([0, middle, 2 * middle], abs=0.006)
+    assert (torch.tensor(colours) - viridis((wanted - low) / (high - low))).abs().max() < 6
+    ticks = [float(tick) for tick in page.locator(".vtff-ticks span").all_inner_texts()]
+    assert ticks == pytest.approx([low, (low + high) / 2, high], rel=0.06, abs=0.003)
     ramp = page.locator(".vtff-ramp").evaluate("ramp => ramp.style.background")
     first, last = (re.search(rf"{end}", ramp) for end in (r"\(68, 1, 84\)", r"\(253, 231, 37\)"))
     assert first.start() < last.start()
