@@ -330,6 +330,43 @@ def test_grad_cam_at_each_branch(show, outs, hand):
     assert told.endswith(f"names first: {EXPRESSIONS[guess[2]]}.")
 
 
+def test_the_words_and_the_scale_follow_the_models_reading_of_the_gate(show, tmp_path):
+    model, image = small(gate="sum_of_sigmoids", gated_branch="rgb"), faces(1)
+    with torch.no_grad():
+        model.fusion.local_attention.layers[-1].bias.fill_(3.0)
+    Explorer(model, image, computed=[Surgery()]).save(tmp_path / "page.html")
+    page = show(path=tmp_path / "page.html")
+    told = page.locator(".vtff-told").inner_text()
+    for words in ("The weight of the RGB map", "near 0 the LBP map", "It can reach 2"):
+        assert words in told
+    most = maps_of(model(image, return_maps=True), "gate").max().item()
+    assert most > 1.2
+    ticks = page.locator(".vtff-ticks span").all_inner_texts()
+    assert float(ticks[-1]) == pytest.approx(most, abs=0.01)
+    radio(page, "Map", "Global part", "mouse")
+    assert "towards the RGB branch" in page.locator(".vtff-told").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "views"),
+    [
+        ({"fusion": "sum"}, ["attention", "rollout", "gradient", "cam"]),
+        ({"fusion": "rgb", "depth": 0}, ["cam"]),
+        ({"depth": 0}, ["gate", "share", "global", "local", "cam"]),
+    ],
+)
+def test_a_model_without_a_part_has_no_view_of_it(show, tmp_path, changes, views):
+    Explorer(small(**changes), faces(1)).save(tmp_path / "page.html")
+    page = show("#view=gate&surgery=patch+3", tmp_path / "page.html")
+    offered = page.locator(".vtff-views input").evaluate_all("all => all.map(each => each.value)")
+    assert offered == views
+    for view in views:
+        radio(page, "Map", WORDS[view], "mouse")
+        assert state(page).get("view", views[0]) == view
+    places = page.get_by_role("group", name="Grad-CAM").get_by_role("button")
+    assert places.count() == (2 if changes.get("fusion") == "rgb" else 3)
+
+
 # Values
 
 

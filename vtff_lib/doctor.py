@@ -36,7 +36,7 @@ class Finding:
     remedy: str = ""
 
     def __str__(self) -> str:
-        line = f"  {self.name:<14}{self.found:<16}{self.state} (wanted: {self.wanted})"
+        line = f"  {self.name:<23} {self.found:<15} {self.state} (wanted: {self.wanted})"
         return f"{line}\n    mend it with: {self.remedy}" if self.remedy else line
 
 
