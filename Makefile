@@ -23,7 +23,7 @@ figures: .venv/installed
 	$(BIN)/python figures/draw_overview.py
 	$(BIN)/python figures/draw_faces.py
 	$(BIN)/python -m figures.explorer_pages
-	for lesson in 01 02 03 04 05 06 08; do $(BIN)/python -m figures.draw_lesson_$$lesson || exit 1; done
+	for lesson in 01 02 03 04 05 06 07 08 09 10; do $(BIN)/python -m figures.draw_lesson_$$lesson || exit 1; done
 	$(BIN)/python -m figures.ledger
 
 # Render the faces that are shipped with the package; stopped, it goes on when run again.

@@ -1,6 +1,7 @@
 """Train VTFF and its baselines on FER+, and write down what came of it.
 
     python -m figures.ferplus PACK small                      tiny, on a CPU, a few minutes a seed
+    python -m figures.ferplus PACK small_rgb                  a baseline of that, for lesson 09
     python -m figures.ferplus PACK faces                      what is shipped, an hour on a CPU
     python -m figures.ferplus PACK full --device cuda         full size, for a GPU
     python -m figures.ferplus PACK rgb --device cuda          a baseline: the same without fusion
@@ -71,6 +72,10 @@ MEDIUM = {"width": 40, "embed_dim": 256, "depth": 4, "num_heads": 8, "mlp_dim": 
 SHIPPED = ("faces", 0)  # experiment and seed: the first, whatever the others reach
 EXPERIMENTS: dict[str, tuple[VTFFConfig, TrainingConfig]] = {
     "small": (VTFFConfig.tiny(8, image_size=64), SMALL),
+    **{
+        f"small_{name}": (VTFFConfig.tiny(8, image_size=64, fusion=name), SMALL)
+        for name in ("rgb", "lbp", "sum")
+    },
     "faces": (VTFFConfig.tiny(8, **WIDER), FACES),
     "medium": (VTFFConfig.tiny(8, **MEDIUM), FULL),
     "full": (VTFFConfig.paper(8), FULL),

@@ -23,7 +23,7 @@ from vtff_lib.surgery import Surgery, all_surgeries, masked, operated
 
 HANDS = pytest.mark.parametrize("hand", ["mouse", "keyboard"])
 WORDS = {
-    "gate": "Gate", "share": "Fused energy", "global": "Global part", "local": "Local part",
+    "gate": "Gate", "share": "Energy share", "global": "Global part", "local": "Local part",
     "attention": "Attention", "rollout": "Rollout", "gradient": "Gradient × attention",
     "cam": "Grad-CAM",
 }  # fmt: skip

@@ -11,13 +11,17 @@ from sklearn.metrics import balanced_accuracy_score
 
 from data_scripts import make_synthetic
 from figures import (
+    ablation,
     encoder_choices,
     ferplus,
     gate_readings,
+    light_skin_only,
     plain_or_residual,
+    robustness,
     runs,
     sim_to_real,
     train_tiny,
+    training_choices,
 )
 from vtff_lib.config import EXPRESSIONS
 
@@ -111,14 +115,21 @@ STORED = [
     if "runs" in json.loads(path.read_text(encoding="utf-8"))
 ]
 SUMMARIES = {
+    "ablation": ablation.summarise,
     "encoder_choices": encoder_choices.summarise,
     "ferplus_faces": ferplus.summarise,
     "ferplus_small": ferplus.summarise,
+    "ferplus_small_lbp": ferplus.summarise,
+    "ferplus_small_rgb": ferplus.summarise,
+    "ferplus_small_sum": ferplus.summarise,
     "gate_readings": gate_readings.summarise,
+    "light_skin_only": light_skin_only.summarise,
     "plain_or_residual": plain_or_residual.summarise,
+    "robustness": robustness.summarise,
     "sim_to_real": sim_to_real.summarise,
     "tiny_minute": train_tiny.mean_accuracy,
     "tiny_shipped": train_tiny.mean_accuracy,
+    "training_choices": training_choices.summarise,
 }
 
 
@@ -129,7 +140,8 @@ def test_every_stored_run_says_what_it_needs_to_be_made_again(path):
     # An hour of a CPU for each seed of the model for photographs: its card says that there is one.
     assert seeds == list(range(max(len(seeds), 1 if path.stem == "ferplus_faces" else 3)))
     for run in told["runs"]:
-        assert {"command", "date", "torch", "faces_sha256"} <= run.keys()
+        assert {"command", "date", "torch"} <= run.keys()
+        assert {"faces_sha256", "faces"} & run.keys()  # a stored set, or how many were rendered
         assert {"seconds", "cpu_seconds"} & run.keys()
     summary = json.loads(json.dumps(SUMMARIES[path.stem](told["runs"])))
     if path.stem == "sim_to_real":  # has the shipped model beside the means

@@ -85,13 +85,23 @@ def test_a_pack_that_is_not_there_is_named(tmp_path, monkeypatch):
         run(monkeypatch, tmp_path / "nowhere.safetensors", "small")
 
 
+SMALL_BASELINES = ("small_rgb", "small_lbp", "small_sum")
+
+
 def test_every_experiment_has_the_recipe_of_the_full_model_but_those_for_a_cpu():
     for name, (_, training) in ferplus.EXPERIMENTS.items():
-        assert (training == ferplus.FULL) == (name not in ("small", "faces"))
+        assert (training == ferplus.FULL) == (name not in ("small", *SMALL_BASELINES, "faces"))
     sizes = {name: settings.fusion for name, (settings, _) in ferplus.EXPERIMENTS.items()}
     assert [sizes[name] for name in ("rgb", "lbp", "sum", "concat")] == [
         "rgb", "lbp", "sum", "concat",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SMALL_BASELINES)
+def test_a_small_baseline_differs_from_the_small_model_in_its_fusion_alone(name):
+    (settings, training), (small, recipe) = (ferplus.EXPERIMENTS[n] for n in (name, "small"))
+    assert training == recipe
+    assert settings == replace(small, fusion=name.removeprefix("small_"))
 
 
 # The search

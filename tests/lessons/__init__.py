@@ -19,7 +19,7 @@ import nbformat
 
 from notebooks import run
 
-NUMBERS = ("01", "02", "03", "04", "05", "06", "08")
+NUMBERS = ("01", "02", "03", "04", "05", "06", "07", "08", "09", "10")
 FENCE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 

@@ -1,5 +1,6 @@
 """Lesson 08: answers to its exercises, right ones and wrong ones."""
 
+import copy
 import warnings
 
 import numpy as np
@@ -9,8 +10,9 @@ from scipy.stats import kendalltau, spearmanr
 
 from tests.lessons import Answers
 from vtff_lib.checks.explain import CLAIMS
-from vtff_lib.faithfulness import rank_correlation
+from vtff_lib.faithfulness import randomised, rank_correlation
 from vtff_lib.pointing import pointing_game
+from vtff_lib.vtff import VTFF
 
 # 1: rollout
 
@@ -128,7 +130,103 @@ def kendall(first, second):
     return torch.tensor([float(np.nan_to_num(kendalltau(a, b).statistic)) for a, b in pairs])
 
 
-# 3: the pointing game
+# 3: the randomisation control
+
+
+def fresh(model):
+    return VTFF(model.config).eval()
+
+
+def forgotten_by_layers(model):
+    """Let every layer draw for itself, and then what belongs to no layer."""
+    blank = by_layers_only(model)
+    for loose in (blank.cls_token, blank.position_embedding):
+        torch.nn.init.trunc_normal_(loose, std=0.02)
+    return blank
+
+
+def cascade(model, last=-1):
+    return list(randomised(model))[last][1]
+
+
+def drawn(model, kinds=torch.nn.Module):
+    """Draw all weights anew, or those of some kinds of layers, but no statistics."""
+    blank = copy.deepcopy(model)
+    for part in blank.modules():
+        if isinstance(part, kinds):
+            for each in part.parameters(recurse=False):
+                torch.nn.init.normal_(each)
+    return blank
+
+
+def by_layers_only(model):
+    blank = copy.deepcopy(model)
+    for part in blank.modules():
+        if hasattr(part, "reset_parameters"):
+            part.reset_parameters()
+    return blank
+
+
+def changed_by(change):
+    """Return a way to a copy whose tensors are each changed in place."""
+
+    def copied(model):
+        blank = copy.deepcopy(model)
+        for each in blank.state_dict().values():
+            if each.is_floating_point():
+                change(each)
+        return blank
+
+    return copied
+
+
+def in_place(model):
+    model.load_state_dict(VTFF(model.config).state_dict())
+    return model
+
+
+def stays(forget, compare=rank_correlation):
+    """Return an answer that forgets and compares in its own way."""
+
+    def answer(explanation, model, images):
+        before = explanation(model, images)
+        return compare(before, explanation(forget(model), images))
+
+    return answer
+
+
+def stays_one_by_one(explanation, model, images):
+    blank, found = fresh(model), []
+    for image in images:
+        pair = [explanation(each, image[None])[0].flatten() for each in (blank, model)]
+        found.append(float(spearmanr(*pair).statistic))
+    return torch.tensor(found)
+
+
+def copy_twice(explanation, model, images):
+    blank = fresh(model)
+    return rank_correlation(explanation(blank, images), explanation(blank, images))
+
+
+def in_training(explanation, model, images):
+    return stays(fresh)(explanation, model.train(), images)
+
+
+def without_gradients(explanation, model, images):
+    with torch.no_grad():
+        return stays(fresh)(explanation, model, images)
+
+
+def other_pictures(explanation, model, images):
+    after = explanation(fresh(model), torch.randint_like(images, 256))
+    return rank_correlation(explanation(model, images), after)
+
+
+def pooled(first, second):
+    return rank_correlation(first.reshape(1, 1, -1), second.reshape(1, 1, -1))
+
+
+# 4: the pointing game
 
 
 def share_of_peak(maps, masks, pick=torch.argmax):
@@ -174,7 +272,7 @@ def one_pixel(maps, masks, middle):
     return looked_up.gather(1, maps.flatten(1).argmax(dim=1, keepdim=True))[:, 0]
 
 
-# 4: the area under a deletion curve
+# 5: the area under a deletion curve
 
 
 def deleted(
@@ -186,6 +284,7 @@ def deleted(
     lowest=False,
     alone=False,
     by_column=False,
+    square=False,
     fill=None,
     copy=True,
     points=slice(None),
@@ -194,6 +293,7 @@ def deleted(
 ):
     """Return the right answer, or one with the mistakes that are asked for."""
     rows, columns = image.shape[1] // heat.shape[0], image.shape[2] // heat.shape[1]
+    rows = columns if square else rows
     current = image.clone() if copy else image
     found = [predict(current[None])[0].clone()]
     values = heat.T.reshape(-1) if by_column else heat.reshape(-1)
@@ -222,7 +322,7 @@ def mean_colour(image):
     return image.float().mean(dim=(1, 2), keepdim=True).round().to(torch.uint8)
 
 
-# 5: what follows
+# 6: what follows
 
 RIGHT = [right for right, _ in CLAIMS]
 
@@ -281,6 +381,61 @@ ANSWERS = {
             (lambda a, b: by_hand(a, b) / 2, "Your correlation of two maps is off by"),
         ],
     ),
+    "randomisation_control": Answers(
+        right=[stays(fresh), stays(forgotten_by_layers), stays(cascade), stays_one_by_one],
+        wrong=[
+            (stays(in_place), "of the given model anew"),
+            (in_training, "left the given model in another mode"),
+            (stays(copy.deepcopy), "Every map is the trained model's"),
+            (copy_twice, "Every map is the copy's"),
+            (lambda explanation, model, images: torch.ones(len(images)), "never asked for a map"),
+            (stays(lambda model: cascade(model, 0)), "Only the head of your copy"),
+            (
+                stays(lambda model: drawn(model, (torch.nn.Linear,))),
+                "The convolutions of your copy are still",
+            ),
+            (
+                stays(lambda model: drawn(model, (torch.nn.Linear, torch.nn.Conv2d))),
+                "tensors of your copy are as trained, such as `cls_token`",
+            ),
+            (stays(by_layers_only), "`cls_token` and `position_embedding` are as trained"),
+            (stays(drawn), "The running means and variances"),
+            (stays(changed_by(torch.Tensor.normal_)), "a variance is positive"),
+            (stays(changed_by(torch.zero_)), "the same number"),
+            (
+                stays(changed_by(lambda each: each.add_(0.3 * torch.rand_like(each)))),
+                "under noise or scaled",
+            ),
+            (stays(lambda model: VTFF(model.config)), "Your copy is in training mode"),
+            (without_gradients, "with gradients switched off"),
+            (other_pictures, "with the same pictures"),
+            (lambda explanation, model, images: explanation(images, model), "in this order"),
+            (stays(fresh, lambda a, b: correlated(lambda x: x, a, b)), "That is Pearson's"),
+            (stays(fresh, lambda a, b: 1 - rank_correlation(a, b)), "what goes; what stays"),
+            (stays(fresh, lambda a, b: -rank_correlation(a, b)), "The sign is turned round"),
+            (stays(fresh, lambda a, b: rank_correlation(a, b).abs()), "You dropped the sign"),
+            (stays(fresh, lambda a, b: rank_correlation(a, a)), "You compared a map with itself"),
+            (stays(fresh, pooled), "ranked the cells of all pictures together"),
+            (stays(fresh, lambda a, b: rank_correlation(a, b).mean()), "one number for all"),
+            (
+                stays(fresh, lambda a, b: rank_correlation(a, b).mean().expand(len(a))),
+                "the mean of all",
+            ),
+            (
+                stays(fresh, lambda a, b: (a - b).abs().mean(dim=(1, 2))),
+                "the mean difference of the values",
+            ),
+            (
+                stays(fresh, lambda a, b: (a - b).square().mean(dim=(1, 2))),
+                "the mean squared difference of the values",
+            ),
+            (stays(fresh, lambda a, b: (a - b).abs()), "What stays should have shape (5,)"),
+            (
+                stays(fresh, lambda a, b: rank_correlation(a, b) / 2),
+                "What stays, by your function, is off",
+            ),
+        ],
+    ),
     "points_inside": Answers(
         right=[hits, hits_by_pooling, pointing_game],
         wrong=[
@@ -307,6 +462,7 @@ ANSWERS = {
             (lambda *given: deleted(*given, lowest=True), "You removed the lowest cells"),
             (lambda *given: deleted(*given, alone=True), "You removed each cell alone"),
             (lambda *given: deleted(*given, by_column=True), "Rows and columns of the map"),
+            (lambda *given: deleted(*given, square=True), "You took the cells to be square"),
             (lambda *given: deleted(*given, fill=lambda image: 0), "with 0, black"),
             (lambda *given: deleted(*given, fill=mean_colour), "with the picture's mean"),
             (lambda *given: deleted(*given, copy=False), "work on a copy"),

@@ -8,6 +8,13 @@ network, and takes a second or two at most.
 to be kept: `checks.keep_progress()`; `checks.erase_progress()` forgets it and deletes the file.
 """
 
+from vtff_lib.checks.ablation import (
+    holms_correction,
+    how_many_seeds,
+    interval_from_pairs,
+    score_to_report,
+    without_twins,
+)
 from vtff_lib.checks.attention import (
     mixed_map,
     parameters_of_both,
@@ -34,6 +41,7 @@ from vtff_lib.checks.encoder import (
 from vtff_lib.checks.explain import (
     area_of_deletion,
     points_inside,
+    randomisation_control,
     ranks_agree,
     rolled_out,
     what_follows,
@@ -56,6 +64,21 @@ from vtff_lib.checks.lbp import (
     light_that_leaves_codes,
 )
 from vtff_lib.checks.overview import erase_progress, keep_progress, progress
+from vtff_lib.checks.own_faces import (
+    frozen_trunk,
+    least_confidence,
+    paired_gap,
+    people_apart,
+    square_crop,
+)
+from vtff_lib.checks.training import (
+    diagnosis,
+    learn_in_parts,
+    mirrored_codes,
+    moved_average,
+    rate_share,
+    smoothed_loss,
+)
 from vtff_lib.checks.vtff import (
     block_multiply_adds,
     count_tokens,
@@ -78,12 +101,17 @@ __all__ = [
     "cls_and_positions",
     "compare_names",
     "count_tokens",
+    "diagnosis",
     "dot_product_attention",
     "erase_progress",
+    "frozen_trunk",
     "fusion_parameters",
     "gated_mixture",
     "heads_side_by_side",
+    "holms_correction",
+    "how_many_seeds",
     "idle_parts",
+    "interval_from_pairs",
     "is_a_sum",
     "keep_progress",
     "lbp_code",
@@ -91,26 +119,38 @@ __all__ = [
     "lbp_in_circular_order",
     "lbp_of_image",
     "lbp_transitions",
+    "learn_in_parts",
+    "least_confidence",
     "light_that_leaves_codes",
     "linear_cka",
     "logits_from_map",
     "loss_without_looking",
+    "mirrored_codes",
     "mixed_map",
+    "moved_average",
+    "paired_gap",
     "parameters_of_both",
+    "people_apart",
     "points_inside",
     "pre_norm_block",
     "progress",
     "pushed_gate",
+    "randomisation_control",
     "ranks_agree",
+    "rate_share",
     "rolled_out",
     "running_statistics",
+    "score_to_report",
     "scores_of_channels",
     "scores_of_places",
     "seen_pixels",
     "selective_fusion",
     "size_after_convolution",
+    "smoothed_loss",
+    "square_crop",
     "stretched_channels",
     "twin_for_global",
     "what_follows",
     "who_notices",
+    "without_twins",
 ]

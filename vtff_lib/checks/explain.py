@@ -1,4 +1,4 @@
-"""The exercises of lesson 08: rollout, rank correlation, pointing, deletion, and what follows."""
+"""The exercises of lesson 08: rollout, ranks, forgetting, pointing, deletion, and what follows."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -8,6 +8,15 @@ import torch
 from torch import Tensor
 
 from vtff_lib.checks.attention import refuse
+from vtff_lib.checks.forgetting import (
+    Asked,
+    changed,
+    explanations,
+    judge_copy,
+    learned,
+    maps_of,
+    trained_model,
+)
 from vtff_lib.checks.judging import call, close, exercise, require, require_answer, require_tensor
 from vtff_lib.checks.vtff import number
 from vtff_lib.faithfulness import area, rank_correlation
@@ -110,6 +119,7 @@ def ranks_agree(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
         ("", distinct),
         ("with ties", tied),
         ("of which one is flat", flat),
+        ("of which one is flat", flat[::-1]),
     ):
         found = call(answer, first, second)
         require(
@@ -187,9 +197,77 @@ def _judge_ranks(found: Tensor, first: Tensor, second: Tensor, ties: bool) -> No
         require(close(value, right) or not close(found, value), words)
 
 
+@exercise("08", "The randomisation control")
+def randomisation_control(answer: Callable[..., Tensor]) -> str:
+    """Check Exercise 3 of lesson 08: the same map of a copy that has learned nothing.
+
+    The numbers are compared with those of the maps that the answer itself asked for, so any draw
+    of new weights will do.
+    """
+    model = trained_model()
+    trained, modes = learned(model), [each.training for each in model.modules()]
+    images = torch.randint(0, 256, (5, 3, 32, 48), dtype=torch.uint8)
+    images[:, 0, 0, 0] = torch.arange(5)
+    for explanation in explanations(trained):
+        asked = Asked(explanation)
+        trial = partial(answer, asked, model) if callable(answer) else answer
+        found = call(trial, images)
+        require(
+            [each.training for each in model.modules()] == modes,
+            "You left the given model in another mode, training or evaluation, than it was in.",
+        )
+        require(
+            not changed(trained, learned(model)),
+            "You drew the weights of the given model anew, and now it has learned nothing. Work on "
+            "a copy: the next test needs the trained model.",
+        )
+        judge_copy(asked, trained)
+        pair = [maps_of(each, images) for each in asked.asked_of(trained)]
+        if pair[0] is None or pair[1] is None:
+            words = "Ask about both models with the same pictures: all those that were given."
+            require(False, words)
+        else:
+            _judge_control(found, pair[0], pair[1])
+    return (
+        "A map that stays at 1 owes nothing to what was learned. One that falls has passed this "
+        "test, and no other."
+    )
+
+
+def _judge_control(found: Any, first: Tensor, second: Tensor) -> None:
+    """Compare what was found with the correlations of the maps before and after, `(N, h, w)`."""
+    if isinstance(found, float | int) or (isinstance(found, Tensor) and found.numel() == 1):
+        pooled = rank_correlation(first.reshape(1, 1, -1), second.reshape(1, 1, -1))
+        require(
+            not close(float(found), pooled[0]),
+            "You ranked the cells of all pictures together; each picture has a correlation of its "
+            "own.",
+        )
+        require(False, "You returned one number for all pictures; each has its own.")
+    found = require_tensor(found, (len(first),), "What stays")
+    right = rank_correlation(first, second)
+    apart = (first - second).flatten(1)
+    mistakes = [
+        (torch.ones_like(right), "You compared a map with itself: both models were asked, but only "
+         "one of the answers was used."),
+        (1 - right, "That is 1 - the correlation, what goes; what stays is wanted."),
+        (-right, "The sign is turned round: a map that stays the same should give 1."),
+        (right.abs(), "You dropped the sign; a map can be turned upside down."),
+        (_correlated(first, second), "That is Pearson's correlation of the values; take that of "
+         "the ranks, or one high cell decides."),
+        (apart.abs().mean(dim=1), "That is the mean difference of the values, in the map's own "
+         "unit. A correlation of the ranks needs no unit."),
+        (apart.square().mean(dim=1), "That is the mean squared difference of the values, in the "
+         "map's own unit. A correlation of the ranks needs no unit."),
+        (right.mean().expand_as(right), "You gave every picture the mean of all; each has a "
+         "correlation of its own."),
+    ]  # fmt: skip
+    refuse(found, right, "What stays, by your function,", mistakes)
+
+
 @exercise("08", "The pointing game")
 def points_inside(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
-    """Check Exercise 3 of lesson 08: is the highest cell inside the mask by half at least?"""
+    """Check Exercise 4 of lesson 08: is the highest cell inside the mask by half at least?"""
     for size, grid in (((24, 8, 12), (4, 3)), ((24, 6, 20), (3, 5))):
         count = size[0]
         places = torch.stack([torch.randperm(grid[0] * grid[1]) for _ in range(count)])
@@ -291,7 +369,7 @@ class Watched:
 
 @exercise("08", "The area under a deletion curve")
 def area_of_deletion(answer: Callable[..., float]) -> str:
-    """Check Exercise 4 of lesson 08: remove cells one after another, highest first."""
+    """Check Exercise 5 of lesson 08: remove cells one after another, highest first."""
     for size, grid in (((12, 8), (3, 4)), ((6, 20), (2, 5))):
         predict = Watched(size)
         image, nothing = torch.randint(0, 256, (2, 3, *size), dtype=torch.uint8)
@@ -325,9 +403,11 @@ def _curve(
     *,
     alone: bool = False,
     by_column: bool = False,
+    square: bool = False,
 ) -> Tensor:
     """Return the probability with 0 to all cells removed, the highest first."""
     rows, columns = image.shape[1] // heat.shape[0], image.shape[2] // heat.shape[1]
+    rows = columns if square else rows
     flat = heat.T.flatten() if by_column else heat.flatten()
     current, found = image.clone(), [predict(image[None])[0]]
     for cell in flat.argsort(descending=True).tolist():
@@ -364,6 +444,9 @@ def _judge_deletion(
         ),
         "Rows and columns of the map have changed places; cells are counted row by row.": _deletion(
             *given, by_column=True
+        ),
+        "You took the cells to be square; one is H / h pixels high and W / w wide.": _deletion(
+            *given, square=True
         ),
         "You filled the cells with 0, black; put in what `nothing` has there.": _deletion(
             predict, image, heat, black
@@ -413,7 +496,7 @@ CLAIMS: tuple[tuple[bool, str], ...] = (
 
 @exercise("08", "What follows from what was found?")
 def what_follows(answer: Any) -> str:
-    """Check Exercise 5 of lesson 08: of seven claims, which are borne out by their finding."""
+    """Check Exercise 6 of lesson 08: of seven claims, which are borne out by their finding."""
     require_answer(answer)
     require(
         isinstance(answer, list | tuple) and len(answer) == len(CLAIMS),

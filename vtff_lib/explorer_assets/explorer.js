@@ -13,10 +13,10 @@ const VIEWS = {
       `the ${data.gated === "LBP" ? "RGB" : "LBP"} map. ${model.reading}`,
   },
   share: {
-    word: "Fused energy",
+    word: "Energy share",
     told: () =>
-      "Which part of the fused map's energy comes from the LBP branch, 0 to 1: the gate, weighed with " +
-      "what each branch has to say there.",
+      "Which part of the fused map's energy, its squares summed over the channels, comes from the LBP " +
+      "branch, 0 to 1: the gate, weighed with what each branch has to say there.",
   },
   global: {
     word: "Global part",

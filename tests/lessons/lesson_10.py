@@ -1,0 +1,384 @@
+"""Lesson 10: answers to its exercises, right ones and wrong ones."""
+
+import math
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from figures.by_person import means
+from tests.lessons import Answers
+from vtff_lib.faces_in_photos import FaceBox, crop_face
+
+# 1: a square crop
+
+
+def resized(part, size):
+    return np.asarray(Image.fromarray(part).resize((size, size), Image.Resampling.BICUBIC))
+
+
+def cropped(
+    photo, row, column, height, width, margin, size, *, pick=max, sides=2, centre=0.5, pad="edge"
+):
+    """Return the right crop by padding first, or one with the mistakes that are asked for."""
+    side = round((1 + sides * margin) * pick(height, width))
+    room = side
+    if pad == "edge":
+        padded = np.pad(photo, ((room, room), (room, room), (0, 0)), mode="edge")
+    else:
+        padded = np.pad(photo, ((room, room), (room, room), (0, 0)))
+    top = room + round(row + centre * height - side / 2)
+    left = room + round(column + centre * width - side / 2)
+    return resized(padded[top : top + side, left : left + side], size)
+
+
+def by_the_library(photo, row, column, height, width, margin, size):
+    return crop_face(photo, FaceBox(row, column, height, width), margin, size)
+
+
+def stretched(photo, row, column, height, width, margin, size):
+    tall, wide = (1 + 2 * margin) * height, (1 + 2 * margin) * width
+    rows = np.clip(round(row - margin * height) + np.arange(round(tall)), 0, len(photo) - 1)
+    columns = np.clip(round(column - margin * width) + np.arange(round(wide)), 0, 129)
+    return resized(photo[rows[:, None], columns], size)
+
+
+def cut_off(photo, row, column, height, width, margin, size):
+    side = (1 + 2 * margin) * max(height, width)
+    top, left = row + height / 2 - side / 2, column + width / 2 - side / 2
+    part = photo[max(0, round(top)) : round(top + side), max(0, round(left)) : round(left + side)]
+    return resized(part, size)
+
+
+def pushed_in(photo, row, column, height, width, margin, size):
+    side = round((1 + 2 * margin) * max(height, width))
+    top = min(max(0, round(row + height / 2 - side / 2)), photo.shape[0] - side)
+    left = min(max(0, round(column + width / 2 - side / 2)), photo.shape[1] - side)
+    return resized(photo[top : top + side, left : left + side], size)
+
+
+def swapped(photo, row, column, height, width, margin, size):
+    return cropped(photo, column, row, width, height, margin, size)
+
+
+def painted_black(photo, *rest):
+    photo[:] = 0
+    return by_the_library(photo, *rest)
+
+
+def channels_first(*given):
+    return by_the_library(*given).transpose(2, 0, 1)
+
+
+# 2: a threshold
+
+
+def least(confidence, right, wanted):
+    levels = [t for t in confidence.tolist() if right[confidence >= t].float().mean() >= wanted]
+    return min(levels, default=math.inf)
+
+
+def least_by_sorting(confidence, right, wanted):
+    order = confidence.argsort(descending=True)
+    rate = right[order].double().cumsum(0) / torch.arange(1, len(order) + 1)
+    ordered = confidence[order]
+    last_of_equals = torch.cat([ordered[1:] != ordered[:-1], torch.tensor([True])])
+    good = (last_of_equals & (rate >= wanted)).nonzero().flatten()
+    return ordered[good[-1]] if len(good) else torch.tensor(math.inf)
+
+
+def highest(confidence, right, wanted):
+    levels = [t for t in confidence.tolist() if right[confidence >= t].float().mean() >= wanted]
+    return max(levels, default=math.inf)
+
+
+def until_the_first_failure(confidence, right, wanted):
+    found = math.inf
+    for t in confidence.unique().flip(0).tolist():
+        if right[confidence >= t].float().mean() < wanted:
+            break
+        found = t
+    return found
+
+
+def one_by_one(confidence, right, wanted):
+    order = confidence.argsort(descending=True, stable=True)
+    rate = right[order].double().cumsum(0) / torch.arange(1, len(order) + 1)
+    good = (rate >= wanted).nonzero().flatten()
+    return confidence[order[good[-1]]] if len(good) else math.inf
+
+
+def quantile(confidence, right, wanted):
+    return confidence.quantile(1 - wanted)
+
+
+def zero_if_hopeless(confidence, right, wanted):
+    found = least(confidence, right, wanted)
+    return 0.0 if found == math.inf else found
+
+
+def each_level_alone(confidence, right, wanted):
+    good = [t for t in confidence.tolist() if right[confidence == t].float().mean() >= wanted]
+    return min(good, default=math.inf)
+
+
+def strictly_above(confidence, right, wanted):
+    good = [
+        t
+        for t in confidence.tolist()
+        if (confidence > t).any() and right[confidence > t].float().mean() >= wanted
+    ]
+    return min(good, default=math.inf)
+
+
+def below(confidence, right, wanted):
+    good = [t for t in confidence.tolist() if right[confidence <= t].float().mean() >= wanted]
+    return max(good, default=math.inf)
+
+
+# 3: a gap
+
+
+def gap(before, after, persons, draws, *, points=(0.025, 0.975), sign=1, how="faces"):
+    """Return the right gap and interval, or those with the mistakes that are asked for."""
+    gain = sign * (after.double() - before.double())
+    people = int(persons.max()) + 1
+    sums = torch.stack([gain[persons == person].sum() for person in range(people)])
+    counts = torch.stack([(persons == person).sum() for person in range(people)])
+    if how == "means":
+        sums, counts = sums / counts, torch.ones(people)
+    drawn = sums[draws].sum(dim=1) / counts[draws].sum(dim=1)
+    low, high = drawn.quantile(torch.tensor(points, dtype=torch.float64))
+    return sums.sum() / counts.sum(), low, high
+
+
+def gap_by_loop(before, after, persons, draws):
+    gain = after.double() - before.double()
+    faces_of = {p: gain[persons == p] for p in persons.unique().tolist()}
+    found = [torch.cat([faces_of[p] for p in draw.tolist()]).mean().item() for draw in draws]
+    low, high = np.percentile(found, (2.5, 97.5))
+    return gain.mean().item(), low, high
+
+
+def standard_errors(before, after, persons, draws):
+    gain = after.double() - before.double()
+    reach = 1.96 * gain.std().item() / math.sqrt(len(gain))
+    return gain.mean().item(), gain.mean().item() - reach, gain.mean().item() + reach
+
+
+def swapped_ends(*given):
+    value, low, high = gap(*given)
+    return value, high, low
+
+
+def turned_round(*given):
+    value, low, high = gap(*given)
+    return -value, -low, -high
+
+
+def drawn_faces(before, after, persons, draws):
+    gain = after.double() - before.double()
+    drawn = gain[draws % len(gain)].mean(dim=1)
+    low, high = drawn.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64))
+    return gain.mean(), low, high
+
+
+def own_draws(before, after, persons, draws):
+    told = means({"gap": after.double() - before.double()}, persons)["gap"]
+    return told["value"] + 0.05, told["low"], told["high"]
+
+
+def all_faces_below(before, after, persons, draws):
+    gain = after.double() - before.double()
+    sums = torch.zeros(int(persons.max()) + 1, dtype=torch.float64).index_add(0, persons, gain)
+    drawn = sums[draws].sum(dim=1) / len(gain)
+    low, high = drawn.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64))
+    return gain.mean(), low, high
+
+
+# 4: a split by person
+
+
+def apart(people, share, order, *, enough=lambda count, total, share: count >= share * total):
+    taken = set()
+    for person in order:
+        if enough(sum(each in taken for each in people), len(people), share):
+            break
+        taken.add(person)
+    return torch.tensor([each in taken for each in people])
+
+
+def apart_by_counting(people, share, order):
+    sizes = np.cumsum([0, *(people.count(person) for person in order)])
+    number = int((sizes < share * len(people)).sum())
+    return np.isin(np.array(people), order[:number])
+
+
+def pictures_at_random(people, share, order):
+    mask = torch.zeros(len(people), dtype=torch.bool)
+    mask[: math.ceil(share * len(people))] = True
+    return mask
+
+
+def share_of_people(people, share, order):
+    number = math.ceil(share * len(order))
+    return torch.tensor([each in order[:number] for each in people])
+
+
+def never_over(people, share, order):
+    taken = set()
+    for person in order:
+        if sum(each in taken or each == person for each in people) > share * len(people):
+            break
+        taken.add(person)
+    return torch.tensor([each in taken for each in people])
+
+
+# 5: a frozen trunk
+
+
+def frozen(model):
+    model.eval()
+    model.requires_grad_(False)
+    model.head.requires_grad_(True)
+    return list(model.head.parameters())
+
+
+def frozen_norms_alone(model):
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = name.startswith("head")
+    return [each for each in model.parameters() if each.requires_grad]
+
+
+def still_training(model):
+    model.requires_grad_(False)
+    model.head.requires_grad_(True)
+    return list(model.head.parameters())
+
+
+def optimiser_only(model):
+    model.eval()
+    return list(model.head.parameters())
+
+
+def trunks_only(model):
+    model.eval()
+    model.backbones.requires_grad_(False)
+    return list(model.head.parameters())
+
+
+def norms_forgotten(model):
+    model.eval()
+    model.requires_grad_(False)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.requires_grad_(True)
+    model.head.requires_grad_(True)
+    return list(model.head.parameters())
+
+
+def head_frozen_too(model):
+    model.eval().requires_grad_(False)
+    return list(model.head.parameters())
+
+
+def returns_all(model):
+    frozen(model)
+    return list(model.parameters())
+
+
+def returns_model(model):
+    frozen(model)
+    return model
+
+
+def all_frozen(model):
+    model.eval().requires_grad_(False)
+    return list(model.backbones.parameters())
+
+
+ANSWERS = {
+    "square_crop": Answers(
+        right=[cropped, by_the_library],
+        wrong=[
+            (stretched, "the face is stretched"),
+            (lambda *g: cropped(*g, sides=0), "The margin is missing."),
+            (lambda *g: cropped(*g, sides=1), "twice along each axis"),
+            (lambda *g: cropped(*g, pick=min), "the shorter side"),
+            (lambda *g: cropped(*g, pad="black"), "filled up with black"),
+            (cut_off, "resizing then stretched"),
+            (pushed_in, "pushed the square back"),
+            (lambda *g: cropped(*g, centre=0), "centred on the box's corner"),
+            (swapped, "Rows and columns have changed places"),
+            (painted_black, "changed the photo itself"),
+            (channels_first, "yours is (3, 36, 36)"),
+        ],
+    ),
+    "least_confidence": Answers(
+        right=[least, least_by_sorting],
+        wrong=[
+            (highest, "You took the highest threshold"),
+            (until_the_first_failure, "the first threshold that fails"),
+            (one_by_one, "answered together, or not at all"),
+            (lambda c, r, wanted: wanted, "not the wanted rate itself"),
+            (quantile, "share of the pictures*"),
+            (zero_if_hopeless, 'return `float("inf")`'),
+            (each_level_alone, "each level of confidence alone"),
+            (strictly_above, "`>=`"),
+            (below, "those above it are answered"),
+            (lambda c, r, w: c[r].min() if r.any() else math.inf, "the least confident right"),
+        ],
+    ),
+    "paired_gap": Answers(
+        right=[gap, gap_by_loop],
+        wrong=[
+            (lambda *g: gap(*g, sign=-1), "The sign is turned round: after minus before"),
+            (turned_round, "and low and high have changed places"),
+            (swapped_ends, "Low and high have changed places."),
+            (lambda *g: gap(*g, how="means"), "a person with one face weighs as much"),
+            (lambda *g: (gap(*g)[0], *gap(*g, how="means")[1:]), "in the draws you averaged"),
+            (lambda *g: gap(*g, points=(0.05, 0.95)), "lie 90 %"),
+            (lambda *g: gap(*g, points=(0.0, 1.0)), "the smallest and the largest draw"),
+            (standard_errors, "You took faces for independent"),
+            (drawn_faces, "You drew faces"),
+            (all_faces_below, "a draw has its own number"),
+            (own_draws, "The gap should be"),
+            (lambda *g: gap(*g)[0:2], "Return three numbers"),
+        ],
+    ),
+    "people_apart": Answers(
+        right=[apart, apart_by_counting],
+        wrong=[
+            (pictures_at_random, "is on both sides"),
+            (share_of_people, "You counted people"),
+            (never_over, "before the share was reached"),
+            (lambda *g: apart(*g, enough=lambda c, n, s: c > s * n), "one person more"),
+            (lambda p, s, o: ~apart(p, s, o), "mark those to test on"),
+            (lambda p, s, o: apart(p, s, o[::-1]), "from the end of `order`"),
+            (lambda p, s, o: apart(p, s, sorted(o)), "You sorted the people"),
+            (lambda p, s, o: apart(p, s, list(dict.fromkeys(p))), "as they come in the"),
+            (lambda *g: apart(*g).nonzero().flatten(), "not the numbers of the pictures"),
+            (lambda people, *g: set(people), "no names"),
+        ],
+    ),
+    "frozen_trunk": Answers(
+        right=[frozen, frozen_norms_alone],
+        wrong=[
+            (still_training, "Put the model in eval mode"),
+            (optimiser_only, "not enough to call"),
+            (trunks_only, "The trunks are frozen, but"),
+            (norms_forgotten, "Batch norm has weights and biases too"),
+            (head_frozen_too, "they would get no gradient"),
+            (returns_all, "other parameters than the head's"),
+            (returns_model, "Return the parameters that are to learn"),
+            (all_frozen, "Nothing of the head learns"),
+        ],
+    ),
+}
+
+
+EQUAL = {}

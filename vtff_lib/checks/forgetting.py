@@ -1,0 +1,197 @@
+"""What the randomisation control of lesson 08 is tried on: a trained model, and explanations."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vtff_lib.checks.broken_models import SMALL
+from vtff_lib.checks.judging import require
+from vtff_lib.vtff import VTFF
+
+State = dict[str, Tensor]
+Explanation = Callable[[VTFF, Tensor], Tensor]
+
+
+class Question(NamedTuple):
+    """What an explanation was asked, and what it said."""
+
+    state: State
+    training: bool
+    gradients: bool
+    images: Tensor
+    maps: Tensor
+
+
+class Asked:
+    """An explanation `(model, images) -> (N, h, w)` that remembers what it was asked."""
+
+    def __init__(self, explanation: Explanation):
+        self.explanation = explanation
+        self.questions: list[Question] = []
+
+    def __call__(self, model: VTFF, images: Tensor) -> Tensor:
+        """Return the maps of some pictures."""
+        require(
+            isinstance(model, VTFF) and isinstance(images, Tensor) and images.ndim == 4,
+            "`explanation` takes a model and a batch of pictures (N, 3, H, W), in this order.",
+        )
+        state, training = learned(model), any(each.training for each in model.modules())
+        maps = self.explanation(model, images).detach()
+        gradients = torch.is_grad_enabled()
+        self.questions.append(Question(state, training, gradients, images.clone(), maps))
+        return maps.clone()
+
+    def asked_of(self, trained: State) -> tuple[list[Question], list[Question]]:
+        """Return the questions about the trained model, and about any other."""
+        known = [each for each in self.questions if not changed(trained, each.state)]
+        return known, [each for each in self.questions if changed(trained, each.state)]
+
+
+def learned(model: VTFF) -> State:
+    """Return a copy of all that training moves: weights, and the statistics of batch norm."""
+    state = model.state_dict().items()
+    return {name: each.detach().clone() for name, each in state if each.is_floating_point()}
+
+
+def changed(before: State, after: State) -> set[str]:
+    """Return which tensors differ."""
+    return {name for name, each in before.items() if not torch.equal(each, after[name])}
+
+
+def trained_model() -> VTFF:
+    """Return a small model in eval mode none of whose numbers is as a new model has it."""
+    model = VTFF(SMALL).eval()
+    for each in model.state_dict().values():
+        if each.ndim > 1:
+            each.add_(torch.randn_like(each))
+        elif each.is_floating_point():
+            each.add_(0.2 + 0.5 * torch.rand_like(each))  # variances stay above 0
+    return model
+
+
+def edges(model: VTFF, images: Tensor, across: int = -1) -> Tensor:
+    """Return how much neighbouring pixels differ, whatever the model."""
+    return F.adaptive_avg_pool2d(images.double().mean(dim=1).diff(dim=across).abs(), (4, 6))
+
+
+def half_turned(trained: State) -> Explanation:
+    """Return an explanation that another model turns over for every second picture.
+
+    It goes by the picture's first byte: even or odd. Correlations then have either sign.
+    """
+
+    def explanation(model: VTFF, images: Tensor) -> Tensor:
+        heat = edges(model, images) / 10
+        if changed(trained, learned(model)):
+            sign = 1 - 2 * (images[:, 0, 0, 0].double() % 2)
+            heat = sign.view(-1, 1, 1) * heat + edges(model, images, across=-2) / 10
+        return heat.exp()
+
+    return explanation
+
+
+def of_fused_map(model: VTFF, images: Tensor) -> Tensor:
+    """Return maps made of pictures and weights."""
+    fused = model(images, return_maps=True).fused
+    assert fused is not None
+    return fused.square().mean(dim=1)
+
+
+def of_weights(model: VTFF, images: Tensor) -> Tensor:
+    """Return one map for all pictures."""
+    return model.head.weight.expand(len(images), -1, -1)
+
+
+def explanations(trained: State) -> tuple[Explanation, ...]:
+    """Return what an answer is tried on, the one that tells most mistakes apart first."""
+    return half_turned(trained), of_fused_map, edges, of_weights
+
+
+def maps_of(questions: list[Question], images: Tensor) -> Tensor | None:
+    """Return what was last said of each picture, or `None` if one was never asked about."""
+    said = [
+        (picture, heat)
+        for each in questions
+        for picture, heat in zip(each.images, each.maps, strict=True)
+    ]
+    found = []
+    for image in images:
+        same = [h for p, h in said if p.shape == image.shape and bool((p == image).all())]
+        found.extend(same[-1:])
+    return torch.stack(found) if len(found) == len(images) else None
+
+
+def judge_copy(asked: Asked, trained: State) -> None:
+    """Say what is wrong with the second model that an explanation was asked about."""
+    require(asked.questions, "`explanation` was never asked for a map.")
+    known, others = asked.asked_of(trained)
+    require(
+        others,
+        "Every map is the trained model's. A copy made by `deepcopy` has learned what the model "
+        "has learned; draw its weights anew.",
+    )
+    require(
+        known, "Every map is the copy's. One of the two has to be that of the model as trained."
+    )
+    _judge_forgetting(trained, others[-1].state)
+    require(
+        not others[-1].training,
+        "Your copy is in training mode, where batch norm takes its statistics from the batch. "
+        "Compare like with like: `.eval()`.",
+    )
+    require(
+        all(each.gradients for each in (known[-1], others[-1])),
+        "You asked for the maps with gradients switched off; Grad-CAM and others need them.",
+    )
+    require(
+        others[-1].maps.isfinite().all(),
+        "Your copy answers with nan or infinite numbers. Not everything may be drawn from a bell "
+        "curve: a variance is positive.",
+    )
+
+
+def _judge_forgetting(trained: State, state: State) -> None:
+    moved = changed(trained, state)
+    kept = [name for name in trained if name not in moved]
+    statistics = [name for name in kept if "running_" in name]
+    loose = [name for name in kept if "." not in name]
+    require(
+        any(not name.startswith(("head.", "encoder.norm.")) for name in moved),
+        "Only the head of your copy has forgotten; all parts have to.",
+    )
+    require(
+        any(each.ndim == 4 and name in moved for name, each in state.items()),
+        "The convolutions of your copy are still the trained ones; linear layers are not all that "
+        "learns.",
+    )
+    require(
+        not kept or kept != loose,
+        f"Nearly: `{'` and `'.join(loose)}` are as trained. They are parameters of the model "
+        "itself and of no layer.",
+    )
+    require(
+        not kept or not set(kept) <= {*statistics, *loose},
+        "The running means and variances of your copy are as trained. They are no parameters, but "
+        "they were learned from pictures too.",
+    )
+    require(
+        not kept,
+        f"{len(kept)} of the {len(trained)} tensors of your copy are as trained, such as "
+        f"`{kept[0] if kept else ''}`. Draw all of them anew.",
+    )
+    weights = [name for name, each in trained.items() if each.ndim > 1]
+    require(
+        any(state[name].unique().numel() > 1 for name in weights),
+        "All weights of your copy are the same number; draw them at random.",
+    )
+    before, after = (torch.cat([each[name].flatten() for name in weights]) for each in
+                     (trained, state))  # fmt: skip
+    alike = torch.stack([before, after]).corrcoef()[0, 1]
+    require(
+        alike < 0.2,
+        "Your copy still has what was learned, under noise or scaled; put new numbers in its "
+        "place.",
+    )

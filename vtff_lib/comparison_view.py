@@ -1,0 +1,141 @@
+"""How comparisons are drawn: scores that belong together, a forest plot, and curves side by side.
+
+Taught in 09.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from vtff_lib.intervals import Estimate
+from vtff_lib.plots import COLOURS, INK, Picture, picture
+
+# Colour, line and mark: readable in grey, too. A name that holds one of these words has its style.
+STYLES = {
+    "full": (INK, "-", "o"),
+    "sum": ("#7A7A7A", "--", "D"),
+    "two": (COLOURS["tokens"], (0, (5, 1, 1, 1)), "v"),
+    "lbp": (COLOURS["lbp"], "-.", "^"),
+    "rgb": (COLOURS["rgb"], ":", "s"),
+    "gate": (COLOURS["gate"], "-", "o"),
+}
+
+
+def _style_of(name: str) -> tuple[str, Any, str]:
+    """Return colour, line and mark of what has this name.
+
+    Raises:
+        ValueError: if no word of the name has a style.
+    """
+    words = name.lower().replace(",", " ").split()
+    for known, style in STYLES.items():
+        if known in words:
+            return style
+    raise ValueError(f"{name!r} has no style; use one of the words {', '.join(STYLES)} in it.")
+
+
+def paired_points(
+    scores: Mapping[str, Mapping[int, float]], ylabel: str, alt: str, caption: str = ""
+) -> Picture:
+    """Return one mark for each score, by name (see `STYLES`) and seed; lines join a seed's.
+
+    Taught in 09.
+    """
+    figure = Figure(figsize=(7, 3), layout="constrained")
+    axis = figure.add_subplot()
+    names = list(scores)
+    for seed in sorted({seed for each in scores.values() for seed in each}):
+        places = [place for place, name in enumerate(names) if seed in scores[name]]
+        axis.plot(places, [scores[names[place]][seed] for place in places], c="#B0B0B0", lw=1)
+    for place, (name, each) in enumerate(scores.items()):
+        (colour, _, mark), found = _style_of(name), list(each.values())
+        axis.scatter([place] * len(found), found, color=colour, marker=mark, s=22, zorder=3)
+    axis.set_xticks(range(len(names)), names)
+    _tidy(axis, "", ylabel)
+    return picture(figure, alt, caption)
+
+
+def forest_plot(
+    rows: Mapping[str, Estimate],
+    xlabel: str,
+    alt: str,
+    caption: str = "",
+    strong: Collection[str] = (),
+    band: float = 0.0,
+) -> Picture:
+    """Return differences with their intervals, the first row on top, around a line at 0.
+
+    Args:
+        rows: by name.
+        xlabel: what is drawn.
+        alt, caption: words of the picture.
+        strong: rows that are drawn thick, with diamonds.
+        band: half the width of a grey band around 0.
+
+    Taught in 09.
+    """
+    figure = Figure(figsize=(7.4, 0.7 + 0.25 * len(rows)), layout="constrained")
+    axis = figure.add_subplot()
+    axis.axvspan(-band, band, color="#EDEDED", zorder=0)
+    axis.axvline(0, color=INK, lw=0.8)
+    for height, (name, each) in enumerate(rows.items()):
+        colour, width, mark = (COLOURS["gate"], 2.4, "D") if name in strong else (INK, 1.2, "o")
+        axis.plot([each.low, each.high], [height, height], color=colour, lw=width)
+        axis.plot(each.value, height, mark, color=colour, ms=5)
+    axis.set_yticks(range(len(rows)), list(rows))
+    axis.invert_yaxis()
+    _tidy(axis, xlabel, "")
+    return picture(figure, alt, caption)
+
+
+def curves_in_panels(
+    panels: Mapping[str, Mapping[str, Tensor]],
+    ticks: Mapping[str, Sequence[object]],
+    ylabel: str,
+    alt: str,
+    caption: str = "",
+    level: float | None = None,
+    limits: tuple[float, float] | None = None,
+) -> Picture:
+    """Return curves in panels side by side, three in a row.
+
+    Args:
+        panels: by the words under the panel; in each, curves by name, see `STYLES`: `(K,)`, or
+            `(3, K)` with the low and the high ends of intervals.
+        ticks: what stands under the points of a panel, by its words.
+        ylabel: of all panels, which share one scale.
+        alt, caption: words of the picture.
+        level: height of a dotted line, of guessing say.
+        limits: of the scale.
+
+    Taught in 09.
+    """
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    size = (3 * columns if columns > 1 else 6.4, 2.4 * rows + 0.6 * (rows == 1))
+    figure = Figure(figsize=size, layout="constrained")
+    for place, (words, each) in enumerate(panels.items()):
+        axis = figure.add_subplot(rows, columns, place + 1)
+        for name, values in each.items():
+            colour, line, mark = _style_of(name)
+            middle = values[0] if values.ndim == 2 else values
+            axis.plot(middle, ls=line, marker=mark, color=colour, ms=3.5, lw=1.4, label=name)
+            if values.ndim == 2:
+                axis.fill_between(range(len(middle)), *values[1:], color=colour, alpha=0.13, lw=0)
+        if level is not None:
+            axis.axhline(level, color=INK, lw=0.8, ls=":")
+        axis.set_xticks(range(len(ticks[words])), list(map(str, ticks[words])))
+        axis.set_ylim(limits)
+        _tidy(axis, words, "" if place % columns else ylabel)
+    axis.legend(fontsize=8, frameon=False)
+    return picture(figure, alt, caption)
+
+
+def _tidy(axis: Axes, xlabel: str, ylabel: str) -> None:
+    axis.set_xlabel(xlabel, fontsize=9)
+    axis.set_ylabel(ylabel, fontsize=9)
+    axis.tick_params(labelsize=8)
+    axis.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,152 @@
+"""Is one way of training better than another? Pairs of runs, their interval, and how many to make.
+
+Two runs of one seed share the order of the images and, where they can, the first weights. What that
+does to both falls out of their difference, so differences are taken seed by seed.
+
+Taught in 09.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import product
+from statistics import mean, stdev
+from typing import NamedTuple
+
+from scipy import stats
+
+from vtff_lib.intervals import Estimate
+
+
+class Comparison(NamedTuple):
+    """What pairs of runs say of a difference. Taught in 09."""
+
+    difference: Estimate  # the mean over the pairs, with its 95 % interval
+    deviation: float  # of the pairs' differences
+    p: float  # how often chance alone would give a mean this far from 0 or farther
+    pairs: int
+
+
+def student_p(t: float, degrees: int) -> float:
+    """Return how often |t| or more comes about by chance, with this many degrees of freedom.
+
+    Raises:
+        ValueError: if there is no degree of freedom.
+
+    Taught in 09.
+    """
+    if degrees < 1:
+        raise ValueError(f"degrees={degrees} will not do; give 1 or more, two pairs at least.")
+    return float(2 * stats.t.sf(abs(t), degrees))
+
+
+def student_t(degrees: int, share: float = 0.95) -> float:
+    """Return the t between whose minus and plus `share` of Student's distribution lies.
+
+    Args:
+        degrees: of freedom, from 1.
+        share: from 0 to below 1.
+
+    Raises:
+        ValueError: if a number is out of range.
+
+    Source: "Student" 1908, "The probable error of a mean". Taught in 09.
+    """
+    if degrees < 1 or not 0 <= share < 1:
+        raise ValueError(
+            f"degrees={degrees} and share={share} will not do; give 1 or more, 0 to below 1."
+        )
+    return float(stats.t.ppf((1 + share) / 2, degrees))
+
+
+def compare(first: Sequence[float], second: Sequence[float]) -> Comparison:
+    """Compare pairs: first minus second, seed by seed, with a paired t interval.
+
+        d ± t s/√n,   d and s: mean and deviation of the n differences, t = student_t(n - 1)
+
+    Args:
+        first, second: scores, one for each seed, in the same order.
+
+    Raises:
+        ValueError: if the two differ in length or there are fewer than two pairs.
+
+    Taught in 09.
+    """
+    if len(first) != len(second) or len(first) < 2:
+        raise ValueError(
+            f"{len(first)} scores came with {len(second)}; give two of each or more, one for each "
+            "seed, in the same order."
+        )
+    differences = [a - b for a, b in zip(first, second, strict=True)]
+    count, middle, spread = len(differences), mean(differences), stdev(differences)
+    error = spread / math.sqrt(count)
+    reach = student_t(count - 1) * error
+    t = middle / error if error else (math.inf if middle else 0.0)
+    estimate = Estimate(middle, middle - reach, middle + reach)
+    return Comparison(estimate, spread, student_p(t, count - 1), count)
+
+
+def sign_flips(differences: Sequence[float]) -> float:
+    """Return the exact p of a mean of pairs, without a word on how they are distributed.
+
+    If neither of a pair is better, its difference might as well have come with the other sign. So
+    all 2^n ways of giving signs are as likely; p is the share of those whose mean is as far from 0
+    or farther. With n pairs it cannot fall below 2/2^n.
+
+    Args:
+        differences: one for each pair, 1 to 20: 2^n sums are looked at.
+
+    Raises:
+        ValueError: if there are none, or more than twenty.
+
+    Source: Fisher 1935, "The design of experiments". Taught in 09.
+    """
+    if not 1 <= len(differences) <= 20:
+        raise ValueError(f"{len(differences)} differences will not do; give 1 to 20.")
+    found = abs(sum(differences)) * (1 - 1e-9)  # a rounding must not lose the one that was found
+    sizes = [abs(each) for each in differences]
+    ways = list(product((-1, 1), repeat=len(sizes)))
+    far = sum(
+        abs(sum(sign * size for sign, size in zip(way, sizes, strict=True))) >= found
+        for way in ways
+    )
+    return far / len(ways)
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """Return p values corrected for how many they are, by name.
+
+    The smallest of m is multiplied by m, the next by m - 1, and so on; none becomes smaller than
+    one before it, and none larger than 1. If nothing is there to find, the chance that any falls
+    below 0.05 is then 0.05 at most, however many are looked at.
+
+    Source: Holm 1979, "A simple sequentially rejective multiple test procedure". Taught in 09.
+    """
+    corrected: dict[str, float] = {}
+    largest = 0.0
+    for rank, name in enumerate(sorted(p_values, key=lambda each: p_values[each])):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[name]))
+        corrected[name] = largest
+    return {name: corrected[name] for name in p_values}
+
+
+def detectable(deviation: float, pairs: int, power: float = 0.8) -> float:
+    """Return the true difference that `pairs` would find with a chance of `power`, about.
+
+        (t + t') s/√n,   t = student_t(n - 1), t' = student_t(n - 1, 2 power - 1)
+
+    To find means: the 95 % interval leaves out 0. The formula is the usual approximation.
+
+    Args:
+        deviation: s, of the differences between pairs.
+        pairs: n, from 2.
+        power: from 0.5 to below 1.
+
+    Raises:
+        ValueError: if a number is out of range.
+
+    Taught in 09.
+    """
+    if pairs < 2 or not 0.5 <= power < 1:
+        raise ValueError(f"pairs={pairs} and power={power} will not do; give 2 or more, 0.5 to 1.")
+    both = student_t(pairs - 1) + student_t(pairs - 1, 2 * power - 1)
+    return both * deviation / math.sqrt(pairs)
