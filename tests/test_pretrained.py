@@ -174,3 +174,13 @@ def test_the_readme_tells_what_a_cpu_reached_on_ferplus():
         images = [told["runs"][0][name]["images"] for name in ("test", "without_twins")]
         words = " ".join(readme.split())
         assert f"{images[0]:,} test pictures, of which {images[0] - images[1]} have a twin" in words
+
+
+def test_the_readme_tells_what_fusion_brought_on_ferplus():
+    means = [
+        json.loads((FIGURES / f"ferplus_small{name}.json").read_text())["summary"]["mean_accuracy"]
+        for name in ("", "_rgb", "_lbp", "_sum")
+    ]
+    full, rgb, lbp, added = (f"{100 * mean:.1f} %" for mean in means)
+    told = f"full is at {full}, RGB alone at {rgb}, LBP alone at {lbp} and the sum at {added}"
+    assert told in " ".join((FIGURES.parent / "README.md").read_text(encoding="utf-8").split())

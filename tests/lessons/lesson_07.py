@@ -185,6 +185,14 @@ def in_one(model, rgb, targets, parts):
     return whole.item()
 
 
+def with_one_backward(model, rgb, targets, parts):
+    model.zero_grad()
+    chunks = zip(rgb.chunk(parts), targets.chunk(parts), strict=True)
+    whole = sum(F.cross_entropy(model(a), b) for a, b in chunks) / parts
+    whole.backward()
+    return whole.item()
+
+
 def with_a_step(model, rgb, targets, parts):
     value = in_parts(model, rgb, targets, parts)
     torch.optim.SGD(model.parameters(), 0.1).step()
@@ -268,9 +276,10 @@ ANSWERS = {
             (swapped(A="too few images"), "A's training curve is the healthy one's"),
             (swapped(B="labels shuffled"), "B: validation gets above chance"),
             (swapped(C="labels shuffled"), "C: validation rises together"),
-            (swapped(D="too few images"), "D: learned by heart, but slowly"),
+            (swapped(D="too few images"), "D: being learned by heart, but slowly"),
             (swapped(A="classes in another order"), "A: with classes in another order"),
-            (swapped(C="rate too low"), "C: with a rate too low"),
+            (swapped(C="rate too low"), "C's is above guessing"),
+            (swapped(D="rate too low"), "D: with a rate too low"),
             (swapped(D="validation images also trained on"), "D: validation that was trained on"),
             (swapped(B="bad luck"), "is not on the list"),
             ({"A": "frozen statistics"}, "Without a diagnosis: B, C, D"),
@@ -295,6 +304,7 @@ ANSWERS = {
             (lambda *g: in_parts(*g, told="sum"), "is the sum of the parts' losses"),
             (lambda *g: in_parts(*g, scale=lambda p, n: 1, take=1), "Only the first part"),
             (in_one, "may see 4 of 12 images at a time"),
+            (with_one_backward, "3 parts were in memory at once"),
             (with_a_step, "The weights have changed"),
             (without_backward, "A parameter has no gradient"),
         ],

@@ -280,14 +280,16 @@ WHY_NOT = {
     ("A", "labels shuffled"): "A: shuffled labels take longer to learn than true ones; A's "
     "training curve is the healthy one's.",
     ("A", "rate too high"): "A: training goes as well as the healthy run's, so the steps are fine.",
-    ("A", "classes in another order"): "A: with classes in another order, some would still be "
-    "right, or fewer than by chance; A says one class to nearly all, exactly at chance.",
+    ("A", "classes in another order"): "A: with classes in another order, a model that learns "
+    "would still name many classes; A is exactly at chance again and again, so it names one.",
     ("B", "frozen statistics"): "B: validation is well above chance, and training is far faster "
     "than the healthy run's: it is not eval mode that fails.",
     ("B", "labels shuffled"): "B: validation gets above chance, so the labels say something.",
     ("B", "rate too high"): "B: the training loss falls to 0; a rate too high would not let it.",
     ("B", "classes in another order"): "B: validation is above chance, and training is faster than "
     "the healthy run's, which an order of classes could not bring about.",
+    ("C", "rate too low"): "C: with a rate too low the training loss falls evenly and slowly; "
+    "C's is above guessing for half of the run, and falls when the schedule has lowered the rate.",
     ("C", "labels shuffled"): "C: validation rises together with training, so the labels are true.",
     ("C", "too few images"): "C: few images would be learned by heart at once; C hardly learns "
     "them.",
@@ -297,7 +299,7 @@ WHY_NOT = {
     "validation labels.",
     ("D", "frozen statistics"): "D: training starts slower than the healthy run's; running "
     "statistics are not used in training.",
-    ("D", "too few images"): "D: learned by heart, but slowly, and nothing true is learned: "
+    ("D", "too few images"): "D: being learned by heart, but slowly, and nothing true with it: "
     "validation never leaves chance.",
     ("D", "rate too high"): "D: the training loss goes down smoothly in the end, and validation "
     "does not follow; look for the reason in what is learned.",
@@ -320,8 +322,8 @@ def diagnosis(answer: Mapping[str, str] | None) -> str:
     for name in DIAGNOSES:
         cause = str(found[name]).strip().lower()
         require(cause in CAUSES, f"{name}: {found[name]!r} is not on the list.")
-        require(cause not in NOT_ANYWHERE, NOT_ANYWHERE.get(cause, "").format(name))
-        require(cause == DIAGNOSES[name], WHY_NOT.get((name, cause), ""))
+        words = WHY_NOT.get((name, cause)) or NOT_ANYWHERE.get(cause, "").format(name)
+        require(cause == DIAGNOSES[name], words)
     return (
         "All four. The training curve told A from B and D, and whether validation is poor or at "
         "chance told B from D."
@@ -333,12 +335,11 @@ def learn_in_parts(answer: Callable[[nn.Module, Tensor, Tensor, int], float]) ->
     """Check Exercise 6 of lesson 07: gradients added up over the parts of a batch."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        start = Watched(nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.Tanh(), nn.Linear(5, 4)))
+        start = nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.Tanh(), nn.Linear(5, 4))
     rgb = torch.randn(12, 3, 2, 2, generator=torch.Generator().manual_seed(1))
     targets = torch.randn(12, 4, generator=torch.Generator().manual_seed(2)).softmax(dim=1)
     for parts in (1, 3, 4):
-        model = copy.deepcopy(start)
-        model.sizes.clear()
+        model = Watched(copy.deepcopy(start))
         for parameter in model.parameters():
             parameter.grad = torch.ones_like(parameter)  # of the batch before
         before = copy.deepcopy(model.state_dict())
@@ -384,6 +385,11 @@ def learn_in_parts(answer: Callable[[nn.Module, Tensor, Tensor, int], float]) ->
         if not close(flat, whole):
             name_mistake(mistakes, flat)
             require(False, f"With parts={parts} this is not the gradient of the whole batch.")
+        require(
+            model.most_held == 1,
+            f"The gradients are right, but {model.most_held} parts were in memory at once: call "
+            "`backward()` for each part before the model sees the next.",
+        )
         value = number(
             found.detach() if isinstance(found, Tensor) else found, "The loss of the batch"
         )
@@ -401,17 +407,26 @@ def learn_in_parts(answer: Callable[[nn.Module, Tensor, Tensor, int], float]) ->
 
 
 class Watched(nn.Module):
-    """A model that notes how many images it sees at a time."""
+    """A model that notes how many images it sees at a time, and how many calls await `backward`."""
 
     def __init__(self, model: nn.Module):
         super().__init__()
         self.model, self.sizes = model, list[int]()
+        self.held = self.most_held = 0
 
     def forward(self, rgb: Tensor) -> Tensor:
         """Return the logits of `rgb`."""
         self.sizes.append(len(rgb))
         logits: Tensor = self.model(rgb)
+        if logits.requires_grad:
+            self.held += 1
+            self.most_held = max(self.most_held, self.held)
+            logits.register_hook(self.let_go)
         return logits
+
+    def let_go(self, gradient: Tensor) -> None:
+        """Note that a call was followed by `backward`."""
+        self.held -= 1
 
 
 def gradient(model: nn.Module, rgb: Tensor, targets: Tensor) -> Tensor:
