@@ -12,16 +12,16 @@ before and after, and how the gradient divides between the branches from step to
 import argparse
 import copy
 import json
-import math
 import shutil
 from collections.abc import Callable
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from figures.runs import FIGURES, train_model, weights_of, write_runs
+from vtff_lib.comparisons import compare
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet, load_default
 from vtff_lib.evaluation import predict
@@ -33,7 +33,7 @@ SETTINGS = {f"{gate}, {view}": (gate, view) for gate in GATES for view in ("lbp"
 REFERENCE = "sigmoid_of_sum, lbp"
 IMAGE_SIZE, EPOCHS, PHASES = 64, 5, 15
 WATCHED = 64  # images on which the weights are looked at
-STUDENT = {3: 4.303, 4: 3.182, 5: 2.776}  # t of a 95 % interval, by the number of seeds
+FEWEST = 3  # seeds that an interval is told of
 
 
 def train_reading(name: str, seed: int, faces: FaceSet) -> dict[str, Any]:
@@ -112,14 +112,13 @@ def summarise(runs: list[dict[str, Any]]) -> dict[str, Any]:
     accuracies = {s: [run["readings"][s]["accuracy"] for run in runs] for s in SETTINGS}
     summary = {}
     for setting, found in accuracies.items():
+        told: dict[str, Any] = {"accuracy": round(mean(found), 4)}
         pairs = [a - b for a, b in zip(found, accuracies[REFERENCE], strict=True)]
-        seeds = len(pairs)
-        t = STUDENT.get(seeds)
-        summary[setting] = {
-            "accuracy": round(mean(found), 4),
-            "difference": round(mean(pairs), 4),
-            "interval_95": round(t * stdev(pairs) / math.sqrt(seeds), 4) if t else None,
-        }
+        told["difference"], told["interval_95"] = round(mean(pairs), 4), None
+        if len(pairs) >= FEWEST:
+            reach = compare(found, accuracies[REFERENCE]).difference
+            told["interval_95"] = round(reach.high - reach.value, 4)
+        summary[setting] = told
     return summary
 
 

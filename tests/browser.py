@@ -161,6 +161,14 @@ def wait_for_address(process: subprocess.Popen[str]) -> str:
     return addresses[0]
 
 
+ASK = """async code => {
+    const kernel = window.lesson.sessionContext.session.kernel;
+    const future = kernel.requestExecute({ code: '', user_expressions: { asked: code } });
+    const { asked } = (await future.done).content.user_expressions;
+    return asked.status === 'ok' ? asked.data['text/plain'] : asked.ename + asked.evalue;
+}"""
+
+
 @dataclass
 class Lab:
     """A page with JupyterLab in it, and what went wrong in it."""
@@ -198,6 +206,18 @@ class Lab:
                     raise AssertionError(
                         f"cell {number} raised {output['ename']}: {output['evalue']}"
                     )
+
+    def ask(self, code: str) -> object:
+        """Return the value of an expression in the kernel of the open lesson."""
+        return eval(self.page.evaluate(ASK, code))  # what our own kernel wrote
+
+    def wait_for_kernel(self, code: str, seconds: int = 20) -> None:
+        """Wait until an expression is true in the kernel, else raise `AssertionError`."""
+        for _ in range(10 * seconds):
+            if self.ask(code):
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"it never came to this: {code}")
 
     def shoot(self, folder: Path, name: str) -> list[Path]:
         """Save pictures of the open lesson from top to bottom as `folder/name-01.png`, …"""

@@ -38,12 +38,6 @@ from vtff_lib.playground import Playground
 ground = Playground(model)
 ground
 """
-ASK = """async code => {
-    const kernel = window.lesson.sessionContext.session.kernel;
-    const future = kernel.requestExecute({ code: '', user_expressions: { asked: code } });
-    const { asked } = (await future.done).content.user_expressions;
-    return asked.status === 'ok' ? asked.data['text/plain'] : asked.ename + asked.evalue;
-}"""
 TELL = """async code => {
     const kernel = window.lesson.sessionContext.session.kernel;
     return (await kernel.requestExecute({ code }).done).content.status;
@@ -90,19 +84,6 @@ def tell(lab, code):
     assert lab.page.evaluate(TELL, code) == "ok", code
 
 
-def ask(lab, code):
-    return eval(lab.page.evaluate(ASK, code))  # what our own kernel wrote
-
-
-def wait_for_kernel(lab, code):
-    """Wait until `code` is true in the kernel."""
-    for _ in range(200):
-        if ask(lab, code):
-            return
-        lab.page.wait_for_timeout(100)
-    pytest.fail(f"it never came to this: {code}")
-
-
 def shoot(lab, name):
     if "SHOTS" in os.environ:
         lab.shoot(Path(os.environ["SHOTS"]), name)
@@ -128,11 +109,11 @@ def test_the_hand_moves_it_and_the_kernel_knows(lab):
     radio(shown, "Face", "Bo", "mouse")
     radio(shown, "Map", "Rollout", "keyboard")
     wanted = torch.tensor(
-        ask(lab, "dequantise(explorer.content['runs'][0][1]['rollout'])[0].tolist()")
+        lab.ask("dequantise(explorer.content['runs'][0][1]['rollout'])[0].tolist()")
     )
     assert torch.allclose(values(shown), wanted, atol=1e-4)
-    assert ask(lab, "explorer.widget.state")["view"] == "rollout"
-    assert ask(lab, "explorer.widget.state")["face"] == 1
+    assert lab.ask("explorer.widget.state")["view"] == "rollout"
+    assert lab.ask("explorer.widget.state")["face"] == 1
 
 
 def test_its_keys_are_its_own_and_not_the_notebooks(lab):
@@ -147,7 +128,7 @@ def test_its_keys_are_its_own_and_not_the_notebooks(lab):
     shown.wait("face=1&view=rollout&cell=8&surgery=patch")
     assert lab.page.evaluate("document.activeElement.dataset.key") == "cell 8"
     wanted = torch.tensor(
-        ask(lab, "dequantise(explorer.content['runs'][0][1]['rollout'])[1].tolist()")
+        lab.ask("dequantise(explorer.content['runs'][0][1]['rollout'])[1].tolist()")
     )
     assert torch.allclose(values(shown), wanted, atol=1e-4)
     for key in ("c", "x", "d", "d", "b", "Escape"):
@@ -198,10 +179,10 @@ def test_maps_follow_the_sliders(lab):
         "state => document.querySelectorAll('.vtff')[1].querySelector('.vtff-under').src !== state"
     )
     lab.page.wait_for_function(moved, arg=shown.locator(".vtff-under").get_attribute("src"))
-    wait_for_kernel(lab, "round(ground.units[1].value, 2) == 0.3")
-    wait_for_kernel(lab, "bool((ground.explorer.images == ground._pixels()).all())")  # drawn
+    lab.wait_for_kernel("round(ground.units[1].value, 2) == 0.3")
+    lab.wait_for_kernel("bool((ground.explorer.images == ground._pixels()).all())")  # drawn
     drawn = "dequantise(ground.explorer.content['runs'][0][0]['gate'])[0].tolist()"
-    wanted = ask(lab, drawn)
+    wanted = lab.ask(drawn)
     follow = """wanted => {
         const cells = document.querySelectorAll('.vtff')[1].querySelectorAll('[data-index]');
         return wanted.every((value, index) => Math.abs(cells[index].dataset.value - value) < 1e-4);
@@ -214,7 +195,7 @@ def test_a_change_that_was_not_worked_out_is_when_it_is_chosen(lab):
     shown = Shown(lab, 1)
     shown.get_by_role("combobox", name="change the model").select_option("head 1 2")
     shown.locator(".vtff-before:visible").first.wait_for()
-    assert ask(lab, "ground.explorer.content['computed']") == ["none", "head 1 2"]
+    assert lab.ask("ground.explorer.content['computed']") == ["none", "head 1 2"]
     shown.get_by_role("combobox", name="change the model").select_option("none")
 
 

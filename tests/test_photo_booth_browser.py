@@ -15,7 +15,6 @@ from skimage import data
 
 from notebooks.run import METADATA
 from tests import browser
-from tests.test_explorer_lab import ASK
 
 SETUP = """
 from skimage.data import astronaut
@@ -51,29 +50,17 @@ def lab(chromium, tmp_path_factory):
             yield lab
 
 
-def ask(lab, code):
-    return eval(lab.page.evaluate(ASK, code))  # what our own kernel wrote
-
-
-def wait_for_kernel(lab, code):
-    for _ in range(200):
-        if ask(lab, code):
-            return
-        lab.page.wait_for_timeout(100)
-    pytest.fail(f"it never came to this: {code}")
-
-
 def test_a_picture_is_taken_shown_and_not_stored(lab):
     page = lab.page
     before = json.loads(page.evaluate(NOTEBOOK))
-    ask(lab, "globals().update(first=booth.explorer.images) or True")
+    lab.ask("globals().update(first=booth.explorer.images) or True")
     assert page.get_by_role("button", name="take a picture").is_disabled()
     page.get_by_role("button", name="camera on").click()
     page.get_by_role("button", name="camera off").wait_for()
     page.wait_for_function("() => document.querySelector('video').videoWidth > 0")
     page.get_by_role("button", name="take a picture").click()
-    wait_for_kernel(lab, "not booth.explorer.images.equal(first)")
-    assert "happiness" in ask(lab, "booth.words.value")
+    lab.wait_for_kernel("not booth.explorer.images.equal(first)")
+    assert "happiness" in lab.ask("booth.words.value")
     page.get_by_role("status").filter(has_text="happiness").first.wait_for()
     if "SHOTS" in os.environ:
         lab.shoot(Path(os.environ["SHOTS"]), "booth")
