@@ -4,16 +4,28 @@
 PYTHON ?= python3
 BIN := .venv/bin
 LAB_ARGS ?=
+SOLUTIONS ?= shown
 # Jupyter refuses to run as root (in a container, say) unless it is told to.
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test notebooks figures synthetic weights bench gpu clean
+.PHONY: lab test site slides assignment notebooks figures synthetic weights bench gpu clean
 
 lab: .venv/installed
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ROOT_ARGS) $(LAB_ARGS)
 
 test: .venv/installed
 	$(BIN)/python -m pytest $(TEST_ARGS)
+
+# The same lessons, three more ways, each from the stored notebooks and offline. SOLUTIONS=held makes
+# a site or slides without the solutions of the exercises; an assignment never has them.
+site: .venv/installed
+	$(BIN)/python -m notebooks.editions.site --solutions $(SOLUTIONS)
+
+slides: .venv/installed
+	$(BIN)/python -m notebooks.editions.slides --solutions $(SOLUTIONS)
+
+assignment: .venv/installed
+	$(BIN)/python -m notebooks.editions.assignment
 
 # Run every lesson in a fresh kernel and store its outputs.
 notebooks: .venv/installed
@@ -45,7 +57,11 @@ gpu: .venv/installed
 .venv/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 15) else "Python 3.11 to 3.14 is needed, this is " + sys.version.split()[0] + ": try make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable ".[lab,test]"
+	$(BIN)/python -m pip install --quiet --editable ".[lab,test,teach]"
+	# nbgrader brings panels for teachers; in a student's JupyterLab they would be in the way.
+	$(BIN)/jupyter labextension disable --level=sys_prefix @jupyter/nbgrader
+	$(foreach part,formgrader validate_assignment assignment_list course_list,\
+		$(BIN)/jupyter server extension disable --sys-prefix nbgrader.server_extensions.$(part) && ) true
 	touch $@
 
 clean:
