@@ -1,0 +1,367 @@
+"""The instructor's guide holds what it says: minutes, headings, messages of checks, names, links.
+
+Each property is a function from a guide to its problems in words. Each is shown to hold for the
+guide as it stands, and to find at least one mistake that is put into it.
+"""
+
+import ast
+import importlib.util
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache, cached_property
+from itertools import pairwise
+
+import pytest
+import yaml
+
+from notebooks import run
+from notebooks.editions import source
+from tests.lessons import StoredLesson, tables
+from vtff_lib import checks
+
+ROOT = source.ROOT
+PARTS = (
+    "**What it is for.**",
+    "| part | minutes |",
+    "**What students get wrong.**",
+    "**Discuss.**",
+    "**On the projector.**",
+    "**If time is short.**",
+    "**Speaker notes** for `make slides`",
+    "```yaml",
+)
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
+ITALIC = re.compile(r"(?<!\*)\*([^*\n]+)\*(?!\*)")
+CODE = re.compile(r"`([^`\n]+)`")
+FILE = re.compile(r"(?<![\w./])[\w/]+(?:\.(?:py|ipynb|md|bib|html|yml|toml)\b|/(?!\S))")
+OUTPUTS = "build/"  # what the guide's commands make
+
+
+class Lesson(StoredLesson):
+    """A lesson as the guide speaks of it."""
+
+    @cached_property
+    def headings(self) -> dict[str, int]:
+        """The headings and their levels, in order."""
+        return {title: len(level) for level, title in HEADING.findall(FENCED.sub("", self.prose))}
+
+    @property
+    def title(self) -> str:
+        return next(iter(self.headings))
+
+    @cached_property
+    def minutes(self) -> int:
+        return int(re.search(r"^\*(\d+) minutes", self.prose, re.MULTILINE)[1])
+
+    @cached_property
+    def numbered(self) -> list[str]:
+        """The names of the exercises, the first first."""
+        return [each.name for each in self.exercises()]
+
+    @cached_property
+    def names(self) -> set[str]:
+        """What one can point at: headings, words on controls, what the prose puts in italics."""
+        texts = (node for node in ast.walk(ast.parse(self.code)) if isinstance(node, ast.Constant))
+        return {*self.headings, *(text.value for text in texts), *ITALIC.findall(self.prose)}
+
+
+LESSONS = {source.number(path): Lesson(path) for path in source.lessons()}
+BY_TITLE = {lesson.title: number for number, lesson in LESSONS.items()}
+
+
+class Guide:
+    """The text of a guide, and its sections."""
+
+    def __init__(self, text: str):
+        self.text = text
+        self.sections = {
+            part.splitlines()[0]: part for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+        }
+        self.lessons = {
+            BY_TITLE[title]: section
+            for title, section in self.sections.items()
+            if title in BY_TITLE
+        }
+
+    @property
+    def prose(self) -> str:
+        return FENCED.sub("", self.text)
+
+    def parts(self, number: str) -> list[tuple[list[str], int]]:
+        """The parts of a lesson, each with its headings and minutes."""
+        rows = rows_below(self.lessons[number], "| part | minutes |")
+        return [(part.split("; "), int(minutes)) for part, minutes in rows]
+
+
+def rows_below(text: str, head: str) -> list[list[str]]:
+    """Return the cells of a table, row by row, without its head."""
+    lines = text[text.index(head) :].splitlines()[2:]
+    length = next((n for n, line in enumerate(lines) if not line.startswith("|")), len(lines))
+    return [re.split(r" \| ", line.strip("| ")) for line in lines[:length]]
+
+
+def paragraph(section: str, opening: str) -> str:
+    """Return the text from an opening in bold type to the next one."""
+    return section.split(opening)[1].split("\n**")[0]
+
+
+@cache
+def message(number: str, check: str, index: int) -> str:
+    """Return what a check says about a wrong answer of tests/lessons."""
+    answer, _ = tables(number).ANSWERS[check].wrong[index]
+    return getattr(checks, check)(answer).words
+
+
+def slug(heading: str) -> str:
+    """Return the anchor of a heading, as GitHub makes it."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def has_a_section_for_each_lesson(guide: Guide) -> Iterator[str]:
+    if list(guide.lessons) != list(LESSONS):
+        yield f"there are sections for {list(guide.lessons)}"
+    for number, section in guide.lessons.items():
+        places = [section.find(part) for part in PARTS]
+        if -1 in places or places != sorted(places):
+            yield f"{number}: not all of {PARTS} are there, in this order"
+
+
+def leads_to_its_sections(guide: Guide) -> Iterator[str]:
+    levels = [len(level) for level, _ in HEADING.findall(guide.prose)]
+    if levels.count(1) != 1 or any(below > above + 1 for above, below in pairwise(levels)):
+        yield f"the levels of its headings are {levels}"
+    opening = guide.text.split("\n## ")[0]
+    anchors = re.findall(r"^- \*\*\w+:\*\* .*", opening, re.MULTILINE)
+    listed = [anchor for line in anchors for anchor in re.findall(r"\]\(#(.*?)\)", line)]
+    if listed != [slug(title) for title in guide.sections]:
+        yield f"its list of contents leads to {listed}"
+
+
+def shares_out_the_minutes(guide: Guide) -> Iterator[str]:
+    for number in guide.lessons:
+        total, stated = sum(minutes for _, minutes in guide.parts(number)), LESSONS[number].minutes
+        if total != stated:
+            yield f"{number}: the parts take {total} minutes, and the lesson says {stated}"
+
+
+def names_the_parts_of_each_lesson(guide: Guide) -> Iterator[str]:
+    for number in guide.lessons:
+        named = [name for names, _ in guide.parts(number) for name in names]
+        headings, lesson = [], LESSONS[number]
+        exercises = []
+        for name in named:
+            if found := re.fullmatch(r"Exercises? (\d(?:(?:, | and )\d)*)", name):
+                exercises += map(int, re.findall(r"\d", found[1]))
+            elif name in lesson.headings:
+                headings += [name] * (lesson.headings[name] == 2)
+            else:
+                yield f"{number}: no heading is {name!r}"
+        if exercises != list(range(1, len(lesson.numbered) + 1)):
+            yield f"{number}: the parts hold the exercises {exercises}"
+        if headings != [name for name, level in lesson.headings.items() if level == 2]:
+            yield f"{number}: of the headings the parts hold {headings}"
+
+
+def lists_the_lessons(guide: Guide) -> Iterator[str]:
+    *rows, together = rows_below(guide.text, "| lesson | minutes | exercises |")
+    lessons = LESSONS.values()
+    for (title, minutes, exercises), lesson in zip(rows, lessons, strict=True):
+        told = (lesson.title, str(lesson.minutes), str(len(lesson.numbered) or "none"))
+        if (title, minutes, exercises) != told:
+            yield f"the list says {title}, {minutes}, {exercises}; the lesson says {told}"
+    sums = [str(sum(lesson.minutes for lesson in lessons)), str(len(checks.EXERCISES))]
+    if together != ["together", *sums]:
+        yield f"the list ends in {together}, not in {sums}"
+
+
+def quotes_the_checks(guide: Guide) -> Iterator[str]:
+    for number in LESSONS.keys() & guide.lessons.keys() - {"00", "appendix"}:
+        answers, seen = tables(number).ANSWERS, set()
+        for mistake, quoted in rows_below(guide.lessons[number], "| wrong answer |"):
+            check, words = CODE.match(mistake), quoted.strip('"')
+            if not check or check[1] not in answers:
+                yield f"{number}: {mistake!r} begins with no check of the lesson"
+                continue
+            seen.add(check[1])
+            told = [fragment for _, fragment in answers[check[1]].wrong]
+            likely_first = sorted(range(len(told)), key=lambda n: words not in told[n])
+            if not any(words in message(number, check[1], index) for index in likely_first):
+                yield f"{number}: {check[1]} says {words!r} of no wrong answer"
+        if seen != set(answers):
+            yield f"{number}: nothing is told of {set(answers) - seen}"
+
+
+def answers_its_questions(guide: Guide) -> Iterator[str]:
+    for number, section in guide.lessons.items():
+        items = re.findall(r"^\d\. .*", paragraph(section, "**Discuss.**"), re.MULTILINE)
+        if len(items) < 3:
+            yield f"{number}: there are {len(items)} questions"
+        for item in items:
+            if not re.search(r"\?.*(?:A|a) good answer", item):
+                yield f"{number}: no good answer to {item[:40]}"
+
+
+def points_at_what_is_there(guide: Guide) -> Iterator[str]:
+    for number, section in guide.lessons.items():
+        for opening in ("**On the projector.**", "**If time is short.**"):
+            for name in ITALIC.findall(paragraph(section, opening)):
+                if name not in LESSONS[number].names:
+                    yield f"{number}, {opening}: nothing there is called {name!r}"
+
+
+def has_notes_for_headings(guide: Guide) -> Iterator[str]:
+    notes: dict[str, dict[str, str]] = {}
+    for block in source.NOTES.findall(guide.text):
+        notes |= yaml.safe_load(block)
+    if list(notes) != list(LESSONS):
+        yield f"there are notes for {list(notes)}"
+    for number in LESSONS.keys() & notes.keys():
+        known, told = list(LESSONS[number].headings), list(notes[number])
+        if told != [heading for heading in known if heading in told]:
+            yield f"{number}: these are no headings, or not in their order: {told}"
+        if len(told) < (3 if number == "appendix" else 6):
+            yield f"{number}: there are {len(told)} notes"
+
+
+def plans_a_day(guide: Guide) -> Iterator[str]:
+    rows = rows_below(guide.sections["One day"], "| start + minutes | what |")
+    for (begin, minutes), (end, _) in pairwise(time.split(" + ") for time, _ in rows):
+        hours, rest = map(int, begin.split(":"))
+        if f"{(60 * hours + rest + int(minutes)) // 60:02}:{(rest + int(minutes)) % 60:02}" != end:
+            yield f"{begin} and {minutes} minutes is not {end}"
+    lessons = [what[:2] for _, what in rows if what[:2].isdigit()]
+    if lessons != [number for number in LESSONS if number.isdigit()]:
+        yield f"the day holds the lessons {lessons}"
+    for _, what in rows:
+        for exercise in CODE.findall(what.partition("They do")[2]):
+            if exercise not in LESSONS[what[:2]].numbered:
+                yield f"lesson {what[:2]} has no exercise {exercise}"
+
+
+def plans_three_weeks(guide: Guide) -> Iterator[str]:
+    rows = rows_below(guide.sections["Three weeks"], "| meeting | what | minutes |")
+    held: dict[str, list[int]] = {}  # the parts of each lesson, by their places
+    for meeting, what, minutes in rows:
+        needed = sum(map(int, re.findall(r"doctor \((\d+)\)", what)))
+        items = re.findall(r"(?:^|; )(\d\d)(?: (up to|from) \*(.+?)\*)?", what)
+        for number, word, heading in items:
+            parts = guide.parts(number)
+            at = [n for n, (names, _) in enumerate(parts) if heading in names]
+            if heading and not at:
+                yield f"{meeting}: no part of lesson {number} is called {heading!r}"
+                continue
+            places = range(len(parts))
+            places = places[: at[0] + 1] if word == "up to" else places[at[0] if at else 0 :]
+            held.setdefault(number, []).extend(places)
+            needed += sum(parts[place][1] for place in places)
+        lesson, *others = map(int, minutes.split(" + "))
+        if lesson != needed or lesson + sum(others) != 90:
+            yield f"{meeting}: its lessons take {needed} minutes, and it says {minutes}"
+    if held != {n: list(range(len(guide.parts(n)))) for n in LESSONS if n.isdigit()}:
+        yield f"the three weeks hold {held}"
+
+
+def fits_a_phone(guide: Guide) -> Iterator[str]:
+    for line in re.findall(r"^\|[-|]+\|$", guide.text, re.MULTILINE):
+        if line.count("|") > 4:
+            yield "a table has more than three columns"
+
+
+def links_to_what_exists(guide: Guide) -> Iterator[str]:
+    anchors = {slug(title) for _, title in HEADING.findall(guide.prose)}
+    for target in re.findall(r"\]\((.+?)\)", guide.prose):
+        if not (target[1:] in anchors if target[0] == "#" else (run.FOLDER / target).exists()):
+            yield f"the link to {target} is broken"
+
+
+def names_files_that_exist(guide: Guide) -> Iterator[str]:
+    for code in CODE.findall(guide.prose):
+        for name in FILE.findall(code):
+            folders = (ROOT, run.FOLDER, ROOT / "tests" / "lessons")
+            if name != OUTPUTS and not any((folder / name).exists() for folder in folders):
+                yield f"there is no {name}"
+
+
+def gives_commands_that_exist(guide: Guide) -> Iterator[str]:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for code in CODE.findall(guide.prose) + FENCED.findall(guide.text):
+        for target in re.findall(r"\bmake ([a-z]+)", code):
+            if not re.search(rf"^{target}:", makefile, re.MULTILINE):
+                yield f"there is no `make {target}`"
+        for module in re.findall(r"-m ([\w.]+)", code):
+            if not importlib.util.find_spec(module):
+                yield f"there is no module {module}"
+        for name in re.findall(r"\bchecks\.(\w+)", code):
+            if not hasattr(checks, name):
+                yield f"there is no checks.{name}"
+        for extras in re.findall(r"\.\[([\w,]+)\]", code):
+            if unknown := set(extras.split(",")) - project["optional-dependencies"].keys():
+                yield f"pyproject.toml has no extra {unknown}"
+
+
+GUIDE = Guide(source.GUIDE.read_text(encoding="utf-8"))
+MISTAKES = [
+    (has_a_section_for_each_lesson, r"^## 05 ", "## 05: "),
+    (has_a_section_for_each_lesson, r"\*\*Discuss\.\*\*", "**Discussion.**"),
+    (leads_to_its_sections, r"\(#05-", "(#5-"),
+    (leads_to_its_sections, r"^### Plain laptops", "#### Plain laptops"),
+    (shares_out_the_minutes, r"^(\| A face; Two views of it \|) 5", r"\1 6"),
+    (names_the_parts_of_each_lesson, r"^\| One window, by hand;", "| A window;"),
+    (names_the_parts_of_each_lesson, r"^\| A face, channel by channel", "| Ties on skin"),
+    (names_the_parts_of_each_lesson, r"Exercises 2 and 3 \|", "Exercise 2 |"),
+    (lists_the_lessons, r"^(\| 03 .*?) 60 ", r"\1 65 "),
+    (lists_the_lessons, r"^(\| 09 .*) 5 \|$", r"\1 6 |"),
+    (lists_the_lessons, r"^(\| together .*) 58 \|$", r"\1 60 |"),
+    (quotes_the_checks, r'"use ≥, not >"', '"use >, not ≥"'),
+    (quotes_the_checks, r"`lbp_code`: ", "`mixed_map`: "),
+    (quotes_the_checks, r"^\| `seen_pixels`.*\n", ""),
+    (answers_its_questions, r"A good answer: ", "Perhaps: "),
+    (answers_its_questions, r"^3\. .*\n", ""),
+    (points_at_what_is_there, r"press \*surprise\*", "press *delight*"),
+    (points_at_what_is_there, r"Leave out \*Relatives\*", "Leave out *Friends*"),
+    (has_notes_for_headings, r'^  "Two orders":', '  "Three orders":'),
+    (has_notes_for_headings, r'^"07":', '"17":'),
+    (has_notes_for_headings, r'^  "Numbers first": .*\n  "A solid": .*\n  "What.*\n', ""),
+    (has_notes_for_headings, r'^  "Two orders": .*\n(  .*\n)', r'\1  "Two orders": ""\n'),
+    (plans_a_day, r"^\| 09:15 \+ 30", "| 09:15 + 40"),
+    (plans_a_day, r"^\| 13:30 \+ 40 \| 05:", "| 13:30 + 40 | 06:"),
+    (plans_a_day, r"They do `who_notices`", "They do `gated_mixture`"),
+    (plans_three_weeks, r"02 from \*The block\*", "02 from *What a cell can see; Exercise 4*"),
+    (plans_three_weeks, r"02 from \*The block\*", "02 from *From 224 to 7*"),
+    (plans_three_weeks, r"\| 60 \+ 20 \+ 10 \|", "| 60 + 20 + 15 |"),
+    (plans_three_weeks, r"^\| 2\.1 \| 04 \| 70 \+ 15 \+ 5 \|\n", ""),
+    (fits_a_phone, r"^\|---\|---\|$", "|---|---|---|---|"),
+    (gives_commands_that_exist, r"`make site`", "`make sites`"),
+    (gives_commands_that_exist, r"-m vtff_lib\.doctor", "-m vtff_lib.nurse"),
+    (gives_commands_that_exist, r"`checks\.progress\(\)`", "`checks.advance()`"),
+    (gives_commands_that_exist, r"\.\[lab,test,teach\]", ".[lab,tests,teach]"),
+    (links_to_what_exists, r"\(cheat_sheet\.md\)", "(cheats.md)"),
+    (names_files_that_exist, r"`figures/explorer_tiny\.html`", "`figures/explorer_small.html`"),
+    (links_to_what_exists, r"\(#grading\)", "(#marks)"),
+]
+PROPERTIES = list(dict.fromkeys(holds for holds, *_ in MISTAKES))
+
+
+@pytest.fixture(autouse=True)
+def own_progress(tmp_path, monkeypatch):
+    """Wrong answers are checked: no test reads or writes the progress of whoever runs it."""
+    monkeypatch.setenv("VTFF_PROGRESS", str(tmp_path / "progress.json"))
+
+
+@pytest.mark.parametrize("holds", PROPERTIES, ids=lambda each: each.__name__)
+def test_the_guide(holds):
+    assert list(holds(GUIDE)) == []
+
+
+@pytest.mark.parametrize(("holds", "pattern", "wrong"), MISTAKES)
+def test_a_mistake_in_the_guide_is_found(holds, pattern, wrong):
+    text, count = re.subn(pattern, wrong, GUIDE.text, count=1, flags=re.MULTILINE)
+    assert count == 1
+    assert list(holds(Guide(text))) != []
+
+
+def test_slides_get_the_notes_of_every_lesson():
+    assert list(source.speaker_notes()) == list(LESSONS)
