@@ -20,7 +20,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from notebooks import run
 
-LESSONS = sorted(run.FOLDER.glob("*.ipynb"))
+LESSONS = run.choose([], run.FOLDER)
+GLOSSARY = "glossary.ipynb"  # words alone: no lesson, and never run
+NOTEBOOKS = [*LESSONS, run.FOLDER / GLOSSARY]
 SANITIZE = Path(__file__).with_name("nbval_sanitize.cfg")
 MEGABYTES = 3
 
@@ -78,7 +80,10 @@ def is_run_from_top_to_bottom(lesson: Lesson) -> Iterator[str]:
 
 
 def shows_outputs(lesson: Lesson) -> Iterator[str]:
-    if not any(cell.outputs for cell in lesson.cells("code")):
+    if lesson.path.name == GLOSSARY:
+        if lesson.cells("code"):
+            yield "the glossary has code"
+    elif not any(cell.outputs for cell in lesson.cells("code")):
         yield "no cell has an output"
 
 
@@ -95,8 +100,9 @@ def stores_no_widgets(lesson: Lesson) -> Iterator[str]:
 
 
 def has_plain_name(lesson: Lesson) -> Iterator[str]:
-    if not re.fullmatch(r"([0-9]{2}|appendix)_[a-z0-9_]+\.ipynb", lesson.path.name):
-        yield f"the name {lesson.path.name} is not like 00_start_here.ipynb"
+    name = lesson.path.name
+    if name != GLOSSARY and not re.fullmatch(r"([0-9]{2}|appendix)_[a-z0-9_]+\.ipynb", name):
+        yield f"the name {name} is not like 00_start_here.ipynb"
 
 
 def is_small(lesson: Lesson) -> Iterator[str]:
@@ -207,8 +213,8 @@ def one_cell(*outputs: NotebookNode, source: str = "f()", **arguments: object) -
     return lesson_of([TITLE, code(source, *outputs, **arguments)])
 
 
-def prose(*texts: str) -> Lesson:
-    return lesson_of([new_markdown_cell(text) for text in texts])
+def prose(*texts: str, name: str = "00_title.ipynb") -> Lesson:
+    return lesson_of([new_markdown_cell(text) for text in texts], name)
 
 
 @pytest.mark.parametrize("holds", PROPERTIES)
@@ -225,6 +231,7 @@ WRONG = [
     (is_run_from_top_to_bottom, lesson_of([TITLE, code("1"), code("2")])),
     (shows_outputs, one_cell()),
     (shows_outputs, prose("# Only words")),
+    (shows_outputs, lesson_of(GOOD, GLOSSARY)),
     (shows_only_wanted_errors, one_cell(RAISED)),
     (shows_only_wanted_errors, one_cell(metadata={"tags": ["raises-exception"]})),
     (stores_no_widgets, Lesson(Path("a"), nbformat.writes(new_notebook(metadata=WIDGET_STATE)))),
@@ -265,13 +272,19 @@ def test_every_property_is_shown_to_fail():
     assert {holds for holds, _ in WRONG} == set(PROPERTIES)
 
 
-def test_there_are_lessons():
-    assert LESSONS
+@pytest.mark.parametrize("holds", PROPERTIES)
+def test_a_glossary_of_words_alone_has_every_property(holds: Callable[[Lesson], Iterator[str]]):
+    assert list(holds(prose("# Glossary", "## gate\n\nA weight.", name=GLOSSARY))) == []
+
+
+def test_all_notebooks_are_lessons_but_the_glossary():
+    assert {*NOTEBOOKS} == {*run.FOLDER.glob("*.ipynb")}
+    assert len(LESSONS) == 12
 
 
 @pytest.mark.parametrize("holds", PROPERTIES)
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_lesson(path: Path, holds: Callable[[Lesson], Iterator[str]]):
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook(path: Path, holds: Callable[[Lesson], Iterator[str]]):
     # Decoded from bytes: reading as text would hide the line ends of Windows.
     assert list(holds(Lesson(path, path.read_bytes().decode()))) == []
 
