@@ -8,13 +8,17 @@ SOLUTIONS ?= shown
 # Jupyter refuses to run as root (in a container, say) unless it is told to.
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test site slides assignment notebooks figures synthetic weights bench gpu clean
+.PHONY: lab test grade site slides assignment notebooks figures synthetic weights bench gpu clean
 
 lab: .venv/installed
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ROOT_ARGS) $(LAB_ARGS)
 
 test: .venv/installed
 	$(BIN)/python -m pytest $(TEST_ARGS)
+
+# Hand in and grade whole lessons with nbgrader: right, untouched and wrong answers.
+grade: .venv/installed
+	$(BIN)/python -m tests.grade_all_lessons
 
 # The same lessons, three more ways, each from the stored notebooks and offline. SOLUTIONS=held makes
 # a site or slides without the solutions of the exercises; an assignment never has them.
