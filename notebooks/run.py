@@ -29,8 +29,14 @@ from PIL import Image
 FOLDER = Path(__file__).parent
 CELL_TIMEOUT = 300  # seconds; nbclient's own default is to wait for ever
 
-# One thread, because sums of floats depend on the number of threads; a fixed date in SVG files.
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "SOURCE_DATE_EPOCH": "0", "PYTHONHASHSEED": "0"}
+# One thread, because sums of floats depend on the number of threads; a fixed date in SVG files;
+# a learner who has solved nothing, whatever the author has.
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "SOURCE_DATE_EPOCH": "0",
+    "PYTHONHASHSEED": "0",
+    "VTFF_PROGRESS": os.devnull,
+}
 
 # Written as constants: what Jupyter puts here tells which Python last ran the lesson.
 METADATA = {

@@ -376,7 +376,7 @@ def test_names_carry_the_colours_of_the_lessons_and_their_words():
     assert f".gate {{ --colour: {COLOURS['gate']}; }}" in page
     assert set(cheat_sheet.COLOURED) == set(COLOURS)
     names = set(CODE.findall(SHEET))
-    assert set(cheat_sheet.COLOUR_OF) - {"cls_token"} <= names
+    assert set(cheat_sheet.COLOUR_OF) <= names
 
 
 def test_an_equation_that_cannot_be_read_is_named():

@@ -1,14 +1,18 @@
 """Every check: right answers pass; the untouched stub and wrong answers are told why not."""
 
+import html
 import json
 import re
 from itertools import chain
 
+import nbformat
 import pytest
 
+from notebooks import run
 from tests.lessons import NUMBERS, judged, stored, tables, tags
 from vtff_lib import checks
-from vtff_lib.checks.judging import EXERCISES, Wrong, call, exercise, require
+from vtff_lib.checks import overview
+from vtff_lib.checks.judging import EXERCISES, Exercise, Wrong, call, exercise, require
 from vtff_lib.checks.solved import SOLVED, progress_file
 
 ANSWERS = {name: a for number in NUMBERS for name, a in tables(number).ANSWERS.items()}
@@ -206,14 +210,97 @@ def test_a_damaged_progress_file_stops_nothing():
     assert json.loads(progress_file().read_text()) == {"solved": ["doubled"]}
 
 
+def solved_in(names) -> tuple[overview.Overview, str]:
+    """Return what is shown when these are solved, and its HTML."""
+    for name in names:
+        SOLVED.note(name, True)
+    shown = checks.progress()
+    return shown, shown._repr_mimebundle_()["text/html"]
+
+
 def test_progress_lists_every_exercise_under_its_lesson():
     first = next(iter(ANSWERS))
     getattr(checks, first)(ANSWERS[first].right[0])
-    shown = checks.progress()
-    text, table = repr(shown), shown._repr_mimebundle_()["text/html"]
+    text = repr(checks.progress())
     for each in EXERCISES.values():
         mark = "✓" if each.name == first else "·"
         assert f"{mark} {each.task}" in text
-    lesson = EXERCISES[first].lesson
-    assert re.search(rf"lesson {lesson}: 1 of \d", text)
-    assert table.count("✓") == 1
+    assert re.search(rf"lesson {EXERCISES[first].lesson}: 1 of \d", text)
+
+
+STATES = {
+    "none": [],
+    "some": [each.name for each in EXERCISES.values()][::3],
+    "all": list(EXERCISES),
+}
+
+
+@pytest.mark.parametrize("names", STATES.values(), ids=STATES)
+def test_the_picture_of_progress_and_its_words_agree(names):
+    shown, page = solved_in(names)
+    rows = re.findall(r"<tr.*?</tr>", page)
+    told = re.findall(r"lesson (\d\d), ([^:]+): (\w+) of (\d)(?: \(([\d, ]+)\))?", shown.alt())
+    listed = re.search(r"<details>.*</details>", page)[0]
+    for row, words, (number, inside) in zip(rows, told, shown.lessons().items(), strict=True):
+        marks = re.findall(r"<span[^>]*>(.+?)</span>", row)
+        wanted = [
+            "✓" if each.name in names else str(place) for place, each in enumerate(inside, start=1)
+        ]
+        assert marks == wanted
+        places = [str(place + 1) for place, mark in enumerate(marks) if mark == "✓"]
+        some = ", ".join(places) if 0 < len(places) < len(marks) else ""
+        name = overview.LESSONS[number]
+        assert words == (number, name, str(len(places) or "none"), str(len(marks)), some)
+        assert f"{number}</td>" in row
+        assert f"{name}</td>" in row
+        for each in inside:
+            solved = " ✓ solved" if each.name in names else ""
+            assert f"<li>{html.escape(each.task)}{solved}</li>" in listed
+    assert f'role="img" aria-label="{html.escape(shown.alt())}"' in page
+    assert html.escape(shown.caption()) in page
+
+
+@pytest.mark.parametrize("names", STATES.values(), ids=STATES)
+def test_progress_tells_the_total_and_what_comes_next(names):
+    shown, page = solved_in(names)
+    unsolved = [e for inside in shown.lessons().values() for e in inside if e.name not in names]
+    if not unsolved:
+        assert shown.caption() == f"All {len(EXERCISES)} exercises are solved."
+        assert overview.NEXT not in page
+        return
+    following = unsolved[0]
+    place = shown.lessons()[following.lesson].index(following) + 1
+    assert shown.caption() == (
+        f"{len(names)} of {len(EXERCISES)} exercises solved. Next: lesson {following.lesson}, "
+        f"exercise {place}: {following.task}."
+    )
+    (bold,) = re.findall(rf'style="{re.escape(overview.NEXT)}">(\d)<', page)
+    assert int(bold) == place
+
+
+def test_the_places_of_exercises_are_those_in_the_lessons():
+    for number, inside in checks.progress().lessons().items():
+        assert [e.name for e in inside] == [e.name for e in stored(number).exercises()]
+
+
+def test_progress_names_the_lessons_as_they_name_themselves():
+    assert tuple(overview.LESSONS) == NUMBERS
+    for number, name in overview.LESSONS.items():
+        assert stored(number).prose.startswith(f"# {number} {name}\n")
+
+
+def test_words_of_an_exercise_cannot_inject_html():
+    evil = '<img src=x onerror="alert(1)">'
+    shown = overview.Overview((Exercise("99", "evil", evil),), frozenset())
+    shown = shown._repr_mimebundle_()["text/html"]
+    assert "<img" not in shown
+    assert shown.count("&lt;img") == 2
+
+
+def test_the_stored_picture_of_progress_is_that_of_a_beginner():
+    cells = nbformat.read(run.FOLDER / "00_start_here.ipynb", as_version=4).cells
+    (cell,) = [cell for cell in cells if cell.source.endswith("checks.progress()")]
+    (output,) = cell.outputs
+    bundle = checks.progress()._repr_mimebundle_()
+    assert {kind: output.data[kind] for kind in bundle} == bundle
+    assert "nbval-ignore-output" in tags(cell)  # who keeps progress sees their own

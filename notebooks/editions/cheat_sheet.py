@@ -30,7 +30,7 @@ COLOURED = {
     "global": {"global_attention", "GlobalAttention"},
     "local": {"local_attention", "LocalAttention"},
     "gate": {"gate", "sigmoid_of_sum"},
-    "tokens": {"token_projection", "cls_token", "encoder", "attentions"},
+    "tokens": {"token_projection", "encoder", "attentions"},
 }
 COLOUR_OF = {name: colour for colour, names in COLOURED.items() for name in names}
 

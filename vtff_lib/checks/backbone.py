@@ -77,6 +77,95 @@ def size_after_convolution(answer: Callable[[int, int, int, int], int]) -> str:
     )
 
 
+@exercise("02", "The running statistics of a batch norm")
+def running_statistics(answer: Callable[..., tuple[Tensor, Tensor]]) -> str:
+    """Check Exercise 2 of lesson 02: running mean and variance `(C,)` after one more batch."""
+    for shape, momentum in (((2, 3, 2, 3), 0.1), ((5, 4, 1, 3), 0.3)):
+        scale, shift = torch.rand(shape[1], 1, 1) + 0.5, 3 * torch.randn(shape[1], 1, 1)
+        x = scale * torch.randn(shape) + shift
+        mean, var = torch.randn(shape[1]), torch.rand(shape[1]) + 0.5
+        found = call(answer, mean, var, x, momentum)
+        require(
+            isinstance(found, tuple | list) and len(found) == 2,
+            "Return two things: the new running mean and the new running variance.",
+        )
+        wanted = [(shape[1],)] * 2
+        sizes = [tuple(each.shape) if isinstance(each, Tensor) else each for each in found]
+        require(
+            sizes != [(1, *wanted[0], 1, 1)] * 2,
+            f"The shapes are {sizes[0]}; the running numbers have shape {wanted[0]}. Did you keep "
+            "the dimensions?",
+        )
+        require(
+            sizes != [(shape[0], shape[1])] * 2,
+            f"You have numbers for each image, {sizes[0]}. A batch norm has one mean and one "
+            "variance a channel, over all images and places.",
+        )
+        require(
+            sizes != [shape[1:]] * 2,
+            f"You have numbers for each place, {sizes[0]}: take the mean over the places too.",
+        )
+        for each, what in zip(found, ("mean", "variance"), strict=True):
+            require_tensor(each, wanted[0], f"The running {what} of {shape[1]} channels")
+        _judge_statistics(torch.stack(tuple(found)), mean, var, x, momentum)
+    return (
+        "The same as PyTorch's. With momentum 0.1, a batch's share has shrunk to a third after "
+        "about ten more: the running numbers follow the last two dozen batches or so."
+    )
+
+
+def _judge_statistics(found: Tensor, mean: Tensor, var: Tensor, x: Tensor, momentum: float) -> None:
+    norm = nn.BatchNorm2d(len(mean), momentum=momentum)
+    norm.running_mean, norm.running_var = mean.clone(), var.clone()
+    norm(x)
+    assert norm.running_mean is not None
+    if close(found, torch.stack([norm.running_mean, norm.running_var])):
+        return
+    before, dims = torch.stack([mean, var]), (0, 2, 3)
+    batch = torch.stack([x.mean(dims), x.var(dims)])
+
+    def mixed(batch: Tensor, share: float = momentum) -> Tensor:
+        return (1 - share) * before + share * batch
+
+    biased = torch.stack([x.mean(dims), x.var(dims, correction=0)])
+    over_all = torch.stack([x.mean().expand_as(mean), x.var().expand_as(mean)])
+    turned = "Your momentum is the wrong way round: in PyTorch it is the share of the *new* batch."
+    mistakes = {
+        turned: mixed(batch, 1 - momentum),
+        f"{turned} And there is a second mistake, in the variance.": mixed(biased, 1 - momentum),
+        "Your mean is right. For the running variance PyTorch divides by n - 1, not by n; in the "
+        "forward pass it divides by n.": mixed(biased),
+        "You returned the numbers of this batch alone. Mix them with the running ones.": batch,
+        "You added to the running numbers without making them smaller first: the two shares must "
+        "sum to 1.": before + momentum * batch,
+        "You mixed in the standard deviation. It is the variance that is kept.": mixed(
+            torch.stack([batch[0], x.std(dims)])
+        ),
+        "Mean and variance have changed places in what you return.": mixed(batch).flip(0),
+        "You took one mean over all channels. Every channel has its own.": mixed(over_all),
+        "Your variance is the mean of each image's own. Take it over all images at once: how they "
+        "differ from each other counts too.": mixed(
+            torch.stack([batch[0], x.var((2, 3)).mean(0)]),
+        ),
+    }
+    for words, wrong in mistakes.items():
+        require(not close(found, wrong), words)
+    expected = mixed(batch)
+    wrong_ones = [
+        what
+        for what, mine, right in zip(("mean", "variance"), found, expected, strict=True)
+        if not close(mine, right)
+    ]
+    raise Wrong(
+        f"The running {' and '.join(wrong_ones)} should be {_rounded(expected)} (mean, variance); "
+        f"yours are {_rounded(found)}."
+    )
+
+
+def _rounded(values: Tensor) -> list[list[float]]:
+    return [[round(value, 3) for value in row] for row in values.tolist()]
+
+
 @dataclass(frozen=True)
 class BlockParts:
     """The layers of a basic block, without the order in which they are used."""
@@ -177,95 +266,6 @@ def _judge_block(found: Tensor, x: Tensor, block: BlockParts) -> None:
         "The shape is right, the numbers are not: they differ by up to "
         f"{(found - F.relu(change + shortcut)).abs().max():.3g}. Follow the arrows of the drawing."
     )
-
-
-@exercise("02", "The running statistics of a batch norm")
-def running_statistics(answer: Callable[..., tuple[Tensor, Tensor]]) -> str:
-    """Check Exercise 2 of lesson 02: running mean and variance `(C,)` after one more batch."""
-    for shape, momentum in (((2, 3, 2, 3), 0.1), ((5, 4, 1, 3), 0.3)):
-        scale, shift = torch.rand(shape[1], 1, 1) + 0.5, 3 * torch.randn(shape[1], 1, 1)
-        x = scale * torch.randn(shape) + shift
-        mean, var = torch.randn(shape[1]), torch.rand(shape[1]) + 0.5
-        found = call(answer, mean, var, x, momentum)
-        require(
-            isinstance(found, tuple | list) and len(found) == 2,
-            "Return two things: the new running mean and the new running variance.",
-        )
-        wanted = [(shape[1],)] * 2
-        sizes = [tuple(each.shape) if isinstance(each, Tensor) else each for each in found]
-        require(
-            sizes != [(1, *wanted[0], 1, 1)] * 2,
-            f"The shapes are {sizes[0]}; the running numbers have shape {wanted[0]}. Did you keep "
-            "the dimensions?",
-        )
-        require(
-            sizes != [(shape[0], shape[1])] * 2,
-            f"You have numbers for each image, {sizes[0]}. A batch norm has one mean and one "
-            "variance a channel, over all images and places.",
-        )
-        require(
-            sizes != [shape[1:]] * 2,
-            f"You have numbers for each place, {sizes[0]}: take the mean over the places too.",
-        )
-        for each, what in zip(found, ("mean", "variance"), strict=True):
-            require_tensor(each, wanted[0], f"The running {what} of {shape[1]} channels")
-        _judge_statistics(torch.stack(tuple(found)), mean, var, x, momentum)
-    return (
-        "The same as PyTorch's. With momentum 0.1, a batch's share has shrunk to a third after "
-        "about ten more: the running numbers follow the last two dozen batches or so."
-    )
-
-
-def _judge_statistics(found: Tensor, mean: Tensor, var: Tensor, x: Tensor, momentum: float) -> None:
-    norm = nn.BatchNorm2d(len(mean), momentum=momentum)
-    norm.running_mean, norm.running_var = mean.clone(), var.clone()
-    norm(x)
-    assert norm.running_mean is not None
-    if close(found, torch.stack([norm.running_mean, norm.running_var])):
-        return
-    before, dims = torch.stack([mean, var]), (0, 2, 3)
-    batch = torch.stack([x.mean(dims), x.var(dims)])
-
-    def mixed(batch: Tensor, share: float = momentum) -> Tensor:
-        return (1 - share) * before + share * batch
-
-    biased = torch.stack([x.mean(dims), x.var(dims, correction=0)])
-    over_all = torch.stack([x.mean().expand_as(mean), x.var().expand_as(mean)])
-    turned = "Your momentum is the wrong way round: in PyTorch it is the share of the *new* batch."
-    mistakes = {
-        turned: mixed(batch, 1 - momentum),
-        f"{turned} And there is a second mistake, in the variance.": mixed(biased, 1 - momentum),
-        "Your mean is right. For the running variance PyTorch divides by n - 1, not by n; in the "
-        "forward pass it divides by n.": mixed(biased),
-        "You returned the numbers of this batch alone. Mix them with the running ones.": batch,
-        "You added to the running numbers without making them smaller first: the two shares must "
-        "sum to 1.": before + momentum * batch,
-        "You mixed in the standard deviation. It is the variance that is kept.": mixed(
-            torch.stack([batch[0], x.std(dims)])
-        ),
-        "Mean and variance have changed places in what you return.": mixed(batch).flip(0),
-        "You took one mean over all channels. Every channel has its own.": mixed(over_all),
-        "Your variance is the mean of each image's own. Take it over all images at once: how they "
-        "differ from each other counts too.": mixed(
-            torch.stack([batch[0], x.var((2, 3)).mean(0)]),
-        ),
-    }
-    for words, wrong in mistakes.items():
-        require(not close(found, wrong), words)
-    expected = mixed(batch)
-    wrong_ones = [
-        what
-        for what, mine, right in zip(("mean", "variance"), found, expected, strict=True)
-        if not close(mine, right)
-    ]
-    raise Wrong(
-        f"The running {' and '.join(wrong_ones)} should be {_rounded(expected)} (mean, variance); "
-        f"yours are {_rounded(found)}."
-    )
-
-
-def _rounded(values: Tensor) -> list[list[float]]:
-    return [[round(value, 3) for value in row] for row in values.tolist()]
 
 
 Layers = Sequence[tuple[int, int, int]]  # kernel, stride, padding

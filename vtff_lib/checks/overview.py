@@ -23,12 +23,12 @@ LESSONS = {
 # A mark is told by its sign and its fill, not by its colour: a tick where an exercise is solved,
 # its number where it is not. Text and plain tables, so that something is left where styles are not.
 MARK = (
-    "display:inline-block;width:1.6em;line-height:1.5em;margin:1px 2px;border:1px solid;"
+    "display:inline-block;width:1.6em;line-height:1.5em;margin:1px 0;border:1px solid;"
     "border-radius:4px;text-align:center;"
 )
 FILLED = MARK + "background:#009E73;border-color:#009E73;color:#000;font-weight:bold"
 NEXT = MARK + "border-width:2px;line-height:calc(1.5em - 2px);font-weight:bold"
-CELL = "text-align:left;vertical-align:middle;padding:2px 10px 2px 0;background:none;font-size:14px"
+CELL = "text-align:left;vertical-align:middle;padding:2px 10px 2px 0;font-size:14px"
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,10 @@ class Overview:
         rows = []
         for number, inside in self.lessons().items():
             places = [str(place) for place, e in enumerate(inside, start=1) if self.has(e)]
-            told = f"{len(places)} of {len(inside)}"
-            told += f", exercise{'s'[: len(places) != 1]} {', '.join(places)}" if places else ""
-            rows.append(f"lesson {number}, {_name(number)}: {told}")
+            share = f"{len(places) or 'none'} of {len(inside)}"
+            if 0 < len(places) < len(inside):
+                share += f" ({', '.join(places)})"
+            rows.append(f"lesson {number}, {_name(number)}: {share}")
         return f"Exercises solved. {'; '.join(rows)}."
 
     def caption(self) -> str:
@@ -93,7 +94,7 @@ class Overview:
         rows = "".join(
             f'<tr style="background:none"><td style="{CELL}">{number}</td>'
             f'<td style="{CELL}">{_name(number)}</td>'
-            f'<td style="{CELL}">{" ".join(self._marks(inside))}</td></tr>'
+            f'<td style="{CELL};white-space:nowrap">{" ".join(self._marks(inside))}</td></tr>'
             for number, inside in self.lessons().items()
         )
         tasks = "".join(
