@@ -1,7 +1,7 @@
-"""Hand in and grade every lesson, whole, with nbgrader: `python -m tests.grade_all_lessons`.
+"""Hand in and grade every lesson with nbgrader: `python -m tests.grade_all_lessons`.
 
-Four students hand in each lesson; a table says what they got. Some minutes on two cores, so it is
-a command of its own; `tests/test_assignment.py` does the same with two lessons.
+Four students hand in each lesson; a table says what they got. It takes about five minutes on two
+cores, so it is a command of its own; `tests/test_assignment.py` does the same with two lessons.
 """
 
 import ast
@@ -125,9 +125,9 @@ def grade_lesson(number: str) -> list[tuple[str, Marks, Marks, list[str]]]:
 
         students = {
             "perfect": (all_right, filled_in(released(), worked(course, number))),
-            "untouched": (dict.fromkeys(names, False), released()),
             "half": (every_other, filled_in(released(), chosen(number, every_other))),
-            # For the other half the exercises are enough.
+            # For these the exercises are enough.
+            "untouched": (dict.fromkeys(names, False), short(released())),
             "other_half": (the_others, filled_in(short(released()), chosen(number, the_others))),
         }
         graded = []
@@ -141,7 +141,7 @@ def grade_lesson(number: str) -> list[tuple[str, Marks, Marks, list[str]]]:
 def main() -> int:
     """Print the table; 0 if every mark is as deserved and no cell failed."""
     problems = []
-    print(f"{'lesson':8}{'perfect':>12}{'untouched':>12}{'half':>12}{'other_half':>12}")
+    print(f"{'lesson':8}{'perfect':>12}{'half':>12}{'untouched':>12}{'other_half':>12}", flush=True)
     with ProcessPoolExecutor(PROCESSES) as pool:
         for number, graded in zip(NUMBERS, pool.map(grade_lesson, NUMBERS), strict=True):
             shown = [f"{sum(marks.values()):g} of {len(marks)}" for _, _, marks, _ in graded]

@@ -71,6 +71,8 @@ def test_every_letter_of_the_lessons_is_in_the_font(tmp_path):
 def test_an_equation_that_cannot_be_read_is_named():
     with pytest.raises(ValueError, match=r"The equation 'x_' cannot be read"):
         mathml("x_")
+    with pytest.raises(ValueError, match=r"has \\softmax, which is not known here"):
+        mathml(r"\softmax(x)")
 
 
 def test_a_name_of_several_letters_is_one_upright_word():
@@ -113,6 +115,14 @@ def test_a_sign_of_one_number_is_told_from_a_sum(tex, number):
     assert inside(tex).count('form="prefix"') == number
 
 
+def test_a_prime_is_not_made_small_twice():
+    assert inside("f'") == '<mrow><mi>f</mi><mi>\N{PRIME}</mi></mrow>'
+
+
+def test_columns_keep_their_side():
+    assert "text-align: left" in inside(r"\begin{cases}1 & s\end{cases}")
+
+
 def test_double_bars_are_alike(page):
     bars = re.findall("<mo[^>]*>‖", inside(r"\frac{\lVert Y^\top X \rVert^2}{2}"))
     assert len(bars) == 2
@@ -125,13 +135,13 @@ def test_double_bars_are_alike(page):
 
 
 def test_a_browser_draws_spaces_as_tex_does(page):
-    x, ln, low, sign = widths(page, "x", r"\ln", r"\min", "-")
+    x, ln, low, signed = widths(page, "x", r"\ln", r"\min", "-x")
     bare, close, negative, less = widths(page, r"\ln x", r"\min(x)", "(-x)", "(x-x)")
     brackets = widths(page, "(x)")[0] - x
     assert bare > ln + x + 1
     assert close == pytest.approx(low + brackets + x, abs=0.1)
-    assert negative == pytest.approx(brackets + sign + x, abs=0.1)
-    assert less > brackets + sign + 2 * x + 2
+    assert negative == pytest.approx(brackets + signed, abs=0.1)
+    assert less > brackets + signed + x + 2
 
 
 def test_the_letters_come_from_the_font_beside_the_page(page):

@@ -3,9 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote
+from urllib.parse import quote
 
-import nbformat
 import pytest
 
 from tests.prose import Paragraph, fragment, headings, markdown, notebook, paragraphs
@@ -76,7 +75,7 @@ def uses(glossary: Mapping[str, str], text: Sequence[tuple[str, Paragraph]]) -> 
     term_of = {plain(term): term for term in glossary}
     for _, paragraph in text:
         for link in paragraph.links:
-            if term := term_at.get(unquote(link.target)):
+            if term := term_at.get(link.target):
                 term_of[plain(link.text)] = term
     forms = (
         f"(?i:{re.escape(form[0])}){re.escape(form[1:])}" if form[1:] else form for form in term_of
@@ -89,7 +88,7 @@ def uses(glossary: Mapping[str, str], text: Sequence[tuple[str, Paragraph]]) -> 
     found: dict[str, list[Use]] = {term: [] for term in glossary}
     for number, (lesson, paragraph) in enumerate(text):
         for words, target, _ in paragraph.pieces:
-            if term := term_at.get(unquote(target)):
+            if term := term_at.get(target):
                 found[term].append(Use(lesson, number, True, words))
             if target:
                 continue
@@ -113,7 +112,7 @@ def misplaced(glossary: Mapping[str, str], course: Course) -> Iterator[str]:
         if count > FULL:
             yield f"{lesson}: {count} links to the glossary in one paragraph: {paragraph.text}"
         for link in paragraph.links:
-            name, _, place = unquote(link.target).partition("#")
+            name, _, place = link.target.partition("#")
             if name == GLOSSARY and place not in map(fragment, glossary):
                 yield f"{lesson}: there is no {place} in the glossary"
     written = sum(source.count(f"]({GLOSSARY}#") for _, source in course)
@@ -193,8 +192,8 @@ def test_every_other_meaning_is_met(course):
 
 def test_the_glossary_is_alphabetical_and_defines_no_word_twice(glossary):
     words = [entry["term"] for entry in entries()]
-    assert words == sorted(set(words), key=lambda word: word.casefold().strip("["))
-    assert len(glossary) == 110
+    assert words == sorted(set(words), key=str.casefold)
+    assert len(words) == len(glossary) > 100
 
 
 @pytest.mark.parametrize("entry", entries(), ids=lambda entry: entry["term"])
@@ -202,15 +201,17 @@ def test_an_entry_leads_back_to_the_lesson_that_explains_it(entry):
     places = headings(notebook(entry["lesson"]))
     assert entry["title"] == places[0]
     if entry["heading"]:
-        assert [*map(fragment, places)].count(unquote(entry["heading"])) == 1
+        assert [*map(fragment, places)].count(entry["heading"]) == 1
+
+
+@pytest.mark.parametrize("entry", entries(), ids=lambda entry: entry["term"])
+def test_a_browser_leaves_the_places_as_they_are(entry):
+    # JupyterLab does not find a heading by a place that was percent-encoded on the way.
+    for place in (fragment(entry["term"]), entry["heading"] or ""):
+        assert quote(place, safe="!$&'()*+,/:;=?@-._~") == place
 
 
 def test_links_inside_the_glossary_land_on_an_entry(glossary):
     places = {fragment(term) for term in glossary}
     text = "\n".join(markdown(notebook(GLOSSARY)))
     assert {*re.findall(r"\]\(#([^)]+)\)", text)} <= places
-
-
-def test_the_glossary_holds_nothing_but_words():
-    cells = nbformat.read(notebook(GLOSSARY), as_version=4).cells
-    assert {cell.cell_type for cell in cells} == {"markdown"}

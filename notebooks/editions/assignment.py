@@ -83,15 +83,18 @@ def exercise(cells: list[NotebookNode], place: int) -> Exercise:
             solution follows.
     """
     cell = cells[place]
-    call = ast.parse(cell.source).body[-1]
-    match call:
-        case ast.Expr(ast.Call(ast.Attribute(ast.Name("checks"), check), [ast.Name(answer)])) if (
-            check in EXERCISES
-        ):
+    match ast.parse(cell.source).body:
+        case [
+            *_,
+            ast.Expr(
+                ast.Call(ast.Attribute(ast.Name("checks"), check), [ast.Name(answer)])
+            ) as call,
+        ] if check in EXERCISES:
             stub = "\n".join(cell.source.split("\n")[: call.lineno - 1]).rstrip()
             return Exercise(stub, solution(cells, place), check, answer)
+    last_line = cell.source.rpartition("\n")[2]
     raise UngradableError(
-        f"Exercise {cell.id} ends in `{ast.unparse(call)}`; to be graded it must end in "
+        f"Exercise {cell.id} ends in `{last_line}`; to be graded it must end in "
         "`checks.name(answer)`, with a check that vtff_lib.checks has."
     )
 

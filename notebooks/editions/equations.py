@@ -44,6 +44,7 @@ BOLD = str.maketrans(
 FUNCTION_NAMES = {name.removeprefix("\\") for name in FUNCTIONS} | {"max", "min"}
 THIN_SPACE = {"width": "0.167em"}
 SIGNS = set("+\N{MINUS SIGN}±∓")
+PRIME = "\N{PRIME}"
 CLOSING = set(")]}⌋⌉⟩‖")
 
 # What equations are written with: Latin, Greek, operators, arrows, accents, mathematical italics.
@@ -69,6 +70,8 @@ def mathml(tex: str, block: bool = False) -> str:
         text = convert(tex, display="block" if block else "inline")
     except Exception as error:  # each fault has a class of its own there
         raise ValueError(f"The equation {tex!r} cannot be read: {error!r}.") from error
+    if unknown := re.search(r"\\\w+", text):
+        raise ValueError(f"The equation {tex!r} has {unknown[0]}, which is not known here.")
     text = WORD.sub(lambda found: f"<mi>{''.join(LETTER.findall(found[1]))}</mi>", text)
     text = text.replace(NO_SPACE, "-0.167em").replace(
         ' xmlns="http://www.w3.org/1998/Math/MathML"', ""
@@ -84,6 +87,10 @@ def mathml(tex: str, block: bool = False) -> str:
             part.tag = "mo"
         if part.text == "‖" and part.get("stretchy") != "true":
             part.attrib = {"stretchy": "false", "lspace": "0", "rspace": "0"}
+        if part.tag == "msup" and part[1].text == PRIME:
+            part.tag = "mrow"  # the letter is small and high by itself
+        if "columnalign" in part.attrib:
+            part.attrib = {"style": f"text-align: {part.get('columnalign')}"}
     for row in element.iter():
         if row.tag in ("math", "mrow", "mtd"):
             space_out(row)

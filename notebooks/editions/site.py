@@ -26,6 +26,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 from sphinx.application import Sphinx
+from sphinx.util.console import nocolor
 
 from notebooks.editions import cheat_sheet, equations, source
 from notebooks.editions.source import ROOT
@@ -292,13 +293,14 @@ def make(folder: Path, solutions: bool = True) -> None:
             "html_extra_path": [str(site.copies)],
         }
         faults = io.StringIO()
+        nocolor()
         app = Sphinx(
             site.pages, FILES, partial, Path(temporary) / "read", "html", settings,
             status=None, warning=faults,
         )  # fmt: skip
         app.build()
         if faults.getvalue():
-            raise ValueError(faults.getvalue().strip())
+            raise ValueError(faults.getvalue().replace(f"{site.pages}{os.sep}", "").strip())
 
 
 def main() -> None:

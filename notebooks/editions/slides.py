@@ -156,7 +156,8 @@ def add_markdown(slides: list[Slide], cell: NotebookNode, advice: dict[str, str]
             if note := advice.pop(slide.title, None):
                 slide.advice.append(note)
         if said_on is slide and is_shown(block, source.tags(cell)):
-            block["class"] = "ask" if predicts(block) else "caption" if is_caption(block) else ""
+            if predicts(block) or is_caption(block):
+                block["class"] = ["ask"] if predicts(block) else ["caption"]
             shown.append(block)
         else:
             said_on.left_out.append(block)
@@ -237,6 +238,8 @@ def is_shown(block: Tag, tags: list[str]) -> bool:
     """Tell whether a block of a markdown cell with these tags is on the slide, or only said."""
     if block.name == "details":
         return bool(FOLDED & set(tags))
+    if block.get_text().startswith("In the library:"):
+        return False
     return (
         block.name != "p"
         or "slide-text" in tags

@@ -1,5 +1,7 @@
 """Sphinx's settings for the site. The folders of pages come from `site.py`."""
 
+from typing import Any
+
 from docutils import nodes
 from pybtex.plugin import register_plugin
 from pybtex.style.formatting.plain import Style
@@ -83,7 +85,16 @@ def visit_math_block(page: HTML5Translator, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+def mend_menu(app: Sphinx, page: str, template: str, context: dict[str, Any], _: object) -> None:
+    """Give the menu's headings the level that those who hear a page need."""
+    menu = context["furo_navigation_tree"]
+    context["furo_navigation_tree"] = menu.replace(
+        'role="heading"', 'role="heading" aria-level="2"'
+    )
+
+
 def setup(app: Sphinx) -> None:
-    """Have equations written as MathML."""
+    """Have equations written as MathML, and menus that can be heard."""
+    app.connect("html-page-context", mend_menu, priority=900)  # after Furo's own
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
     app.config.html_math_renderer = "mathml"

@@ -1,7 +1,7 @@
 // A deck: slides, where there is room for them; on a phone, or without this script, a page to scroll.
 
 const NARROW = matchMedia("(max-width: 700px)");
-const SIZES = { smallest: 70, usual: 100, largest: 130 }; // of letters, in per cent
+const SIZES = { smallest: 70, unbroken: 80, usual: 100, largest: 130 }; // of letters, in per cent
 
 // The speaker's window shows slides in frames, however narrow they are.
 const presenting = self !== top || !NARROW.matches;
@@ -35,14 +35,26 @@ function present() {
 }
 
 // Give a slide the largest letters with which all of it is seen; pictures come before large letters.
+// Printed lines are broken only where they would become small otherwise.
 function fit(slide) {
     const first = slide.querySelector("img") ? SIZES.usual : SIZES.largest;
-    for (let size = first; size >= SIZES.smallest; size -= 5) {
+    const fits = [
+        ...sizes(first, SIZES.unbroken).map((size) => [size, false]),
+        ...sizes(SIZES.usual, SIZES.smallest).map((size) => [size, true]),
+    ];
+    for (const [size, wrapped] of fits) {
         slide.style.setProperty("--fit", size / 100);
-        if (slide.scrollHeight <= slide.clientHeight && slide.scrollWidth <= slide.clientWidth) {
-            return;
-        }
+        slide.classList.toggle("wrapped", wrapped);
+        if ([slide, ...slide.querySelectorAll("pre")].every(isSeen)) return;
     }
+}
+
+function sizes(first, last) {
+    return Array.from({ length: (first - last) / 5 + 1 }, (_, step) => first - 5 * step);
+}
+
+function isSeen({ scrollHeight, clientHeight, scrollWidth, clientWidth }) {
+    return scrollHeight <= clientHeight && scrollWidth <= clientWidth;
 }
 
 function changeScheme() {
@@ -55,5 +67,6 @@ function changeScheme() {
 
 // On a narrow page, long lines scroll: with the keyboard, too.
 function letKeysScroll() {
-    for (const block of document.querySelectorAll("pre, table")) block.tabIndex = presenting ? -1 : 0;
+    if (presenting) return;
+    for (const block of document.querySelectorAll("pre, table, math[display=block]")) block.tabIndex = 0;
 }
