@@ -10,7 +10,8 @@ What is on a slide, the tags of the cells say:
     slide-text    plain paragraphs are shown too (they are speaker notes otherwise)
     slide-output  the outputs are shown without the code
 
-What follows a **Predict:** on its slide appears on a click, code before its outputs.
+What follows a **Predict:** on its slide appears on a click, code before its outputs; and so does
+the picture above it, if the prediction says to cover it.
 """
 
 import importlib.resources
@@ -63,12 +64,14 @@ class Slide:
 
     Args:
         title: the heading it stands under.
+        section: the last heading above that is not an exercise's: what comes next stands under it.
         blocks: what is shown, from top to bottom.
         advice: the guide's notes for its headings.
         left_out: what the lesson says here, and the slide does not.
     """
 
     title: str
+    section: str
     blocks: list[Tag] = field(default_factory=list)
     advice: list[str] = field(default_factory=list)
     left_out: list[Tag] = field(default_factory=list)
@@ -116,7 +119,8 @@ def make_slides(notebook: NotebookNode, name: str, advice: dict[str, str]) -> li
         if not wanted:
             continue
         if "slide" in wanted:
-            slides.append(Slide(title=slides[-1].title if slides else ""))
+            section = slides[-1].section if slides else ""
+            slides.append(Slide(title=section, section=section))
         if cell.cell_type == "markdown":
             add_markdown(slides, cell, advice)
         else:
@@ -153,6 +157,8 @@ def add_markdown(slides: list[Slide], cell: NotebookNode, advice: dict[str, str]
         if is_heading(block):
             said_on = slide
             slide.title = block.get_text()
+            if not slide.title.startswith("Exercise "):
+                slide.section = slide.title
             if note := advice.pop(slide.title, None):
                 slide.advice.append(note)
         if said_on is slide and is_shown(block, source.tags(cell)):
@@ -212,7 +218,7 @@ def read_html(text: str) -> list[Tag]:
     for figure in (block for block in blocks if block.name == "figure"):
         for element in [figure, *figure.find_all(style=True)]:
             del element["style"]
-        if figure["data-state"]:
+        if figure.get("data-state"):
             caption = figure.figcaption or figure
             caption.append(f" {LIVE}")
     return blocks

@@ -1,0 +1,304 @@
+"""Slides: what each tag does, on small lessons; and what every deck of the lessons has."""
+
+import re
+
+import pytest
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from notebooks.editions import slides, source
+
+FEWEST, MOST = 12, 40
+LESSONS = source.lessons()
+
+
+def text(source, *tags):
+    return new_markdown_cell(source, metadata={"tags": list(tags)})
+
+
+def code(source, *tags, **data):
+    data = {kind.replace("_", "/"): content for kind, content in data.items()}
+    outputs = [new_output("execute_result", data)] if data else []
+    return new_code_cell(source, outputs=outputs, metadata={"tags": list(tags)})
+
+
+def make(*cells, advice=None):
+    return slides.make_slides(new_notebook(cells=list(cells)), "00_small.ipynb", advice or {})
+
+
+def shown(slide):
+    """What stands on a slide."""
+    return "\n".join(block.get_text() for block in slide.blocks)
+
+
+def clicks(slide):
+    """What comes on each click."""
+    by_click: dict[str, str] = {}
+    for block in slide.blocks:
+        if "data-fragment-index" in block.attrs:
+            index = block["data-fragment-index"]
+            by_click[index] = by_click.get(index, "") + block.get_text().strip()
+    return [by_click[index] for index in sorted(by_click, key=int)]
+
+
+def said(slide):
+    """What the speaker reads."""
+    return "\n".join([*slide.advice, *(block.get_text() for block in slide.left_out)])
+
+
+TITLE = text("# 00 Small\n\n*5 minutes.*\n\nWords.\n\nYou can\n\n- look", "slide")
+
+
+# What the tags do
+
+
+def test_a_cell_without_a_tag_is_on_no_slide():
+    assert make(text("# Title"), code("1 + 1", text_plain="2")) == []
+
+
+def test_slide_starts_a_slide_and_slide_part_goes_on():
+    first, second = make(
+        TITLE, text("- more", "slide-part"), text("untagged"), text("## Next", "slide")
+    )
+    assert "look" in shown(first)
+    assert "more" in shown(first)
+    assert shown(second) == "Next"
+
+
+def test_plain_paragraphs_are_said_and_the_rest_is_shown():
+    (slide,) = make(
+        text(
+            "# Title\n\n*minutes*\n\nPlain.\n\nOne open sentence:\n\n| a |\n|---|\n| cell |\n\n"
+            "First. Then:\n\n$$x = y$$\n\n1. point\n\n![A](../figures/overview.png)\n\n"
+            "*caption*\n\n> box\n\n**Predict:** what?\n\n**Bold** only.\n\n"
+            "In the library: [`a`](../vtff_lib/fusion.py).",
+            "slide",
+        )
+    )
+    on_it = ["Title", "minutes", "One open sentence:", "cell", "point", "caption", "box", "what?"]
+    assert [word for word in on_it if word not in shown(slide)] == []
+    assert len(BeautifulSoup("".join(map(str, slide.blocks)), "html.parser")("img")) == 1
+    assert any(block.math for block in slide.blocks)
+    left_out = ["Plain.", "First. Then:", "Bold only.", "In the library: a."]
+    assert said(slide).split("\n") == left_out
+    assert not any(sentence in shown(slide) for sentence in left_out)
+
+
+def test_slide_text_keeps_plain_paragraphs():
+    (slide,) = make(text("## A\n\nPlain.", "slide", "slide-text"))
+    assert "Plain." in shown(slide)
+    assert said(slide) == ""
+
+
+def test_slide_output_shows_an_output_without_its_code():
+    (slide,) = make(
+        code("1 + 1", "slide", text_plain="two"),
+    )
+    assert "1 + 1" in shown(slide)
+    assert "two" in shown(slide)
+    (slide,) = make(code("1 + 1", "slide", "slide-output", text_plain="two"))
+    assert shown(slide) == "two"
+
+
+def test_what_follows_a_prediction_comes_click_by_click():
+    (slide,) = make(
+        text("## A\n\n- before\n\n**Predict:** what?\n\n- still here", "slide"),
+        code("1 + 1", "slide-part", text_plain="two"),
+        text("Said.", "slide-part"),
+        code("draw()", "slide-part", "slide-output", text_html="<p>a</p><p>b</p>"),
+        text("- after", "slide-part"),
+    )
+    assert clicks(slide) == ["1 + 1", "two", "ab", "after"]
+    assert "Said." in said(slide)
+
+
+def test_without_a_prediction_nothing_waits_for_a_click():
+    (slide,) = make(text("## A", "slide"), code("1 + 1", "slide-part", text_plain="two"))
+    assert clicks(slide) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "waits"),
+    [("cover the drawing. How many?", True), ("how many?", False), ("what does it cover?", False)],
+)
+def test_a_picture_that_is_to_be_covered_is(question, waits):
+    picture = "![A](../figures/overview.png)\n\n*Its caption.*"
+    (slide,) = make(text(f"## A\n\n{picture}\n\n**Predict:** {question}", "slide"))
+    assert clicks(slide) == ["Its caption."] * waits
+    assert (slide.blocks[1].img.parent.get("data-fragment-index") == "0") == waits
+
+
+def test_folded_text_is_said_and_shown_only_of_tagged_hints_and_solutions():
+    folded = "<details><summary>More</summary>\n\nThe *answer*.\n\n</details>"
+    said_only, unfolded = make(text(folded, "slide"), text(folded, "slide", "solution"))
+    assert "answer" in said(said_only)
+    assert said_only.blocks == []
+    assert "answer" in shown(unfolded)
+    assert unfolded.blocks[0].has_attr("open")
+
+
+def test_an_exercise_is_shown_without_the_verdict_on_its_stub():
+    (slide,) = make(code("checks.x(answer)", "slide", "exercise", text_html="<p>Not yet.</p>"))
+    assert shown(slide) == "checks.x(answer)\n"
+
+
+def test_references_are_neither_shown_nor_said():
+    (slide,) = make(text("## Summary\n\n- a\n\nLeft open.\n\n**References**\n\n- book", "slide"))
+    assert "book" not in shown(slide) + said(slide)
+    assert "Left open." in said(slide)
+
+
+def test_a_slide_without_a_heading_stands_under_the_last_one():
+    _, second, third = make(TITLE, text("## Part `x`\n\n- a", "slide"), text("- b", "slide"))
+    assert (second.title, second.continues) == ("Part x", False)
+    assert (third.title, third.continues) == ("Part x", True)
+
+
+def test_what_follows_an_exercise_stands_under_the_section_again():
+    exercise = text("### Exercise 1: do x\n\nDo.", "slide")
+    slides = make(TITLE, text("## Part", "slide"), exercise, code("1", "slide"))
+    assert [slide.title for slide in slides[1:]] == ["Part", "Exercise 1: do x", "Part"]
+
+
+def test_what_stands_above_a_heading_is_said_on_the_slide_before():
+    first, second = make(TITLE, text("End.\n\n- and this\n\n## Next\n\nBegin.", "slide"))
+    assert "End." in said(first)
+    assert "and this" in said(first)
+    assert said(second) == "Begin."
+    assert "and this" not in shown(second)
+
+
+def test_the_guides_note_comes_first_and_once_in_the_notes_of_its_heading():
+    first, second, third = make(
+        TITLE, text("## Part\n\nPlain.", "slide"), text("## Part", "slide"), advice={"Part": "Ask."}
+    )
+    assert said(second) == "Ask.\nPlain."
+    assert "Ask." not in said(first) + said(third)
+
+
+def test_a_still_picture_of_live_controls_says_so():
+    figure = '<figure data-state="{}" style="margin:0"><img alt="A" src="data:,"></figure>'
+    live, still = make(
+        code("Live()", "slide", "slide-output", text_html=figure.format("x=1")),
+        code("draw()", "slide", "slide-output", text_html=figure.format("")),
+    )
+    assert slides.LIVE in shown(live)
+    assert slides.LIVE not in shown(still)
+    assert "style" not in live.blocks[0].attrs
+
+
+def test_words_from_outputs_stay_words():
+    evil = "<script>alert(1)</script>"
+    (slide,) = make(
+        code("x", "slide", text_plain=evil),
+        new_code_cell(
+            "y", outputs=[new_output("stream", text=evil)], metadata={"tags": ["slide-part"]}
+        ),
+    )
+    assert not any(block.find("script") for block in slide.blocks)
+    assert shown(slide).count(evil) == 2
+
+
+def test_an_error_is_shown_by_its_name_and_words():
+    error = new_output("error", ename="ValueError", evalue="one face", traceback=["long"])
+    (slide,) = make(new_code_cell("g()", outputs=[error], metadata={"tags": ["slide"]}))
+    assert "ValueError: one face" in shown(slide)
+    assert "long" not in shown(slide)
+
+
+@pytest.mark.parametrize(
+    ("tags", "sentence"),
+    [
+        (["slide-show"], "there is no tag slide-show; there are slide, slide-output, slide-part"),
+        (["slide-part"], "a slide-part needs a cell with the tag slide before it."),
+        (["slide-text"], "beside slide-text one of slide and slide-part is needed."),
+        (["slide", "slide-part"], "one of slide and slide-part is needed."),
+    ],
+)
+def test_tags_without_sense_are_named_with_lesson_and_cell(tags, sentence):
+    with pytest.raises(ValueError, match=re.escape("00_small.ipynb, cell 2 (## B): ")) as raised:
+        make(text("# A"), text("## B\n\nWords.", *tags))
+    assert sentence in str(raised.value)
+
+
+# The decks of the lessons
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The decks of all lessons."""
+    folder = tmp_path_factory.mktemp("decks") / "slides"
+    slides.main(["--out", str(folder)])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pages(built):
+    return {
+        path.stem: BeautifulSoup(path.read_text("utf-8"), "html.parser")
+        for path in built.glob("*.html")
+    }
+
+
+def problems_of_decks(pages, lesson):
+    """Tell what the deck of a lesson lacks."""
+    page = pages[lesson.stem]
+    if not FEWEST <= len(page("section")) <= MOST:
+        yield f"{len(page('section'))} slides"
+    said = {note.get_text() for note in page.select("aside.notes strong")}
+    for heading, note in source.speaker_notes().get(source.number(lesson), {}).items():
+        if note not in said:
+            yield f"no slide has the heading {heading!r} and its note"
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.stem)
+def test_every_lesson_has_a_deck_of_fair_length_with_every_note_of_the_guide(pages, lesson):
+    assert list(problems_of_decks(pages, lesson)) == []
+
+
+def test_a_deck_without_tags_would_be_noticed(pages):
+    bare = BeautifulSoup("<section></section>", "html.parser")
+    found = list(problems_of_decks({LESSONS[0].stem: bare}, LESSONS[0]))
+    assert len(found) == 1 + len(source.speaker_notes()["00"])
+
+
+def test_decks_name_no_address_outside_and_all_they_need_is_there(built, pages):
+    for name, page in pages.items():
+        for element in page.select("[src], [href]"):
+            address = element.get("src") or element["href"]
+            if not address.startswith("data:"):
+                assert (built / address).is_file(), f"{name}: {address}"
+        assert not page.select("main script")
+    assert "url(" not in (built / "theme.css").read_text("utf-8")
+    assert (built / "reveal" / "LICENSE").is_file()
+
+
+def test_the_list_leads_to_every_deck(pages):
+    links = [link["href"] for link in pages["index"]("a")]
+    assert links == [f"{lesson.stem}.html" for lesson in LESSONS]
+
+
+def test_solutions_are_held_back_when_asked(tmp_path, monkeypatch):
+    lesson = tmp_path / "00_small.ipynb"
+    solution = "<details><summary>Solution</summary>\n\nsecret\n\n</details>"
+    slides.source.nbformat.write(
+        new_notebook(cells=[TITLE, text(solution, "slide-part", "solution")]), lesson
+    )
+    monkeypatch.setattr(slides.source, "NOTEBOOKS", tmp_path)
+    for choice, there in {"shown": True, "held": False}.items():
+        slides.main(["--out", str(tmp_path / choice), "--solutions", choice])
+        page = (tmp_path / choice / "00_small.html").read_text("utf-8")
+        assert ("secret" in page) == there
+
+
+def test_a_faulty_lesson_leaves_the_decks_as_they_were(tmp_path, monkeypatch):
+    lesson, folder = tmp_path / "00_small.ipynb", tmp_path / "slides"
+    monkeypatch.setattr(slides.source, "NOTEBOOKS", tmp_path)
+    slides.source.nbformat.write(new_notebook(cells=[TITLE]), lesson)
+    slides.main(["--out", str(folder)])
+    before = (folder / "00_small.html").read_bytes()
+    slides.source.nbformat.write(new_notebook(cells=[text("# A", "slide-part")]), lesson)
+    with pytest.raises(SystemExit, match=r"00_small.ipynb, cell 1 \(# A\): a slide-part needs"):
+        slides.main(["--out", str(folder)])
+    assert (folder / "00_small.html").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["00_small.ipynb", "slides"]
