@@ -163,7 +163,7 @@ def test_a_library_that_was_never_installed_is_told_how(monkeypatch: pytest.Monk
     monkeypatch.setattr(importlib.metadata, "requires", requires)
     report = doctor.report()
     assert not report.ok
-    assert '-m pip install --editable ".[lab,test]"' in str(report)
+    assert '-m pip install --editable ".[lab,test,teach]"' in str(report)
 
 
 def test_an_old_python_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

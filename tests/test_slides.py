@@ -154,6 +154,14 @@ def test_a_slide_without_a_heading_stands_under_the_last_one():
     assert (third.title, third.continues) == ("Part x", True)
 
 
+def test_a_lesson_without_tags_is_named(tmp_path, monkeypatch):
+    notebook = new_notebook(cells=[text("# Title")])
+    monkeypatch.setattr(slides.source, "read", lambda lesson, solutions: notebook)
+    with pytest.raises(SystemExit, match=r"00_start_here.ipynb: no cell has the tag slide\."):
+        slides.main(["00", "--out", str(tmp_path / "decks")])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_follows_an_exercise_stands_under_the_section_again():
     exercise = text("### Exercise 1: do x\n\nDo.", "slide")
     slides = make(TITLE, text("## Part", "slide"), exercise, code("1", "slide"))

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     import torch
 
 OLDEST_PYTHON = (3, 11)
-PURPOSES = {"": "the library", "lab": "the notebooks", "test": "the tests"}  # by extra
+PURPOSES = {  # by extra
+    "": "the library",
+    "lab": "the notebooks",
+    "test": "the tests",
+    "teach": "site, slides and assignments",
+}
 # Imported by another name than installed.
 MODULES = {"scikit-image": "skimage", "scikit-learn": "sklearn", "pillow": "PIL"}
 PAIR = ("torch", "torchvision")  # each release of one fits one release of the other
@@ -116,7 +121,7 @@ def _check_packages() -> Iterator[Finding]:
     try:
         lines = importlib.metadata.requires("vtff-lib") or []
     except importlib.metadata.PackageNotFoundError:
-        remedy = _pip('--editable ".[lab,test]"') + " (in the project's folder)"
+        remedy = _pip('--editable ".[lab,test,teach]"') + " (in the project's folder)"
         yield Finding("vtff-lib", PURPOSES[""], "any version", "-", "is not installed", remedy)
         return
     if (state := _try_import("packaging")) != "fine":

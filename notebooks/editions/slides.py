@@ -184,7 +184,7 @@ def read_markdown(text: str) -> list[Tag]:
     page = BeautifulSoup(MarkdownWithMath(renderer).render(text), "html.parser")
     decks = {lesson.name: f"{lesson.stem}.html" for lesson in source.lessons()}
     for link in page.find_all("a"):
-        link["href"] = decks.get(link["href"].split("#")[0])
+        link["href"] = decks.get(link.get("href", "").split("#")[0])
         if not link["href"]:
             link.unwrap()  # a deck leads nowhere else
     for picture in page.find_all("img"):
@@ -307,9 +307,8 @@ def make(folder: Path, lessons: list[Path], solutions: bool = True) -> None:
         for lesson in lessons:
             notebook = source.read(lesson, solutions)
             slides = make_slides(notebook, lesson.name, advice.get(source.number(lesson), {}))
-            if not slides:  # nothing is tagged: a title, at least
-                notebook.cells[0].metadata.tags = ["slide"]
-                slides = make_slides(notebook, lesson.name, {})
+            if not slides:
+                raise ValueError(f"{lesson.name}: no cell has the tag slide.")
             title = slides[0].title
             page = environment.get_template("deck.html.j2").render(title=title, slides=slides)
             (partial / f"{lesson.stem}.html").write_text(page, encoding="utf-8", newline="\n")

@@ -78,17 +78,25 @@ def making(folder: Path) -> Iterator[Path]:
     Raises:
         FileExistsError: if `folder` is there and was not made by an edition: it is left alone.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / MADE_BY).exists():
+    if folder.is_file() or (folder.exists() and any(folder.iterdir()) and not is_ours(folder)):
         raise FileExistsError(
             f"{folder} holds files of yours; give another folder with --out, or remove it."
         )
-    partial = folder.with_name(f"{folder.name}.partial")
+    partial, before = (folder.with_name(f"{folder.name}.{word}") for word in ("partial", "before"))
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
         yield partial
         (partial / MADE_BY).touch()
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.replace(folder)
+        shutil.rmtree(before, ignore_errors=True)
+        if folder.exists():
+            folder.rename(before)  # whole or, where a file of it is open on Windows, not at all
+        partial.rename(folder)
+        shutil.rmtree(before, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def is_ours(folder: Path) -> bool:
+    """Tell whether a folder was made by an edition."""
+    return (folder / MADE_BY).exists()
