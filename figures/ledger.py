@@ -30,7 +30,7 @@ LEGEND = {
 }
 HEAD = """# Fidelity ledger
 
-Written by `python -m figures.ledger`; do not edit.
+<!-- Written by `python -m figures.ledger`; do not edit. -->
 
 The body of the paper was not at hand. This table says, claim by claim, how well each is known,
 where it is in the library, which tests hold it (✓) and, where the sources are silent or disagree

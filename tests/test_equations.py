@@ -116,7 +116,7 @@ def test_a_sign_of_one_number_is_told_from_a_sum(tex, number):
 
 
 def test_a_prime_is_not_made_small_twice():
-    assert inside("f'") == '<mrow><mi>f</mi><mi>\N{PRIME}</mi></mrow>'
+    assert inside("f'") == "<mrow><mi>f</mi><mi>\N{PRIME}</mi></mrow>"
 
 
 def test_columns_keep_their_side():

@@ -116,20 +116,26 @@ def solution(cells: list[NotebookNode], place: int) -> str:
 
 def graded(exercise: Exercise) -> list[NotebookNode]:
     """Return the two cells of an exercise: the answer, and the check that gives the points."""
-    answer = new_code_cell(ANSWER.format(**exercise._asdict()), id=f"answer-{exercise.check}"[:64])
-    check = new_code_cell(CHECK.format(**exercise._asdict()), id=f"check-{exercise.check}"[:64])
-    # nbgrader's own fields. With the tag, "Run All" does not stop where an exercise is open.
+    parts = exercise._asdict()
+    answer = new_code_cell(ANSWER.format(**parts), id=f"answer-{exercise.check}")
+    check = new_code_cell(CHECK.format(**parts), id=f"check-{exercise.check}")
     both = {"schema_version": 3, "task": False}
-    answer.metadata = {
-        "nbgrader": both
-        | {"grade_id": exercise.check, "grade": False, "solution": True, "locked": False}
+    answer.metadata["nbgrader"] = {
+        **both,
+        "grade_id": exercise.check,
+        "grade": False,
+        "solution": True,
+        "locked": False,
     }
-    check.metadata = {
-        "tags": ["raises-exception"],
-        "nbgrader": both
-        | {"grade_id": f"check_{exercise.check}", "grade": True, "points": POINTS}
-        | {"solution": False, "locked": True},
+    check.metadata["nbgrader"] = {
+        **both,
+        "grade_id": f"check_{exercise.check}",
+        "grade": True,
+        "solution": False,
+        "locked": True,
+        "points": POINTS,
     }
+    check.metadata["tags"] = ["raises-exception"]  # "Run All" goes on where an exercise is open
     return [answer, check]
 
 

@@ -27,6 +27,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 from sphinx.application import Sphinx
 from sphinx.util.console import nocolor
+from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from notebooks.editions import cheat_sheet, equations, source
 from notebooks.editions.source import ROOT
@@ -37,7 +38,7 @@ GLOSSARY = source.NOTEBOOKS / "glossary.ipynb"
 CHEAT_SHEET = source.NOTEBOOKS / "cheat_sheet.md"
 LEDGER = ROOT / "figures" / "LEDGER.md"
 FIGURES = ROOT / "figures" / "README.md"
-ORPHAN = "---\norphan: true\n---\n\n"  # a page that is in no menu
+ORPHAN = "---\norphan: true\nnosearch: true\n---\n\n"  # a page that is in no menu
 
 # `](target#fragment "title")`, behind the text of a link.
 LINK = re.compile(r'\]\(([^()#\s"]*)(#(?:[^()\s]|\([^()\s]*\))*)?(?:\s+"((?:[^"\\]|\\.)*)")?\)')
@@ -77,8 +78,10 @@ class Site:
         for path in self.named:
             self.add(path)
         table = LESSON_TABLE.search((ROOT / "README.md").read_text(encoding="utf-8"))
+        if not table:
+            raise ValueError("README.md has no table of lessons, which the home page shows.")
         words = {
-            "<LESSON TABLE>": table[0] if table else "",
+            "<LESSON TABLE>": table[0],
             "<LESSONS>": "\n".join(f"notebooks/{lesson.stem}" for lesson in source.lessons()),
             "<MODULES>": "\n".join(self.row(path) for path in sorted(LIBRARY.rglob("*.py"))),
         }
@@ -135,7 +138,11 @@ class Site:
         nbformat.write(notebook, download)
         title, *cells = notebook.cells
         size = download.stat().st_size / 1e6
-        words = f"[Download this notebook](to:{path.name}) ({size:.1f} MB)"
+        shown = f"{size:.1f} MB" if size >= 0.1 else f"{1000 * size:.0f} kB"
+        words = (
+            f"To read, as it ran. [Download this notebook](to:{path.name}) ({shown}): it runs in "
+            "the folder of the whole project."
+        )
         notebook.cells = [title, new_markdown_cell(words)]
         for cell in cells:
             notebook.cells.append(cell)
@@ -294,11 +301,11 @@ def make(folder: Path, solutions: bool = True) -> None:
         }
         faults = io.StringIO()
         nocolor()
-        app = Sphinx(
-            site.pages, FILES, partial, Path(temporary) / "read", "html", settings,
-            status=None, warning=faults,
-        )  # fmt: skip
-        app.build()
+        with docutils_namespace(), patch_docutils(FILES):
+            Sphinx(
+                site.pages, FILES, partial, Path(temporary) / "read", "html", settings,
+                status=None, warning=faults,
+            ).build()  # fmt: skip
         if faults.getvalue():
             raise ValueError(faults.getvalue().replace(f"{site.pages}{os.sep}", "").strip())
 

@@ -59,9 +59,10 @@ class KeyLabels(BaseLabelStyle):
 
 
 class ByKey(Style):
-    """Entries sorted by author and year, and called by their keys."""
+    """Entries in the order of the file, and called by their keys."""
 
     default_label_style = KeyLabels
+    default_sorting_style = "none"  # the file is in order
 
     def format_web_refs(self, entry):
         """Return one way to an entry: its number at arXiv, its DOI or its address."""
@@ -85,16 +86,16 @@ def visit_math_block(page: HTML5Translator, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
-def mend_menu(app: Sphinx, page: str, template: str, context: dict[str, Any], _: object) -> None:
-    """Give the menu's headings the level that those who hear a page need."""
-    menu = context["furo_navigation_tree"]
-    context["furo_navigation_tree"] = menu.replace(
-        'role="heading"', 'role="heading" aria-level="2"'
-    )
+def mend_roles(app: Sphinx, page: str, template: str, context: dict[str, Any], _: object) -> None:
+    """Mend what those who hear a page would hear wrongly: levels of headings, kinds of lists."""
+    heading, menu = 'role="heading"', "furo_navigation_tree"
+    context[menu] = context[menu].replace(heading, f'{heading} aria-level="2"')
+    if "body" in context:  # what is in this list are no items
+        context["body"] = context["body"].replace('role="list" class="citation-list"', "")
 
 
 def setup(app: Sphinx) -> None:
-    """Have equations written as MathML, and menus that can be heard."""
-    app.connect("html-page-context", mend_menu, priority=900)  # after Furo's own
+    """Have equations written as MathML, and pages that can be heard."""
+    app.connect("html-page-context", mend_roles, priority=900)  # after Furo's own
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
     app.config.html_math_renderer = "mathml"
