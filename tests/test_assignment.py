@@ -3,9 +3,11 @@
 Two lessons are handed in and graded here; `python -m tests.grade_all_lessons` grades all.
 """
 
+import os
 import re
 import shutil
 from pathlib import Path
+from unittest import mock
 
 import nbformat
 import pytest
@@ -28,9 +30,19 @@ from tests.grade_all_lessons import (
 )
 from tests.lessons import NUMBERS, stored, tables
 
-pytestmark = pytest.mark.filterwarnings("ignore:::nbgrader")
+pytestmark = [  # nbgrader on its own database, and a cell that it puts back without an id
+    pytest.mark.filterwarnings("ignore:::nbgrader"),
+    pytest.mark.filterwarnings("ignore::nbformat.warnings.MissingIDFieldWarning"),
+]
 
 LESSON, OTHER = "03", "05"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment():
+    """What nbgrader's configuration sets for its kernels does not reach other tests."""
+    with mock.patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -264,9 +276,10 @@ def test_an_odd_answer_costs_its_own_mark_and_no_other(course, tmp_path):
 TAMPERED = [  # behind the untouched stub
     "checks.{name} = lambda answer: True",
     "class checks:\n    {name} = bool",
+    "from vtff_lib import checks\nfrom vtff_lib.checks import judging\n"
+    "judging.Verdict.__bool__ = lambda verdict: True",
     "import sys\nchecks = sys.modules['vtff_lib.checks'] = type('', (), {{'{name}': bool}})",
     "import vtff_lib\nchecks = vtff_lib.checks = type('', (), {{'{name}': bool}})",
-    "from vtff_lib.checks import judging\njudging.Verdict.__bool__ = lambda verdict: True",
 ]
 
 

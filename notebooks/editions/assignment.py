@@ -257,7 +257,7 @@ def main(arguments: list[str] | None = None) -> int:
     lessons = with_exercises()
     try:
         make(folder, lessons)
-    except (UngradableError, FileExistsError) as error:
+    except (UngradableError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"{len(lessons)} assignments in {folder}: source and release.")

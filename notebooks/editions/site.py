@@ -302,12 +302,14 @@ def make(folder: Path, solutions: bool = True) -> None:
         faults = io.StringIO()
         nocolor()
         with docutils_namespace(), patch_docutils(FILES):
+            made = Path(temporary) / "made" / "html"  # MyST-NB writes beside it too
             Sphinx(
-                site.pages, FILES, partial, Path(temporary) / "read", "html", settings,
+                site.pages, FILES, made, Path(temporary) / "read", "html", settings,
                 status=None, warning=faults,
             ).build()  # fmt: skip
         if faults.getvalue():
             raise ValueError(faults.getvalue().replace(f"{site.pages}{os.sep}", "").strip())
+        shutil.copytree(made, partial, dirs_exist_ok=True)
 
 
 def main() -> None:
@@ -316,7 +318,7 @@ def main() -> None:
     start = time.perf_counter()
     try:
         make(given.out, given.solutions == "shown")
-    except (ValueError, FileExistsError) as error:
+    except (ValueError, OSError) as error:
         sys.exit(str(error))
     files = [path for path in given.out.rglob("*") if path.is_file()]
     pages = sum(path.suffix == ".html" for path in files)
