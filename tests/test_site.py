@@ -289,6 +289,11 @@ def test_held_solutions_take_the_guide_along():
     assert "instructors_guide" not in (held() / "searchindex.js").read_text(encoding="utf-8")
 
 
+def test_no_link_brings_a_guide_that_is_held_back(tmp_path):
+    with pytest.raises(ValueError, match="links to the guide"):
+        site.Site(tmp_path, solutions=False).relink("[x](README.md)", ROOT / "x.md")
+
+
 # How links are led
 
 

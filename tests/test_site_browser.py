@@ -187,6 +187,24 @@ def test_the_explorer_answers_in_its_frame(show):
     assert "cell=1" in state
 
 
+def test_the_explorer_needs_no_scrolling_inside_scrolling(show):
+    page = show("explorer.html", PHONE)
+    page.locator("iframe").scroll_into_view_if_needed()
+    page.frame_locator("iframe").locator("[data-kind=cell]").first.wait_for()
+    page.wait_for_function("""() => {
+        const frame = document.querySelector('iframe');
+        return frame.clientHeight >= frame.contentDocument.documentElement.offsetHeight;
+    }""")
+
+
+def test_a_picture_opens_alone(show):
+    page = show(LESSONS[3], PHONE)
+    picture = page.locator("article img").first
+    address = picture.evaluate("each => each.src")
+    picture.click()
+    page.wait_for_url(address)
+
+
 def test_a_link_behind_an_equation_shows_its_line(show):
     page = show(LESSONS[3])
     link = page.locator('article a[href*=".py.html#L"][title]').first

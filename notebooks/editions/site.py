@@ -104,7 +104,13 @@ class Site:
         return f"| [`{name}`]({name}) | {summary(module)} |"
 
     def add(self, path: Path) -> None:
-        """Write the page of a notebook, a Markdown file or a Python file, unless it is there."""
+        """Write the page of a notebook, a Markdown file or a Python file, unless it is there.
+
+        Raises:
+            ValueError: if it is the guide, and solutions are held back.
+        """
+        if path == source.GUIDE and not self.solutions:
+            raise ValueError("A page links to the guide, which has answers: they are held back.")
         place = path.relative_to(ROOT)
         if path.suffix == ".py":
             place = place.with_name(f"{place.name}.md")
