@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from figures.line_art import PAPER, SHADE, arrow, block, box, canvas, label, number_grid, save_svg
-from vtff_lib.plots import COLOURS, INK
+from vtff_lib.plots.pictures import COLOURS, INK
 
 IMAGE = np.array([[10, 10, 10, 90, 90, 90]] * 4)
 KERNEL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])

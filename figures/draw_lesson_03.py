@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
 from figures.line_art import PAPER, SHADE, arrow, block, box, canvas, label, number_grid, save_svg
-from vtff_lib.plots import COLOURS
+from vtff_lib.plots.pictures import COLOURS
 
 RGB_MAP = np.array([[[1, 0], [2, 1]], [[0, 0], [1, 1]], [[2, 1], [0, 1]]])  # (C, H, W)
 LBP_MAP = np.array([[[0, 1], [1, 2]], [[1, 0], [0, 1]], [[1, 1], [2, 0]]])

@@ -19,7 +19,7 @@ from figures.line_art import (
     number_grid,
     save_svg,
 )
-from vtff_lib.plots import COLOURS, INK
+from vtff_lib.plots.pictures import COLOURS, INK
 
 GREEN, PINK, GATE = COLOURS["global"], COLOURS["local"], COLOURS["gate"]
 PALE_GREEN, PALE_PINK, PALE_GATE = "#B8E3D6", "#EFDCE6", "#F6D3BF"

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
 from figures.line_art import SHADE, arrow, box, canvas, label, number_grid, save_svg
-from vtff_lib.plots import COLOURS, INK
+from vtff_lib.plots.pictures import COLOURS, INK
 
 PALE = "#D5ECF9"  # the tokens' light blue, pale enough to write on
 SMALL = 9.0  # points

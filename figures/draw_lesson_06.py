@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from figures.line_art import PAPER, SHADE, arrow, box, canvas, label, save_svg
-from vtff_lib.plots import COLOURS, INK
+from vtff_lib.plots.pictures import COLOURS, INK
 
 MONO = {"family": "monospace"}
 TOKENS = COLOURS["tokens"]

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures.line_art import arrow, box, canvas, label, save_svg
-from vtff_lib.plots import COLOURS, INK
+from vtff_lib.plots.pictures import COLOURS, INK
 
 COLUMN = 3.5
 VIEWS = {"RGB": COLOURS["rgb"], "LBP": COLOURS["lbp"]}

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures.line_art import arrow, box, canvas, label, save_svg
-from vtff_lib.plots import INK
+from vtff_lib.plots.pictures import INK
 
 STEPS = (
     ("feeling", "not in the\npicture"),

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from figures.line_art import save_svg
 from figures.runs import FIGURES
-from vtff_lib.plots import INK
+from vtff_lib.plots.pictures import INK
 
 CONTROLS = {"random map": (":", "#999999"), "centred blob": ("--", "#666666")}  # no view's colour
 PANELS = {  # test: its title, and whether low or high is good

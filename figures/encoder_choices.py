@@ -18,8 +18,8 @@ import torch
 from figures.runs import FIGURES, train_model, write_runs
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet, load_default
-from vtff_lib.evaluation import evaluate, predict
-from vtff_lib.recipe import TrainingConfig
+from vtff_lib.evaluation.measure import evaluate, predict
+from vtff_lib.training.recipe import TrainingConfig
 from vtff_lib.vtff import VTFF
 
 CHOICES: dict[str, dict[str, str]] = {"post-LN": {"norm": "post"}, "no positions": {}}

@@ -24,13 +24,14 @@ from typing import Any
 import torch
 
 from figures.runs import BUILD, FIGURES, train_model, weights_of, write_runs
-from vtff_lib.augmentation import Augmentation
-from vtff_lib.config import SPLITS, VTFFConfig
+from vtff_lib.training.augmentation import Augmentation
+from vtff_lib.config import VTFFConfig
+from vtff_lib.names import SPLITS
 from vtff_lib.datasets import FaceSet
 from vtff_lib.datasets.twins import find_twins
-from vtff_lib.evaluation import evaluate, predict
+from vtff_lib.evaluation.measure import evaluate, predict
 from vtff_lib.pretrained import FOLDER, load_pretrained
-from vtff_lib.recipe import TrainingConfig
+from vtff_lib.training.recipe import TrainingConfig
 from vtff_lib.vtff import VTFF, count_parameters
 
 FULL = TrainingConfig(

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
 
 from figures.runs import FIGURES
-from vtff_lib.plots import INK
+from vtff_lib.plots.pictures import INK
 
 PAPER = "white"
 SHADE = "#EDEDED"  # a cell that is not spoken of

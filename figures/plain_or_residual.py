@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from figures.runs import FIGURES, write_runs
 from vtff_lib.backbone import BasicBlock
-from vtff_lib.circumstances import circumstances
+from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.datasets import FaceSet, load_default
 
 DEPTHS, RATES = (2, 6, 12), (0.003, 0.01)  # blocks of two layers; peak learning rates

@@ -20,12 +20,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from figures.runs import FIGURES
-from vtff_lib.augmentation import resize
-from vtff_lib.circumstances import circumstances
+from vtff_lib.inputs import resize
+from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet, load_default
-from vtff_lib.optimisation import learning_rate_share, make_optimiser
-from vtff_lib.recipe import generator
+from vtff_lib.training.optimisation import learning_rate_share, make_optimiser
+from vtff_lib.training.recipe import generator
 from vtff_lib.vtff import VTFF
 
 SEED, IMAGE_SIZE, BATCH = 0, 64, 32

@@ -17,9 +17,9 @@ from typing import Any
 from data_scripts import make_synthetic
 from figures.runs import BUILD, FIGURES, train_tiny, weights_of, write_runs
 from vtff_lib.datasets import FaceSet, load_default
-from vtff_lib.evaluation import evaluate, predict
+from vtff_lib.evaluation.measure import evaluate, predict
 from vtff_lib.pretrained import FOLDER
-from vtff_lib.recipe import TrainingConfig
+from vtff_lib.training.recipe import TrainingConfig
 
 PRESETS = {"minute": "minute", "shipped": "thorough"}
 MANY = make_synthetic.Settings(train=10_000, valid=400, test=0, quality=None)

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from vtff_lib import archives
-from vtff_lib.archives import extract
+from data_scripts import archives
+from data_scripts.archives import extract
 
 FILES = {"faces/a.png": b"a" * 100_000, "faces/deep/ä.txt": "ä".encode(), "empty": b""}
 Files = dict[str, bytes]

@@ -6,7 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from vtff_lib.augmentation import LUMINANCE, PRESETS, Augmentation, mix, resize
+from vtff_lib.inputs import resize
+from vtff_lib.training.augmentation import Augmentation, LUMINANCE, PRESETS, mix
 from vtff_lib.lbp import local_binary_pattern
 
 STRONG = Augmentation.preset("strong")

@@ -23,7 +23,7 @@ from figures import (
     train_tiny,
     training_choices,
 )
-from vtff_lib.config import EXPRESSIONS
+from vtff_lib.names import EXPRESSIONS
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from PIL import Image
 
 from data_scripts import prepare as script
 from data_scripts.prepare import Settings, prepare
-from vtff_lib.datasets import Catalogue, FaceSet
+from vtff_lib.datasets import FaceSet
+from vtff_lib.datasets.sources import Catalogue
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = Settings(size=8)

@@ -8,20 +8,8 @@ from typing import Any, Self
 from vtff_lib.encoder import NORMS
 from vtff_lib.fusion import FUSIONS, GATES
 from vtff_lib.lbp import OFFSETS
+from vtff_lib.names import first_expressions
 from vtff_lib.refusals import check_choice
-
-# The class order everywhere in this project: FER+'s. The first seven leave out contempt.
-EXPRESSIONS = (
-    "neutral",
-    "happiness",
-    "surprise",
-    "sadness",
-    "anger",
-    "disgust",
-    "fear",
-    "contempt",
-)
-SPLITS = ("train", "valid", "test")
 
 SIZES = (
     "image_size",
@@ -34,21 +22,6 @@ SIZES = (
     "mlp_dim",
 )
 STATISTICS = ("rgb_mean", "rgb_std", "lbp_mean", "lbp_std")
-
-
-def first_expressions(num_classes: int) -> tuple[str, ...]:
-    """Return the first `num_classes` expressions, or plain numbered names beyond eight.
-
-    Raises:
-        ValueError: if there are fewer than two classes.
-
-    Taught in 06.
-    """
-    if num_classes < 2:
-        raise ValueError(f"num_classes={num_classes} leaves nothing to tell apart; use 2 or more.")
-    if num_classes <= len(EXPRESSIONS):
-        return EXPRESSIONS[:num_classes]
-    return tuple(f"class {index}" for index in range(num_classes))
 
 
 @dataclass(frozen=True)

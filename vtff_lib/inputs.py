@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vtff_lib.config import VTFFConfig
@@ -72,3 +73,17 @@ def check_view(view: str, image: Tensor, config: VTFFConfig, device: torch.devic
                 "and normalises by itself: divide by 255, pass uint8, or clamp(0, 1) what a "
                 "resize overshot."
             )
+
+
+def resize(images: Tensor, side: int) -> Tensor:
+    """Return `images`, uint8 `(N, 3, H, W)`, with `side` rows and columns.
+
+    A pixel of a smaller image is the mean of those it covers; a larger image is bicubic.
+
+    Taught in 07.
+    """
+    if images.shape[-2:] == (side, side):
+        return images
+    mode = "bicubic" if side > max(images.shape[-2:]) else "area"
+    resized = F.interpolate(images.float(), (side, side), mode=mode)
+    return resized.round_().clamp_(0, 255).to(torch.uint8)

@@ -5,14 +5,14 @@ from pathlib import Path
 from vtff_lib.refusals import check_choice
 from vtff_lib.vtff import VTFF
 
-FOLDER = Path(__file__).parent / "data"
-MODELS = ("tiny", "faces")
+FOLDER = Path(__file__).parent / "data" / "models"
+MODELS = ("tiny", "photos")
 
 
 def load_pretrained(name: str = "tiny") -> VTFF:
     """Return a trained model in float32, on the CPU and in eval mode; nothing is downloaded.
 
-    `"tiny"` is `VTFFConfig.tiny(8)`, trained on synthetic faces alone: for the lessons. `"faces"`
+    `"tiny"` is `VTFFConfig.tiny(8)`, trained on synthetic faces alone: for the lessons. `"photos"`
     is wider and was trained on FER+, grey photographs: for photographs, made grey. `model_card`
     says how, how well each does, and on what it fails. The class names are
     `model.config.class_names`.
@@ -23,7 +23,7 @@ def load_pretrained(name: str = "tiny") -> VTFF:
     Taught in 00.
     """
     check_choice("name", name, MODELS)
-    return VTFF.load(FOLDER / f"{name}.safetensors").float()  # "faces" is stored in half precision
+    return VTFF.load(FOLDER / f"{name}.safetensors").float()  # "photos" is stored in half precision
 
 
 def model_card(name: str = "tiny") -> str:

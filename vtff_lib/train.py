@@ -15,16 +15,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from vtff_lib.augmentation import PRESETS as AUGMENTATIONS
-from vtff_lib.augmentation import Augmentation
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet, load_default
-from vtff_lib.distributed import Team, join_team
-from vtff_lib.evaluation import evaluate, predict
-from vtff_lib.history import History
-from vtff_lib.recipe import PRESETS, TrainingConfig
-from vtff_lib.tensorboard_log import TensorBoardProgress
-from vtff_lib.training import train
+from vtff_lib.evaluation.measure import evaluate, predict
+from vtff_lib.plots.runs import confusion_matrix, curves
+from vtff_lib.training.augmentation import PRESETS as AUGMENTATIONS
+from vtff_lib.training.augmentation import Augmentation
+from vtff_lib.training.history import History
+from vtff_lib.training.loop import train
+from vtff_lib.training.processes import Team, join_team
+from vtff_lib.training.progress import TensorBoardProgress
+from vtff_lib.training.recipe import PRESETS, TrainingConfig
 from vtff_lib.vtff import VTFF, count_parameters
 
 MODELS = {"tiny": VTFFConfig.tiny, "paper": VTFFConfig.paper, "deep": VTFFConfig.deep}
@@ -86,7 +87,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--time-limit", type=float, default=math.inf, metavar="SECONDS", help="then stop and save")
     add("--tensorboard", action="store_true", help="write curves for TensorBoard to OUT too")
     add("--flipped", action="store_true", help="measure on mirror images too, and average")
-    settings = parser.add_argument_group("training settings, see vtff_lib.recipe.TrainingConfig")
+    settings = parser.add_argument_group("training settings, see vtff_lib.training.TrainingConfig")
     add = settings.add_argument
     add("--preset", choices=PRESETS, default="minute", help="to start from (default: %(default)s)")
     add("--settings", type=Path, help="settings.json of another run, in place of --preset")
@@ -117,7 +118,7 @@ def run(options: argparse.Namespace, team: Team, device: torch.device) -> None:
         torch.OutOfMemoryError: if the memory of the GPU does not do.
     """
     config = make_config(options)
-    curves = TensorBoardProgress(options.out / "tensorboard") if options.tensorboard else None
+    progress = TensorBoardProgress(options.out / "tensorboard") if options.tensorboard else None
     faces = read_faces(options.faces, options.stored)
     torch.manual_seed(config.seed)
     model = VTFF(make_model_config(options, faces)).to(device)
@@ -134,7 +135,7 @@ def run(options: argparse.Namespace, team: Team, device: torch.device) -> None:
         folder=options.out,
         save_every=options.save_every,
         time_limit=options.time_limit,
-        progress=curves,
+        progress=progress,
         team=team,
     )
     if team.leads:
@@ -206,7 +207,7 @@ def write_results(
     """Write what came of the run so far and, if it is over, its figures on the test faces."""
     out = options.out
     (out / "history.json").write_text(f"{history.to_json()}\n", encoding="utf-8")
-    (out / "history.png").write_bytes(history.plot().png)
+    (out / "history.png").write_bytes(curves(history).png)
     if not history.finished:
         print("The time is up; the same command goes on.", file=sys.stderr)
         return
@@ -214,7 +215,7 @@ def write_results(
     probabilities = predict(model, test.images, flipped=options.flipped)
     report = evaluate(probabilities, test.labels, faces.class_names)
     model.save(out / "model.safetensors")
-    (out / "confusion.png").write_bytes(report.plot().png)
+    (out / "confusion.png").write_bytes(confusion_matrix(report).png)
     (out / "report.txt").write_text(f"{report}\n", encoding="utf-8")
     told = describe(options, config, faces, sum(epoch.seconds for epoch in history.epochs))
     write_json(out / "report.json", {"test": report.to_dict(), **told})

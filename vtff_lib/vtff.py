@@ -6,7 +6,8 @@ Source: the seed review; what it leaves open is a setting of `VTFFConfig`, or is
 of the part.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -17,8 +18,8 @@ from vtff_lib.backbone import ResNetTrunk
 from vtff_lib.config import VTFFConfig
 from vtff_lib.encoder import TransformerEncoder, resize_position_embedding
 from vtff_lib.fusion import make_fusion
+from vtff_lib.inputs import Normalise, check_view
 from vtff_lib.lbp import LocalBinaryPattern
-from vtff_lib.views import Normalise, check_view
 from vtff_lib.weights import read_metadata, read_weights, require_same_tensors, write_weights
 
 
@@ -182,6 +183,18 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
+@contextmanager
+def in_eval(model: nn.Module) -> Iterator[None]:
+    """Use `model` in eval mode, and give each of its modules back in the mode it was in."""
+    was_training = {module: module.training for module in model.modules()}
+    try:
+        model.eval()
+        yield
+    finally:
+        for module, training in was_training.items():
+            module.training = training
+
+
 @torch.no_grad()
 def trace_shapes(model: VTFF, size: tuple[int, int] | None = None) -> dict[str, tuple[int, ...]]:
     """Run one blank image through `model` and note the shape that leaves each part.
@@ -205,14 +218,12 @@ def trace_shapes(model: VTFF, size: tuple[int, int] | None = None) -> dict[str, 
 
     parts = [(name, part) for name, part in model.named_modules() if name and name.count(".") < 3]
     handles = [part.register_forward_hook(note(name)) for name, part in parts]
-    was_training = {module: module.training for module in model.modules()}
     height, width = size or (model.config.image_size, model.config.image_size)
     try:
-        model.eval()
-        model(torch.zeros(1, 3, height, width, dtype=torch.uint8, device=model.cls_token.device))
+        with in_eval(model):
+            blank = torch.zeros(1, 3, height, width, dtype=torch.uint8)
+            model(blank.to(model.cls_token.device))
     finally:
         for handle in handles:
             handle.remove()
-        for module, training in was_training.items():
-            module.training = training
     return shapes

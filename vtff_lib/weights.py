@@ -3,7 +3,6 @@
 Taught in 02 (reading) and 06 (saving).
 """
 
-import os
 import pickle
 import re
 from collections.abc import Mapping
@@ -13,6 +12,8 @@ import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
+
+from vtff_lib import files
 
 WRAPPING = re.compile(r"^(module\.|_orig_mod\.)+")
 
@@ -77,14 +78,9 @@ def write_weights(
         raise ValueError(
             f"Cannot save to {path}; give a .safetensors file in a folder that exists."
         )
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-        # Not save_file, which makes a file that only its owner can read.
-        unfinished.write_bytes(safetensors.torch.save(weights, metadata))
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    # Not save_file, which makes a file that only its owner can read.
+    files.write(path, safetensors.torch.save(weights, metadata))
 
 
 def require_same_tensors(

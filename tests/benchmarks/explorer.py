@@ -15,8 +15,8 @@ from typing import Any
 from tests.benchmarks.clock import seconds, significant
 from tests.browser import find_chromium, open_browser
 from vtff_lib import load_pretrained
-from vtff_lib.circumstances import circumstances
-from vtff_lib.playground import Playground
+from vtff_lib.evaluation.circumstances import circumstances
+from vtff_lib.widgets.playground import Playground
 
 PAGE = Path(__file__).parents[2] / "figures" / "explorer_tiny.html"
 WARM_UP = 3  # moves that are not told

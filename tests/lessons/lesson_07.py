@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from figures.runs import FIGURES
 from tests.lessons import Answers
 from vtff_lib.lbp import order_table
-from vtff_lib.optimisation import learning_rate_share
+from vtff_lib.training.optimisation import learning_rate_share
 
 # 1: the loss
 

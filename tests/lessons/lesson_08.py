@@ -10,8 +10,8 @@ from scipy.stats import kendalltau, spearmanr
 
 from tests.lessons import Answers
 from vtff_lib.checks.explain import CLAIMS
-from vtff_lib.faithfulness import randomised, rank_correlation
-from vtff_lib.pointing import pointing_game
+from vtff_lib.explain.faithfulness import randomised, rank_correlation
+from vtff_lib.explain.pointing import pointing_game
 from vtff_lib.vtff import VTFF
 
 # 1: rollout

@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from tests.lessons import Answers
-from vtff_lib.comparisons import compare, detectable, holm, student_t
+from vtff_lib.evaluation.comparisons import compare, detectable, holm, student_t
 from vtff_lib.datasets.twins import find_twins
 
 # 1: an interval from pairs

@@ -9,7 +9,7 @@ from torch import nn
 
 from figures.by_person import means
 from tests.lessons import Answers
-from vtff_lib.faces_in_photos import FaceBox, crop_face
+from vtff_lib.photos.finding import FaceBox, crop_face
 
 # 1: a square crop
 

@@ -22,14 +22,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vtff_lib.config import SPLITS
+from vtff_lib.names import SPLITS
 from vtff_lib.weights import write_weights
 
 FORMAT = "faces of vtff_lib"
 VERSION = 1
 REQUIRED = {"images.bytes", "images.lengths", "labels", "splits"}
 SHARED = ("class_names", "image_size", "codec")  # what the manifests of joined packs agree in
-CHUNK = 64  # pictures to a thread at a time: one by one, the handing over would take the time won
+TO_A_THREAD = 64  # pictures at a time: one by one, handing them over would take the time won
 
 Columns = dict[str, Tensor]
 Manifest = dict[str, Any]
@@ -87,10 +87,12 @@ def _in_threads(do: Callable[[int], Any], count: int) -> list[Any]:
     """Call `do` with 0 … count - 1; Pillow lets other threads run while it encodes or decodes."""
 
     def do_chunk(start: int) -> list[Any]:
-        return [do(index) for index in range(start, min(start + CHUNK, count))]
+        return [do(index) for index in range(start, min(start + TO_A_THREAD, count))]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return [done for chunk in pool.map(do_chunk, range(0, count, CHUNK)) for done in chunk]
+        return [
+            done for chunk in pool.map(do_chunk, range(0, count, TO_A_THREAD)) for done in chunk
+        ]
 
 
 def write_pack(path: str | Path, columns: Columns, manifest: Manifest) -> None:

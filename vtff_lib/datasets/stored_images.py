@@ -4,9 +4,7 @@ For sets that no memory holds: decoded once, one byte a value, so that any image
 number. A training run reads the next batch while it learns the current one.
 """
 
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -14,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vtff_lib.packs import decode_pictures
+from vtff_lib.datasets.packs import decode_pictures
+from vtff_lib.files import whole
 
-CHUNK = 512  # images decoded at a time
-ROOM = 0.6  # share of a GPU's free memory that images may take
+AT_ONCE = 512  # images decoded at a time
 
 
 class StoredImages:
@@ -81,75 +79,12 @@ def store_images(path: Path, content: Tensor, lengths: Tensor) -> StoredImages:
     first = decode_pictures(content[: ends[0]], lengths[:1])
     shape = (len(lengths), *first.shape[1:])
     if not path.is_file():
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            with unfinished.open("wb") as file:
-                for start in range(0, len(lengths), CHUNK):
-                    some = lengths[start : start + CHUNK]
-                    begin = int(ends[start] - lengths[start])
-                    pixels = decode_pictures(content[begin : begin + int(some.sum())], some)
-                    if pixels.shape[1:] != shape[1:]:
-                        raise ValueError("A picture has another size than the first.")
-                    file.write(pixels.numpy().data)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with whole(path) as unfinished, unfinished.open("wb") as file:
+            for start in range(0, len(lengths), AT_ONCE):
+                some = lengths[start : start + AT_ONCE]
+                begin = int(ends[start] - lengths[start])
+                pixels = decode_pictures(content[begin : begin + int(some.sum())], some)
+                if pixels.shape[1:] != shape[1:]:
+                    raise ValueError("A picture has another size than the first.")
+                file.write(pixels.numpy().data)
     return StoredImages(path, shape)
-
-
-class Feed:
-    """The images of each step, on the device; the next are read while the current are learned.
-
-    Images that fit are kept on the device as a whole, and nothing is read then.
-
-    Args:
-        images: all training images.
-        device: where they are to go.
-        rows: returns which images a step takes, `(n,)` int64, from its number.
-        steps: how many there are.
-
-    Taught in 07.
-    """
-
-    def __init__(
-        self,
-        images: Tensor | StoredImages,
-        device: torch.device,
-        rows: Callable[[int], Tensor],
-        steps: int,
-    ):
-        self._device, self._rows, self._steps = device, rows, steps
-        self._resident = _all_on(images, device)
-        self._images = images
-        self._reader = ThreadPoolExecutor(1)
-        self._coming: tuple[int, Future[Tensor]] | None = None
-
-    def __call__(self, step: int) -> Tensor:
-        """Return the images of a step, `(n, 3, H, W)` uint8."""
-        if self._resident is not None:
-            return self._resident[self._rows(step).to(self._device)]
-        coming = self._coming
-        batch = coming[1].result() if coming and coming[0] == step else self._read(step)
-        if step + 1 < self._steps:
-            self._coming = step + 1, self._reader.submit(self._read, step + 1)
-        return batch.to(self._device, non_blocking=True)
-
-    def _read(self, step: int) -> Tensor:
-        batch = self._images[self._rows(step)]
-        return batch.pin_memory() if self._device.type == "cuda" else batch
-
-    def close(self) -> None:
-        """Read no more."""
-        self._reader.shutdown(cancel_futures=True)
-
-
-def _all_on(images: Tensor | StoredImages, device: torch.device) -> Tensor | None:
-    """Return all images on the device, or None if they do not fit there."""
-    size = images.shape.numel()
-    if device.type == "cuda" and size > ROOM * torch.cuda.mem_get_info(device)[0]:
-        return None
-    if isinstance(images, Tensor):
-        return images.to(device)
-    if device.type == "cuda":
-        return torch.cat([batch.to(device) for batch in images.split(CHUNK)])
-    return None

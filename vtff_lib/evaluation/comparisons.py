@@ -12,9 +12,9 @@ from itertools import product
 from statistics import mean, stdev
 from typing import NamedTuple
 
-from scipy import stats
+from scipy import special
 
-from vtff_lib.intervals import Estimate
+from vtff_lib.evaluation.intervals import Estimate
 
 
 class Comparison(NamedTuple):
@@ -36,7 +36,7 @@ def student_p(t: float, degrees: int) -> float:
     """
     if degrees < 1:
         raise ValueError(f"degrees={degrees} will not do; give 1 or more, two pairs at least.")
-    return float(2 * stats.t.sf(abs(t), degrees))
+    return float(2 * special.stdtr(degrees, -abs(t)))
 
 
 def student_t(degrees: int, share: float = 0.95) -> float:
@@ -55,7 +55,7 @@ def student_t(degrees: int, share: float = 0.95) -> float:
         raise ValueError(
             f"degrees={degrees} and share={share} will not do; give 1 or more, 0 to below 1."
         )
-    return float(stats.t.ppf((1 + share) / 2, degrees))
+    return float(special.stdtrit(degrees, (1 + share) / 2))
 
 
 def compare(first: Sequence[float], second: Sequence[float]) -> Comparison:

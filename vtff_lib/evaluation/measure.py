@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vtff_lib.augmentation import resize
-from vtff_lib.intervals import Estimate, bootstrap, wilson
+from vtff_lib.datasets.stored_images import StoredImages
+from vtff_lib.evaluation.intervals import Estimate, bootstrap, wilson
+from vtff_lib.evaluation.report import ClassReport, Report
+from vtff_lib.inputs import resize
 from vtff_lib.refusals import describe
-from vtff_lib.report import ClassReport, Report
-from vtff_lib.stored_images import StoredImages
-from vtff_lib.vtff import VTFF
+from vtff_lib.vtff import VTFF, in_eval
 
 BINS = 15  # of confidence, as in Guo et al. 2017
-TINY = 1e-12  # what a probability of 0 is taken for, lest its logarithm be infinite
+SMALLEST = 1e-12  # what a probability of 0 is taken for, lest its logarithm be infinite
 
 
 @torch.no_grad()
@@ -40,11 +40,9 @@ def predict(
 
     Taught in 07.
     """
-    was_training = {module: module.training for module in model.modules()}
     device = model.cls_token.device
-    try:
-        model.eval()
-        shares = []
+    shares = []
+    with in_eval(model):
         for batch in images.split(batch_size):
             rgb = batch.to(device)
             if rgb.dtype == torch.uint8:
@@ -52,9 +50,6 @@ def predict(
             views = [rgb, rgb.flip(-1)] if flipped else [rgb]
             answers = [model(view).logits.float().softmax(dim=1) for view in views]
             shares.append(torch.stack(answers).mean(dim=0))
-    finally:
-        for module, training in was_training.items():
-            module.training = training
     return torch.cat(shares).cpu()
 
 
@@ -143,7 +138,7 @@ def _scorer(shares: np.ndarray, truth: np.ndarray) -> Callable[[np.ndarray], np.
     """Return what gives, for chosen images, all figures that need a bootstrap."""
     classes = shares.shape[1]
     called, confidence = shares.argmax(axis=1), shares.max(axis=1)
-    surprise = -np.log(np.maximum(shares[np.arange(len(truth)), truth], TINY))
+    surprise = -np.log(np.maximum(shares[np.arange(len(truth)), truth], SMALLEST))
 
     def scores(chosen: np.ndarray) -> np.ndarray:
         pairs = np.bincount(truth[chosen] * classes + called[chosen], minlength=classes**2)

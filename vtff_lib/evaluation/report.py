@@ -1,14 +1,10 @@
-"""What was measured of a model: as words, as JSON, as a picture. Taught in 07."""
+"""What was measured of a model: as words and as JSON. Taught in 07."""
 
 import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-from matplotlib.figure import Figure
-
-from vtff_lib.intervals import Estimate
-from vtff_lib.plots import INK, Picture, picture
+from vtff_lib.evaluation.intervals import Estimate
 
 
 @dataclass(frozen=True)
@@ -82,41 +78,6 @@ class Report:
             for each in self.classes
         ]
         return "\n".join(lines)
-
-    def plot(self) -> Picture:
-        """Return the confusion matrix: shares of each true class, and the counts."""
-        counts = np.array(self.confusion)
-        shares = counts / counts.sum(axis=1, keepdims=True).clip(1)
-        names = [each.name for each in self.classes]
-        side = 1.6 + 0.55 * len(names)
-        figure = Figure(figsize=(side + 0.6, side), layout="constrained")
-        axis = figure.add_subplot()
-        drawn = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        for (row, column), count in np.ndenumerate(counts):
-            colour = "white" if shares[row, column] > 0.55 else INK
-            axis.text(column, row, str(count), ha="center", va="center", fontsize=8, color=colour)
-        axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
-        axis.set_yticks(range(len(names)), names)
-        axis.tick_params(labelsize=8, length=0)
-        axis.set_xlabel("called", fontsize=9)
-        axis.set_ylabel("labelled", fontsize=9)
-        bar = figure.colorbar(drawn, ax=axis, shrink=0.8, pad=0.02)
-        bar.ax.tick_params(labelsize=8)
-        bar.set_label("share of the label's images", fontsize=8)
-        return picture(figure, self._alt(), "Numbers: images. Colour: share of the row.")
-
-    def _alt(self) -> str:
-        counts = np.array(self.confusion)
-        wrong = counts * (1 - np.eye(len(counts), dtype=int))
-        row, column = np.unravel_index(wrong.argmax(), wrong.shape)
-        told = (
-            f"Confusion matrix of {len(counts)} classes over {self.images} images; "
-            f"{self.accuracy.value:.0%} lie on the diagonal."
-        )
-        if not wrong.any():
-            return told
-        labelled, called = self.classes[row].name, self.classes[column].name
-        return f"{told} Most often mistaken: {labelled} for {called}, {wrong.max()} times."
 
 
 def _share(estimate: Estimate) -> str:

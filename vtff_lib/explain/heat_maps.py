@@ -11,10 +11,14 @@ its noise looks like a finding.
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vtff_lib.refusals import check_choice, describe
 
+FILLS = ("mean", "blur")
+
+BLUR = 8  # a filled picture keeps one value for 8×8 pixels, smoothly joined
 SCALES = ("share", "amount", "signed")
 
 
@@ -82,3 +86,25 @@ def check_classes(classes: Tensor, count: int, num_classes: int) -> None:
 def as_share(image: Tensor) -> Tensor:
     """Return an image or its codes as float 0 to 1, from uint8 or as they are. Taught in 08."""
     return image.float() / 255 if image.dtype == torch.uint8 else image
+
+
+def filled(rgb: Tensor, fill: str = "mean") -> Tensor:
+    """Return what stands in for removed places, uint8 `(N, 3, H, W)`.
+
+    `"mean"` is the image's mean colour, `"blur"` the image without its details. No choice is
+    neutral: both are pictures that the model has never seen.
+
+    Raises:
+        ValueError: if `fill` is unknown or `rgb` is not uint8 `(N, 3, H, W)`.
+
+    Taught in 08.
+    """
+    check_choice("fill", fill, FILLS)
+    if rgb.dtype != torch.uint8 or rgb.ndim != 4:
+        raise ValueError(f"rgb is {describe(rgb)}; give torch.uint8 of shape (N, 3, H, W).")
+    if fill == "mean":
+        mean = rgb.float().mean(dim=(2, 3), keepdim=True)
+        return mean.round().to(torch.uint8).expand_as(rgb)
+    small = F.avg_pool2d(rgb.float(), BLUR, ceil_mode=True)
+    smooth = F.interpolate(small, rgb.shape[-2:], mode="bilinear")
+    return smooth.round().clamp(0, 255).to(torch.uint8)

@@ -9,6 +9,7 @@ import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,14 @@ from PIL import Image
 from torch import Tensor
 
 from vtff_lib import explain
+from vtff_lib.explain.surgery import Surgery, masked, operated
 from vtff_lib.refusals import describe
-from vtff_lib.surgery import Surgery, masked, operated
 from vtff_lib.vtff import VTFF, VTFFOutput
 
+ASSETS = Path(__file__).parent / "assets"  # what the page and the widget share
 GROUPS = 8  # of channels, whose gates can be looked at one by one
 BARS = 64  # of the global part; wider models show the means of neighbouring channels
-CHUNK = 16  # changes of the model that are tried at once: more take memory and win no time
+AT_ONCE = 16  # changes of the model that are tried at once: more take memory and win no time
 QUALITY = 80  # of the pictures, as WebP
 
 Stored = dict[str, Any]
@@ -100,10 +102,10 @@ def examine(model: VTFF, rgb: Tensor, surgeries: Sequence[Surgery]) -> dict[str,
         plain = model(face, return_maps=True)
         batch = masked(face.expand(len(surgeries), -1, -1, -1), surgeries, model.config.reduction)
         answers = []
-        for start in range(0, len(surgeries), CHUNK):
-            some = surgeries[start : start + CHUNK]
+        for start in range(0, len(surgeries), AT_ONCE):
+            some = surgeries[start : start + AT_ONCE]
             with operated(model, some):
-                out = model(batch[start : start + CHUNK], return_maps=True)
+                out = model(batch[start : start + AT_ONCE], return_maps=True)
             answers.append(_maps(model, out, plain.logits.argmax(dim=1)))
     found = {name: torch.cat([answer[name] for answer in answers]) for name in answers[0]}
     stored = {}

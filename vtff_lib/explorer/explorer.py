@@ -20,14 +20,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vtff_lib import plots
-from vtff_lib.explorer_data import dequantise, examine, picture_address
+from vtff_lib import files, plots
+from vtff_lib.explain.surgery import Surgery, all_surgeries
+from vtff_lib.explorer.content import ASSETS, dequantise, examine, picture_address
 from vtff_lib.lbp import local_binary_pattern
 from vtff_lib.refusals import describe
-from vtff_lib.surgery import Surgery, all_surgeries
 from vtff_lib.vtff import VTFF
 
-ASSETS = Path(__file__).parent / "explorer_assets"
 MOUNT = 'mountPage(document.getElementById("explorer"), document.getElementById("content"));\n'
 # What models that are laid side by side have in common.
 ALIKE = (
@@ -185,12 +184,7 @@ main {{ max-width: 1060px; margin: 0 auto; }}
         path = Path(path)
         if path.suffix != ".html" or not path.parent.is_dir() or path.is_dir():
             raise ValueError(f"Cannot save to {path}; give an .html file in a folder that exists.")
-        partial = path.with_name(f".{path.name}.part")
-        try:
-            partial.write_text(self.page(), encoding="utf-8", newline="\n")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        files.write(path, self.page())
 
     def describe(self, faces: Sequence[int] | None = None) -> str:
         """Return in words what is to be seen, for those who see no picture: of all faces, or some.
@@ -242,7 +236,7 @@ main {{ max-width: 1060px; margin: 0 auto; }}
             ImportError: if anywidget is not installed.
         """
         if self._widget is None:
-            from vtff_lib.explorer_widget import ExplorerWidget
+            from vtff_lib.explorer.widget import ExplorerWidget
 
             self._widget = ExplorerWidget(content=json.dumps(self.content))
         return self._widget

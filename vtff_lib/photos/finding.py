@@ -13,7 +13,7 @@ from PIL import Image
 from skimage.data import lbp_frontal_face_cascade_filename
 from skimage.feature import Cascade
 
-from vtff_lib.photos import PhotoSource, read_photo
+from vtff_lib.photos.reading import PhotoSource, read_photo
 
 CASCADE_WINDOW = 24  # pixels: the side of the faces that the cascade was trained on
 SEARCH_WINDOW = 36  # pixels: the smallest face on the copy that is searched
@@ -153,6 +153,23 @@ def crops_to_batch(crops: Sequence[np.ndarray]) -> torch.Tensor:
     if len(sizes) > 1:
         raise ValueError(f"The crops differ in size, {sizes}: make all with the same `size`.")
     return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).contiguous()
+
+
+def grey_face(photo: np.ndarray, box: FaceBox, side: int = 48) -> torch.Tensor:
+    """Return a face as FER+ has them: tight, grey and small, uint8 `(1, 3, side, side)`.
+
+    Args:
+        photo: uint8 RGB `(H, W, 3)`, from `read_photo`.
+        box: the face, from `find_faces`: its box is as tight as FER+'s pictures are.
+        side: of the crop in pixels; FER+'s have 48.
+
+    Raises:
+        ValueError: as `crop_face`.
+
+    Taught in 10.
+    """
+    crop = crop_face(photo, box, margin=0.0, size=side)
+    return crops_to_batch([np.asarray(Image.fromarray(crop).convert("L").convert("RGB"))])
 
 
 def _check_photo(photo: np.ndarray) -> None:

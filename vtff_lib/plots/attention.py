@@ -1,23 +1,17 @@
-"""The live picture of what global and local attention answer: drawn again within a slider's move.
+"""The live picture of what global and local attention answer. Taught in 03."""
 
-Like `face_view`, it is laid out once; then only what changes is drawn, over a copy of the rest.
-"""
-
-import io
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from PIL import Image
 from torch import Tensor
 
-from vtff_lib.plots import COLOURS, INK, Picture, as_array, pale_grey, title_axis
+from vtff_lib.plots.pictures import COLOURS, INK, Picture, as_array, pale_grey, title_axis
+from vtff_lib.plots.redrawn import RedrawnPicture
 
 
-class AttentionView:
+class AttentionPicture(RedrawnPicture):
     """What was asked about, L's map and G's bars side by side, on scales that stay.
 
     Args:
@@ -30,7 +24,7 @@ class AttentionView:
     Taught in 03.
     """
 
-    WIDTH, HEIGHT, DPI = 9.6, 2.55, 100  # inches, inches, pixels an inch
+    HEIGHT = 2.55  # inches
     SIDE, TOP = 1.9, 0.25  # of a square panel, and of its title, in inches
 
     def __init__(
@@ -42,9 +36,7 @@ class AttentionView:
         local_limit: float = 4,
     ):
         self._over_face = over_face
-        self._figure = Figure(figsize=(self.WIDTH, self.HEIGHT), dpi=self.DPI)
-        self._figure.set_layout_engine("none")  # whatever a matplotlibrc asks for
-        self._canvas = FigureCanvasAgg(self._figure)
+        super().__init__()
         self._limits: dict[str, Any] = {"vmin": -local_limit, "vmax": local_limit}
         self._images = self._square(0, title, veiled=False)
         self._images += self._square(1, "L(U): a score for each place", veiled=over_face)
@@ -57,10 +49,7 @@ class AttentionView:
         axis.axhline(0, color=INK, lw=0.8)
         self._bars = list(axis.bar(range(channels), [0] * channels, color=COLOURS["global"]))
         self._before = axis.plot([], [], ls="", marker="_", ms=5 if channels > 32 else 12, c=INK)[0]
-        for artist in (*self._images, *self._bars, self._before):
-            artist.set_animated(True)  # left out when the rest is drawn
-        self._canvas.draw()
-        self._rest = self._canvas.copy_from_bbox(self._figure.bbox)
+        self._keep((*self._images, *self._bars, self._before))
 
     def _axes(self, left: float, width: float) -> Axes:
         """Return axes as high as a panel, at a place in inches from the left."""
@@ -103,17 +92,10 @@ class AttentionView:
         """
         pale = [pale_grey(asked)] if self._over_face else []
         shown = (as_array(asked), *pale, as_array(local_attention))
-        self._canvas.restore_region(self._rest)
         for image, values in zip(self._images, shown, strict=True):
             image.set_data(values)
-            self._figure.draw_artist(image)
         for bar, score in zip(self._bars, global_attention.tolist(), strict=True):
             bar.set_height(score)
-            self._figure.draw_artist(bar)
-        if before is not None:
-            self._before.set_data(range(len(before)), before.tolist())
-            self._figure.draw_artist(self._before)
-        png = io.BytesIO()
-        pixels = np.asarray(self._canvas.buffer_rgba())[..., :3]
-        Image.fromarray(pixels).save(png, format="png", compress_level=3)
-        return Picture(png.getvalue(), alt, caption)
+        scores = [] if before is None else before.tolist()
+        self._before.set_data(range(len(scores)), scores)
+        return self._redrawn(alt, caption)

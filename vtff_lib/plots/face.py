@@ -1,26 +1,22 @@
 """The live picture of a face that goes through VTFF: drawn again within a slider's move."""
 
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import PowerNorm
-from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from PIL import Image
 from torch import Tensor
 
-from vtff_lib.plots import Picture, as_array, draw_class_scores, pale_grey, title_axis
+from vtff_lib.plots.pictures import Picture, as_array, draw_class_scores, pale_grey, title_axis
+from vtff_lib.plots.redrawn import RedrawnPicture
 
 
-class FaceView:
+class FacePicture(RedrawnPicture):
     """A face, its LBP view, two maps over it and the class scores: quick to draw again.
 
-    It is laid out once. Then only what changes is drawn, over a copy of the rest, so the picture
-    can follow a slider. All scales are fixed. The colours of the attention follow its square root,
+    All scales are fixed. The colours of the attention follow its square root,
     for an even share is as small as 1/50.
 
     Args:
@@ -29,13 +25,11 @@ class FaceView:
     Taught in 00.
     """
 
-    WIDTH, HEIGHT, DPI = 10.0, 2.5, 100  # inches, inches, pixels an inch
+    WIDTH = 10.0  # inches
     SIDE, TOP = 1.85, 0.25  # of a panel, and of its title, in inches
 
     def __init__(self, class_names: Sequence[str]):
-        self._figure = Figure(figsize=(self.WIDTH, self.HEIGHT), dpi=self.DPI)
-        self._figure.set_layout_engine("none")  # whatever a matplotlibrc asks for
-        self._canvas = FigureCanvasAgg(self._figure)
+        super().__init__()
         blank = np.zeros((7, 7))
         images = []
         for place, title in enumerate(("RGB view", "LBP view")):
@@ -54,10 +48,7 @@ class FaceView:
         title_axis(axis, "class scores")
         bars = draw_class_scores(axis, torch.zeros(len(class_names)), class_names)
         self._images, self._bars = images, bars
-        for artist in images + bars:
-            artist.set_animated(True)  # left out when the rest is drawn
-        self._canvas.draw()
-        self._rest = self._canvas.copy_from_bbox(self._figure.bbox)
+        self._keep((*images, *bars))
 
     def _axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Return axes at a place in inches from the upper left corner."""
@@ -101,14 +92,8 @@ class FaceView:
         """
         pale = pale_grey(rgb)
         shown = (as_array(rgb), as_array(lbp), pale, as_array(gate), pale, as_array(attention))
-        self._canvas.restore_region(self._rest)
         for image, values in zip(self._images, shown, strict=True):
             image.set_data(values)
-            self._figure.draw_artist(image)
         for bar, value in zip(self._bars, probabilities.tolist(), strict=True):
             bar.set_width(value)
-            self._figure.draw_artist(bar)
-        png = io.BytesIO()
-        pixels = np.asarray(self._canvas.buffer_rgba())[..., :3]
-        Image.fromarray(pixels).save(png, format="png", compress_level=3)
-        return Picture(png.getvalue(), alt, caption)
+        return self._redrawn(alt, caption)

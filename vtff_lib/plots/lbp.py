@@ -4,22 +4,20 @@ Those that follow a slider are laid out by hand: to search for a layout would ta
 Taught in 01.
 """
 
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
-from PIL import Image
 from torch import Tensor
 
 from vtff_lib.lbp import OFFSETS
-from vtff_lib.plots import COLOURS, INK, Picture, as_array, draw_image, picture, title_axis
+from vtff_lib.plots.pictures import COLOURS, INK, Picture, as_array, draw_image, picture, title_axis
+from vtff_lib.plots.redrawn import RedrawnPicture
 from vtff_lib.refusals import check_choice, describe
 
 COMPARISONS = {"≥": torch.ge, ">": torch.gt}
@@ -88,15 +86,12 @@ def _draw_table(
             words.set(fontsize=11, weight=weight, color=INK)
 
 
-class LightView:
+class LightPicture(RedrawnPicture):
     """A face in some light: both views, where comparisons changed, and the shares that did.
-
-    It is laid out once, and only what changes is drawn again, so that it can follow a slider.
 
     Taught in 01.
     """
 
-    WIDTH, HEIGHT, DPI = 9.6, 2.5, 100  # inches, inches, pixels an inch
     BARS = (  # name, colour, hatch
         ("RGB numbers", COLOURS["rgb"], ""),
         ("LBP codes", COLOURS["lbp"], ""),
@@ -104,9 +99,7 @@ class LightView:
     )
 
     def __init__(self) -> None:
-        self._figure = Figure(figsize=(self.WIDTH, self.HEIGHT), dpi=self.DPI)
-        self._figure.set_layout_engine("none")  # whatever a matplotlibrc asks for
-        self._canvas = FigureCanvasAgg(self._figure)
+        super().__init__()
         titles = ("RGB view", "LBP view", "comparisons changed")
         self._images = [self._panel(place, title) for place, title in enumerate(titles)]
         self._images[2].set_clim(0, 8)
@@ -114,10 +107,7 @@ class LightView:
         scale = self._figure.colorbar(self._images[2], cax=scale_axis, ticks=[0, 4, 8])
         scale.ax.tick_params(labelsize=8, length=2)
         self._bars, self._words = self._bar_chart()
-        for artist in (*self._images, *self._bars, *self._words):
-            artist.set_animated(True)  # left out when the rest is drawn
-        self._canvas.draw()
-        self._rest = self._canvas.copy_from_bbox(self._figure.bbox)
+        self._keep((*self._images, *self._bars, *self._words))
 
     def _panel(self, place: int, title: str) -> AxesImage:
         axis = self._figure.add_axes((0.005 + 0.205 * place, 0.11, 0.195, 0.75))
@@ -158,20 +148,13 @@ class LightView:
             shares: of RGB numbers, of LBP codes and of comparisons that changed, 0 to 1.
             alt, caption: the words of the picture.
         """
-        self._canvas.restore_region(self._rest)
         for image, values in zip(self._images, (rgb, lbp, changed), strict=True):
             image.set_data(as_array(values))
-            self._figure.draw_artist(image)
         for bar, word, share in zip(self._bars, self._words, shares, strict=True):
             bar.set_width(share)
             word.set_text(f"{share:.0%}")
             word.set_x(share + 0.04)
-            self._figure.draw_artist(bar)
-            self._figure.draw_artist(word)
-        png = io.BytesIO()
-        pixels = np.asarray(self._canvas.buffer_rgba())[..., :3]
-        Image.fromarray(pixels).save(png, format="png", compress_level=3)
-        return Picture(png.getvalue(), alt, caption)
+        return self._redrawn(alt, caption)
 
 
 def curves_picture(

@@ -18,8 +18,6 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from vtff_lib.faces_in_photos import FaceBox
-
 # One thing, one colour, in all lessons: Okabe and Ito's palette, which the colour-blind can read.
 COLOURS = {
     "rgb": "#0072B2",
@@ -134,19 +132,6 @@ def images(
     figure, axes = panels(len(panel), size=size)
     for axis, (title, image) in zip(axes, panel.items(), strict=True):
         draw_image(axis, image, f"{title}\n{'×'.join(map(str, image.shape))}")
-    return picture(figure, alt, caption)
-
-
-def found_face(
-    photo: np.ndarray, box: FaceBox, crop: np.ndarray, alt: str, caption: str = ""
-) -> Picture:
-    """Return a photo with the box of a face, and the crop."""
-    figure, axes = panels(2, size=2.8)
-    draw_image(axes[0], photo, "photo\n" + "×".join(map(str, photo.shape)))
-    corner = (box.column, box.row)
-    frame = Rectangle(corner, box.width, box.height, fill=False, lw=2, edgecolor="white")
-    axes[0].add_patch(frame)
-    draw_image(axes[1], crop, "crop\n" + "×".join(map(str, crop.shape)))
     return picture(figure, alt, caption)
 
 

@@ -12,7 +12,6 @@ from typing import Self
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision.transforms import v2
 
 from vtff_lib.refusals import check_choice, describe
 
@@ -188,20 +187,6 @@ PRESETS: dict[str, dict[str, float]] = {
 }  # fmt: skip
 
 
-def resize(images: Tensor, side: int) -> Tensor:
-    """Return `images`, uint8 `(N, 3, H, W)`, with `side` rows and columns.
-
-    A pixel of a smaller image is the mean of those it covers; a larger image is bicubic.
-
-    Taught in 07.
-    """
-    if images.shape[-2:] == (side, side):
-        return images
-    mode = "bicubic" if side > max(images.shape[-2:]) else "area"
-    resized = F.interpolate(images.float(), (side, side), mode=mode)
-    return resized.round_().clamp_(0, 255).to(torch.uint8)
-
-
 def mix(rgb: Tensor, targets: Tensor, mixup: float, cutmix: float) -> tuple[Tensor, Tensor]:
     """Blend each image with the next of the batch, or lay a piece of the next one over it.
 
@@ -216,12 +201,13 @@ def mix(rgb: Tensor, targets: Tensor, mixup: float, cutmix: float) -> tuple[Tens
     Source: Zhang et al. 2018 (mixup), Yun et al. 2019 (CutMix), as torchvision has them.
     Taught in 07.
     """
-    choices = [(v2.MixUp, mixup), (v2.CutMix, cutmix)]
-    choices = [(change, alpha) for change, alpha in choices if alpha]
-    if not choices:
+    wanted = [(name, alpha) for name, alpha in (("MixUp", mixup), ("CutMix", cutmix)) if alpha]
+    if not wanted:
         return rgb, targets
-    change, alpha = choices[int(torch.randint(len(choices), ()))]
-    mixed, shares = change(alpha=alpha)(rgb.float(), targets)
+    from torchvision.transforms import v2  # here, because it takes more than a second
+
+    name, alpha = wanted[int(torch.randint(len(wanted), ()))]
+    mixed, shares = getattr(v2, name)(alpha=alpha)(rgb.float(), targets)
     return mixed.round_().to(torch.uint8), shares
 
 

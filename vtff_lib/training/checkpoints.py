@@ -2,7 +2,7 @@
 
 One `.safetensors` file holds all tensors and, as JSON, all else; reading it runs nothing. It is
 written under another name and renamed when complete, so a crash while writing leaves the last one.
-No random state is in it: all chance of a run follows from its seed and the step (see `training`).
+No random state is in it: all chance of a run follows from its seed and the step (see `loop`).
 """
 
 import json
@@ -14,8 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vtff_lib.history import History
-from vtff_lib.optimisation import LabelledFaces
+from vtff_lib.files import clear_unfinished
+from vtff_lib.training.history import History
+from vtff_lib.training.targets import LabelledFaces
 from vtff_lib.vtff import VTFF
 from vtff_lib.weights import read_metadata, read_weights, require_same_tensors, write_weights
 
@@ -93,8 +94,7 @@ def load_checkpoint(folder: Path, state: TrainingState, fingerprint: dict[str, A
     Taught in 07.
     """
     path = folder / NAME
-    for unfinished in folder.glob(f".{NAME}.*.part"):  # of a run that was killed while writing
-        unfinished.unlink()
+    clear_unfinished(path)
     if not path.is_file():
         return False
     tensors, notes = _read(path)

@@ -1,20 +1,11 @@
-"""What a training run went through, epoch by epoch, as numbers, as JSON and as a picture.
+"""What a training run went through, epoch by epoch, as numbers and as JSON.
 
 Taught in 07.
 """
 
 import json
-import math
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
-
-from vtff_lib.plots import INK, Picture, picture
-
-PALE = "#9A9A9A"  # the training images, behind the validation images in ink
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -87,41 +78,6 @@ class History:
         head = "epoch  train loss  valid loss  valid accuracy  learning rate  seconds"
         return "\n".join([head, *map(describe_epoch, self.epochs)])
 
-    def plot(self) -> Picture:
-        """Return the curves of loss and accuracy."""
-        figure = Figure(figsize=(7.2, 2.7), layout="constrained")
-        loss, accuracy = figure.subplots(1, 2)
-        _frame(loss, self, "loss (nats)", math.log(self.num_classes))
-        _frame(accuracy, self, "accuracy on validation images", 1 / self.num_classes)
-        numbers = [epoch.number for epoch in self.epochs]
-        style: dict[str, Any] = {"lw": 1.8, "marker": "o", "ms": 3}
-        losses = [epoch.train_loss for epoch in self.epochs]
-        loss.plot(numbers, losses, color=PALE, label="training", **style)
-        losses = [epoch.valid_loss for epoch in self.epochs]
-        loss.plot(numbers, losses, color=INK, label="validation", **style)
-        loss.legend(frameon=False, fontsize=8, loc="lower left")
-        shares = [epoch.valid_accuracy for epoch in self.epochs]
-        accuracy.plot(numbers, shares, color=INK, **style)
-        loss.set_ylim(bottom=0)
-        accuracy.set_ylim(0, 1)
-        accuracy.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        caption = (
-            "Training images are altered and their labels softened, validation images are not: the "
-            "two losses are not on one footing. Dotted: guessing evenly."
-        )
-        return picture(figure, self._alt(), caption)
-
-    def _alt(self) -> str:
-        if not self.epochs:
-            return f"Two empty panels, loss and accuracy, for {self.planned} epochs to come."
-        first, last = self.epochs[0], self.epochs[-1]
-        return (
-            f"Two line charts over {last.number} of {self.planned} epochs. Left, the loss: in "
-            f"training from {first.train_loss:.2f} to {last.train_loss:.2f} nats, in validation "
-            f"from {first.valid_loss:.2f} to {last.valid_loss:.2f}. Right, the accuracy in "
-            f"validation: from {first.valid_accuracy:.0%} to {last.valid_accuracy:.0%}."
-        )
-
 
 def describe_epoch(epoch: Epoch) -> str:
     """Return an epoch as a line of the table that `str(history)` is. Taught in 07."""
@@ -129,13 +85,3 @@ def describe_epoch(epoch: Epoch) -> str:
         f"{epoch.number:5d}  {epoch.train_loss:10.4f}  {epoch.valid_loss:10.4f}  "
         f"{epoch.valid_accuracy:13.1%}  {epoch.learning_rate:13.2e}  {epoch.seconds:7.1f}"
     )
-
-
-def _frame(axis: Axes, history: History, quantity: str, guessing: float) -> None:
-    axis.axhline(guessing, color=INK, lw=1, ls=":")
-    axis.set_xlim(0.5, max(history.planned, 2) + 0.5)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set_xlabel("epoch", fontsize=9)
-    axis.set_title(quantity, fontsize=9, loc="left", color=INK)
-    axis.tick_params(labelsize=8)
-    axis.spines[["top", "right"]].set_visible(False)

@@ -11,7 +11,7 @@ import copy
 import json
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -20,23 +20,20 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from vtff_lib.augmentation import mix, resize
-from vtff_lib.checkpoints import TrainingState, describe_faces, load_checkpoint, save_checkpoint
-from vtff_lib.distributed import ALONE, Team
-from vtff_lib.evaluation import predict
-from vtff_lib.history import Epoch, History
-from vtff_lib.interruptions import enough_memory, told_to_stop
-from vtff_lib.optimisation import (
-    LabelledFaces,
-    Loss,
-    PartStatistics,
-    make_optimiser,
-    soft_targets,
-    update_average,
+from vtff_lib.evaluation.measure import predict
+from vtff_lib.training.checkpoints import (
+    TrainingState,
+    describe_faces,
+    load_checkpoint,
+    save_checkpoint,
 )
-from vtff_lib.progress import Progress, choose_progress
-from vtff_lib.recipe import PRECISIONS, Plan, TrainingConfig, derive_seed, generator
-from vtff_lib.stored_images import Feed
+from vtff_lib.training.feed import Batches
+from vtff_lib.training.history import Epoch, History
+from vtff_lib.training.optimisation import PartStatistics, make_optimiser, update_average
+from vtff_lib.training.processes import ALONE, Team, enough_memory, told_to_stop
+from vtff_lib.training.progress import Progress, TextProgress
+from vtff_lib.training.recipe import PRECISIONS, Plan, TrainingConfig
+from vtff_lib.training.targets import LabelledFaces, Loss, soft_targets
 from vtff_lib.vtff import VTFF
 
 ASK_EVERY = 20  # steps between two questions whether any process of several is to stop
@@ -67,7 +64,8 @@ def train(
             it; on a CPU it ends with the same weights, bit for bit, as without the stop.
         save_every: steps between checkpoints, besides the one after each epoch; 0: only those.
         time_limit: seconds after which the run stops, with a checkpoint.
-        progress: how the run shows itself; as suits the place if not given. `Progress()` is silent.
+        progress: how the run shows itself; as text if not given. `Progress()` is silent, and
+            `plots.NotebookProgress()` draws curves in a notebook.
         team: the processes that train together, see `distributed`.
 
     Returns:
@@ -88,7 +86,7 @@ def train(
     valid_targets = soft_targets(valid_set, classes, config.soft_labels)
     loss = Loss.of(targets, config.class_balance, config.label_smoothing, config.logit_adjustment)
     plan = Plan(len(targets), config)
-    own = team.share(config.parts)
+    batches = Batches(train_set.images, targets, plan, model.config, team)
     state = start_state(model, config, team)
     if folder is not None:
         folder = Path(folder)
@@ -97,35 +95,18 @@ def train(
         load_checkpoint(folder, state, run)
     team.require_same(state.step, device)
 
-    def rows(step: int) -> Tensor:
-        """Return which images are this process's share of a batch."""
-        batch = plan.batch(step).chunk(config.parts)
-        return torch.cat([batch[part] for part in own])
-
-    feed = Feed(train_set.images, device, rows, plan.total_steps)
-
-    def parts(step: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield this process's parts of a batch, each altered in its own way."""
-        shares = feed(step).chunk(len(own)), targets[rows(step).to(device)].chunk(len(own))
-        for part, images, wanted in zip(own, *shares, strict=True):
-            number = step * config.parts + part
-            rgb = resize(images, model.config.image_size)
-            rgb = config.augmentation(rgb, generator(config.seed, "augmentation", number))
-            rgb = resize(rgb, plan.side(step, rgb.shape[-1], model.config.reduction))
-            torch.manual_seed(derive_seed(config.seed, "dropout", number))
-            yield mix(rgb, wanted, config.mixup, config.cutmix)
-
-    progress = choose_progress() if progress is None else progress
+    progress = TextProgress() if progress is None else progress
     progress = progress if team.leads else Progress()
     progress.start(state.history, state.step, plan.total_steps)
     # Dropout throws PyTorch's own dice, which belong to the caller and are given back.
     dice = torch.random.fork_rng([device] if device.type == "cuda" else [])
-    with closing(progress), closing(feed), dice, told_to_stop() as terminated:
+    with closing(progress), closing(batches), dice, told_to_stop() as terminated:
         for step in range(state.step, plan.total_steps):
             lap = time.monotonic()
-            with enough_memory(config, step):
-                shown = take_step(state, parts(step), loss, plan.learning_rate(step), config, team)
-            progress.step(state.step, shown)
+            with enough_memory(config.batch_size, config.parts, step):
+                rate = plan.learning_rate(step)
+                step_loss = take_step(state, batches(step), loss, rate, config, team)
+            progress.step(state.step, step_loss)
             state.seconds += time.monotonic() - lap
 
             epoch_over = state.step % plan.steps_per_epoch == 0

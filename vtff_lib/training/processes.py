@@ -1,4 +1,4 @@
-"""Several processes that train one model, started by `torchrun`. Taught in 07.
+"""Several processes that train one model, started by `torchrun`, and what ends them. Taught in 07.
 
     torchrun --nproc-per-node 4 -m vtff_lib.train faces.safetensors --parts 4 …
 
@@ -9,7 +9,9 @@ r, r + n, r + 2n … So one process and several learn the same, and a run may go
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -171,3 +173,41 @@ def join_team(device: str) -> Iterator[tuple[Team, torch.device]]:
             yield Team(dist.get_rank(), size), place
         finally:
             dist.destroy_process_group()
+
+
+@contextmanager
+def told_to_stop() -> Iterator[Callable[[], bool]]:
+    """Catch SIGTERM; yield a function that returns whether it came.
+
+    In another thread than the main one, where Python catches no signals, it never comes.
+
+    Taught in 07.
+    """
+    told = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield told.is_set
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: told.set())
+    try:
+        yield told.is_set
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def enough_memory(batch_size: int, parts: int, step: int) -> Iterator[None]:
+    """Say what to change if the memory of the GPU does not do for `step`, counted from 0.
+
+    Raises:
+        torch.OutOfMemoryError: with a sentence, in place of PyTorch's own.
+
+    Taught in 07.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise torch.OutOfMemoryError(
+            f"The GPU's memory is full in step {step + 1}, with {batch_size // parts} images at a "
+            f"time; set parts to {2 * parts} or more in place of {parts}, or a smaller batch_size, "
+            "and begin anew in another folder."
+        ) from error

@@ -1,17 +1,21 @@
-"""How a training run shows itself: in a notebook, in a terminal, in a log file. Taught in 07."""
+"""How a training run shows itself: in a terminal, in a log file, in TensorBoard. Taught in 07.
+
+In a notebook, `plots.NotebookProgress` draws its curves.
+"""
 
 import math
 import sys
 import time
+from pathlib import Path
 from typing import Any, TextIO
 
 from torch import Tensor
 
-from vtff_lib.history import History, describe_epoch
-from vtff_lib.plots import Picture
+from vtff_lib.training.history import Epoch, History, describe_epoch
 
-BAR = 24  # characters
+WIDTH = 24  # of the bar, in characters
 EVERY = 0.5  # seconds between two looks at the loss: each look waits for a GPU
+FIGURES = ("train_loss", "valid_loss", "valid_accuracy", "learning_rate", "seconds")  # of an Epoch
 
 
 class Progress:
@@ -44,7 +48,7 @@ class TextProgress(Progress):
 
     def __init__(self, stream: TextIO | None = None):
         self.stream = stream or sys.stderr
-        self.bar = _Bar()
+        self.bar = Bar()
 
     def start(self, history: History, step: int, total_steps: int) -> None:
         """Write the head of the table, and the epochs so far."""
@@ -72,63 +76,65 @@ class TextProgress(Progress):
             self.stream.flush()
 
 
-class NotebookProgress(Progress):
-    """The curves of the run, redrawn after each epoch, with the bar below while it runs.
+class TensorBoardProgress(Progress):
+    """Shows a run as `shown` does, and writes each epoch's figures where TensorBoard reads them.
 
-    It is one output that is replaced, no widget: what stays in the notebook is the last picture.
+    Args:
+        folder: for the event files, made at the start of the run. What a run that was stopped wrote
+            there stays, but for epochs after its last checkpoint: TensorBoard drops those.
+        shown: how else the run shows itself; as text if not given.
+
+    Raises:
+        ValueError: if the package `tensorboard` is not installed.
 
     Taught in 07.
     """
 
-    def __init__(self) -> None:
-        self.bar = _Bar()
-        self.picture: Picture | None = None
-        self._handle: Any = None
+    def __init__(self, folder: str | Path, shown: Progress | None = None):
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise ValueError(
+                f"TensorBoard's curves need a package that is missing here ({error}); run `pip "
+                "install tensorboard`, or leave --tensorboard out."
+            ) from error
+        self.folder = Path(folder)
+        self.shown = TextProgress() if shown is None else shown
+        self._open_writer: Any = SummaryWriter
 
     def start(self, history: History, step: int, total_steps: int) -> None:
-        """Show the epochs so far."""
-        self.bar.start(history, step, total_steps)
-        self.picture = history.plot()
-        self._show("")
+        """Begin after the epochs so far; write them if there are no curves of them yet."""
+        begun = any(self.folder.glob("events.*"))
+        self._writer = self._open_writer(self.folder, purge_step=len(history.epochs) + 1)
+        for epoch in [] if begun else history.epochs:
+            self._write(epoch)
+        self.shown.start(history, step, total_steps)
 
     def step(self, step: int, loss: Tensor) -> None:
-        """Move the bar."""
-        words = self.bar.words(step, loss)
-        if words:
-            self._show(words)
+        """Pass it on."""
+        self.shown.step(step, loss)
 
     def epoch(self, history: History) -> None:
-        """Draw the curves anew."""
-        self.picture = history.plot()
-        self._show("")
+        """Write the figures of the epoch, to be seen at once."""
+        self._write(history.epochs[-1])
+        self.shown.epoch(history)
 
     def close(self) -> None:
-        """Leave the curves alone."""
-        self._show("")
+        """Write what is not on disk yet."""
+        self._writer.close()
+        self.shown.close()
 
-    def _show(self, words: str) -> None:
-        from IPython.display import display  # here, so that the library imports without Jupyter
-
-        assert self.picture is not None
-        html = self.picture.html() + (f"<pre>{words}</pre>" if words else "")
-        bundle = {"text/html": html, "text/plain": f"Picture: {self.picture.alt}\n{words}".strip()}
-        if self._handle is None:
-            self._handle = display(bundle, raw=True, display_id=True)
-        else:
-            self._handle.update(bundle, raw=True)
+    def _write(self, epoch: Epoch) -> None:
+        for name in FIGURES:
+            self._writer.add_scalar(name, getattr(epoch, name), epoch.number)
+        self._writer.flush()
 
 
-def choose_progress() -> Progress:
-    """Return what suits the place: curves where a notebook runs, else text. Taught in 07."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    return NotebookProgress() if hasattr(shell, "kernel") else TextProgress()
-
-
-class _Bar:
-    """The line that moves: how far, with what loss, how long still."""
+class Bar:
+    """The line that moves: how far, with what loss, how long still. Taught in 07."""
 
     def start(self, history: History, step: int, total_steps: int) -> None:
+        """Begin, or go on, at `step`."""
         self.first, self.total = step + 1, total_steps
         self.guessing = math.log(history.num_classes)
         self.began = time.monotonic()
@@ -142,8 +148,9 @@ class _Bar:
         self.looked = now
         done = step - self.first + 1
         left = (now - self.began) / done * (self.total - step)
-        full = BAR * step // self.total
+        full = WIDTH * step // self.total
         return (
-            f"{'█' * full}{'░' * (BAR - full)} step {step} of {self.total}, loss {loss.item():.3f} "
-            f"(guessing evenly: {self.guessing:.3f}), {left // 60:.0f}:{left % 60:02.0f} left"
+            f"{'█' * full}{'░' * (WIDTH - full)} step {step} of {self.total}, "
+            f"loss {loss.item():.3f} (guessing evenly: {self.guessing:.3f}), "
+            f"{left // 60:.0f}:{left % 60:02.0f} left"
         )

@@ -4,83 +4,26 @@ Needs a kernel for the camera and the upload; without one a still picture is sho
 """
 
 import html
-import math
 from typing import Any
 
 import ipywidgets as widgets
-import numpy as np
-from PIL import Image
 from torch import Tensor
 
 from vtff_lib import plots
-from vtff_lib.augmentation import resize
-from vtff_lib.camera import Camera
-from vtff_lib.evaluation import predict
-from vtff_lib.explorer import Explorer
-from vtff_lib.faces_in_photos import FaceBox, crop_face, crops_to_batch, find_faces
-from vtff_lib.photos import PhotoSource, read_photo
-from vtff_lib.surgery import all_surgeries
+from vtff_lib.evaluation.answering import verdict
+from vtff_lib.evaluation.measure import predict
+from vtff_lib.explain.surgery import all_surgeries
+from vtff_lib.explorer.explorer import Explorer
+from vtff_lib.inputs import resize
+from vtff_lib.photos.finding import find_faces, grey_face
+from vtff_lib.photos.reading import PhotoSource, read_photo
 from vtff_lib.vtff import VTFF
+from vtff_lib.widgets.webcam import Webcam
 
 NO_FACE = (
     "No face was found. Try one that is seen from the front, upright, large and evenly lit. (The "
     "finder is a model too: it may have missed one that is there.)"
 )
-
-
-def grey_face(photo: np.ndarray, box: FaceBox, side: int = 48) -> Tensor:
-    """Return a face as FER+ has them: tight, grey and small, uint8 `(1, 3, side, side)`.
-
-    Args:
-        photo: uint8 RGB `(H, W, 3)`, from `read_photo`.
-        box: the face, from `find_faces`: its box is as tight as FER+'s pictures are.
-        side: of the crop in pixels; FER+'s have 48.
-
-    Raises:
-        ValueError: as `crop_face`.
-
-    Taught in 10.
-    """
-    crop = crop_face(photo, box, margin=0.0, size=side)
-    return crops_to_batch([np.asarray(Image.fromarray(crop).convert("L").convert("RGB"))])
-
-
-def least_confidence(confidence: Tensor, right: Tensor, wanted: float) -> float:
-    """Return from which confidence on a model may answer, if enough answers are to be right.
-
-    The least t such that of the pictures with confidence >= t at least the share `wanted` is named
-    rightly; infinity if there is none. It holds for pictures of the same kind, and no others.
-
-    Args:
-        confidence: of each picture's first choice, `(N,)`.
-        right: whether it is right, `(N,)` bool.
-        wanted: the share, 0 to 1.
-
-    Taught in 10.
-    """
-    levels, places = confidence.unique(return_inverse=True)  # rising
-    answered = places.bincount(minlength=len(levels)).flip(0).cumsum(0)
-    correct = places.bincount(right.double(), minlength=len(levels)).flip(0).cumsum(0)
-    good = levels.flip(0)[correct / answered >= wanted]
-    return float(good[-1]) if len(good) else math.inf
-
-
-def verdict(probabilities: Tensor, names: tuple[str, ...], least: float) -> str:
-    """Return what is said of a face: the first choice, or that the model had better be silent.
-
-    Args:
-        probabilities: of the classes, `(K,)`.
-        names: of the classes.
-        least: confidence below which no word is given, 0 to 1.
-
-    Taught in 10.
-    """
-    share, place = probabilities.max(dim=0)
-    if share < least:
-        return (
-            f"Not sure enough to answer: the first choice has {share:.2f}, less than {least:.2f}."
-        )
-    return f"Most annotators would choose: {names[int(place)]} ({share:.2f})."
 
 
 class PhotoBooth(widgets.VBox):
@@ -104,7 +47,7 @@ class PhotoBooth(widgets.VBox):
     def __init__(self, model: VTFF, photo: PhotoSource, least: float = 0.0):
         self._model, self._least = model, least
         self.upload = widgets.FileUpload(accept="image/*", description="a file")
-        self.camera = Camera(self._take)
+        self.camera = Webcam(self._take)
         self.words, self.found = widgets.HTML(), widgets.HTML()
         surgeries = [each for each in all_surgeries(model) if each.patch is None]
         self.explorer = Explorer(

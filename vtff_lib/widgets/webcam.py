@@ -1,14 +1,13 @@
 """A button for the camera of whoever looks at the notebook. Needs a kernel. Taught in 10."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import anywidget
 
-from vtff_lib.explorer import ASSETS
 
-
-class Camera(anywidget.AnyWidget):
+class Webcam(anywidget.AnyWidget):
     """Two buttons: camera on or off, and take a picture.
 
     A picture comes as a message to this kernel. It is no part of the widget's state, so a notebook
@@ -20,7 +19,7 @@ class Camera(anywidget.AnyWidget):
     Taught in 10.
     """
 
-    _esm = ASSETS / "camera.js"
+    _esm = Path(__file__).with_name("webcam.js")
 
     def __init__(self, on_photo: Callable[[bytes], Any]):
         super().__init__()

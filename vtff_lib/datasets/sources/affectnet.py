@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vtff_lib.config import SPLITS
-from vtff_lib.datasets.catalogue import Catalogue
-from vtff_lib.datasets.source_folders import (
+from vtff_lib.datasets.sources.catalogue import Catalogue
+from vtff_lib.datasets.sources.source_folders import (
     check_folder,
     compare,
     expression_of,
@@ -23,6 +22,7 @@ from vtff_lib.datasets.source_folders import (
     whole_number,
     with_remarks,
 )
+from vtff_lib.names import SPLITS
 
 NAME = "AffectNet"
 TERMS = "Given out under a signed agreement, for research that earns no money; pass nothing on."

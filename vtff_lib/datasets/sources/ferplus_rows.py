@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from vtff_lib.datasets.ferplus_votes import VOTES
-from vtff_lib.datasets.source_folders import (
+from vtff_lib.datasets.sources.ferplus_votes import VOTES
+from vtff_lib.datasets.sources.source_folders import (
     check_folder,
     read_rows,
     read_table,

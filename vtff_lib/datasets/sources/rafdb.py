@@ -5,9 +5,8 @@ from pathlib import Path
 
 import torch
 
-from vtff_lib.config import SPLITS
-from vtff_lib.datasets.catalogue import Catalogue
-from vtff_lib.datasets.source_folders import (
+from vtff_lib.datasets.sources.catalogue import Catalogue
+from vtff_lib.datasets.sources.source_folders import (
     check_folder,
     compare,
     expression_of,
@@ -20,6 +19,7 @@ from vtff_lib.datasets.source_folders import (
     whole_number,
     with_remarks,
 )
+from vtff_lib.names import SPLITS
 
 NAME = "RAF-DB"
 PROTOCOL = "basic"

@@ -1,0 +1,43 @@
+"""Whether a model had better be silent, and what is said of a face if not. Taught in 10."""
+
+import math
+
+from torch import Tensor
+
+
+def least_confidence(confidence: Tensor, right: Tensor, wanted: float) -> float:
+    """Return from which confidence on a model may answer, if enough answers are to be right.
+
+    The least t such that of the pictures with confidence >= t at least the share `wanted` is named
+    rightly; infinity if there is none. It holds for pictures of the same kind, and no others.
+
+    Args:
+        confidence: of each picture's first choice, `(N,)`.
+        right: whether it is right, `(N,)` bool.
+        wanted: the share, 0 to 1.
+
+    Taught in 10.
+    """
+    levels, places = confidence.unique(return_inverse=True)  # rising
+    answered = places.bincount(minlength=len(levels)).flip(0).cumsum(0)
+    correct = places.bincount(right.double(), minlength=len(levels)).flip(0).cumsum(0)
+    good = levels.flip(0)[correct / answered >= wanted]
+    return float(good[-1]) if len(good) else math.inf
+
+
+def verdict(probabilities: Tensor, names: tuple[str, ...], least: float) -> str:
+    """Return what is said of a face: the first choice, or that the model had better be silent.
+
+    Args:
+        probabilities: of the classes, `(K,)`.
+        names: of the classes.
+        least: confidence below which no word is given, 0 to 1.
+
+    Taught in 10.
+    """
+    share, place = probabilities.max(dim=0)
+    if share < least:
+        return (
+            f"Not sure enough to answer: the first choice has {share:.2f}, less than {least:.2f}."
+        )
+    return f"Most annotators would choose: {names[int(place)]} ({share:.2f})."

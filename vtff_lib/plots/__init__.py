@@ -1,0 +1,26 @@
+"""The pictures of the lessons: one look, one colour for each thing, and words beside them."""
+
+from vtff_lib.plots.attention import AttentionPicture
+from vtff_lib.plots.comparisons import curves_in_panels, forest_plot, paired_points
+from vtff_lib.plots.face import FacePicture
+from vtff_lib.plots.lbp import LightPicture, curves_picture, textures_picture, window_picture
+from vtff_lib.plots.photos import found_face
+from vtff_lib.plots.pictures import (
+    COLOURS,
+    INK,
+    Picture,
+    as_array,
+    channel_scores,
+    class_scores,
+    draw_class_scores,
+    draw_image,
+    draw_over,
+    feature_maps,
+    images,
+    over_face,
+    pale_grey,
+    panels,
+    picture,
+    title_axis,
+)
+from vtff_lib.plots.runs import NotebookProgress, confusion_matrix, curves
