@@ -29,12 +29,12 @@ from torch import Tensor, nn
 
 from data_scripts import make_synthetic
 from figures.runs import BUILD, FIGURES, read_runs, train_model, weights_of, write_runs
-from vtff_lib.evaluation.comparisons import compare, holm
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet, load_default
+from vtff_lib.evaluation.comparisons import compare, holm
 from vtff_lib.evaluation.measure import predict
-from vtff_lib.training.recipe import TrainingConfig
 from vtff_lib.inputs import Normalise
+from vtff_lib.training.recipe import TrainingConfig
 from vtff_lib.vtff import VTFF, count_parameters
 
 PLAN: dict[str, Any] = {

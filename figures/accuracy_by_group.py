@@ -29,8 +29,8 @@ from figures.by_person import means
 from figures.domain_gap import as_ferplus
 from figures.runs import FIGURES
 from vtff_lib.evaluation.circumstances import circumstances
-from vtff_lib.names import EXPRESSIONS
 from vtff_lib.evaluation.measure import predict
+from vtff_lib.names import EXPRESSIONS
 from vtff_lib.pretrained import load_pretrained
 from vtff_lib.synthetic_faces import Faces, render, sample
 from vtff_lib.synthetic_faces.people import SKIN_RAMP

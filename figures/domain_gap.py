@@ -25,15 +25,15 @@ from torch import Tensor
 from figures.by_person import means
 from figures.runs import FIGURES
 from figures.sim_to_real import MIDDLE
-from vtff_lib.inputs import resize
-from vtff_lib.training.augmentation import LUMINANCE
-from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.datasets import FaceSet, load_default
-from vtff_lib.evaluation.measure import predict
-from vtff_lib.photos.finding import find_faces
-from vtff_lib.evaluation.intervals import wilson
 from vtff_lib.evaluation.answering import least_confidence
+from vtff_lib.evaluation.circumstances import circumstances
+from vtff_lib.evaluation.intervals import wilson
+from vtff_lib.evaluation.measure import predict
+from vtff_lib.inputs import resize
+from vtff_lib.photos.finding import find_faces
 from vtff_lib.pretrained import load_pretrained
+from vtff_lib.training.augmentation import LUMINANCE
 from vtff_lib.vtff import VTFF
 
 SIDE = 48  # pixels, of FER+'s pictures

@@ -16,8 +16,8 @@ import numpy as np
 from torch import Tensor
 
 from figures.runs import FIGURES
-from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.datasets import FaceSet
+from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.evaluation.measure import BINS, calibration_error, predict
 from vtff_lib.pretrained import load_pretrained
 

@@ -22,9 +22,9 @@ from typing import Any
 
 from figures.ferplus import EXPERIMENTS, read_faces, run
 from figures.runs import FIGURES, read_runs, weights_of, write_runs
-from vtff_lib.training.augmentation import Augmentation
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet
+from vtff_lib.training.augmentation import Augmentation
 from vtff_lib.training.recipe import TrainingConfig
 
 UNCHANGED = "unchanged"

@@ -20,8 +20,8 @@ from torch import Tensor
 from figures.by_person import means
 from figures.runs import FIGURES
 from vtff_lib import explain
-from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.datasets import FaceSet, load_default
+from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.explain.pointing import share_of_cells
 from vtff_lib.pretrained import load_pretrained
 from vtff_lib.synthetic_faces import REGIONS, render, sample

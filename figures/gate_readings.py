@@ -21,9 +21,9 @@ import torch
 from torch import Tensor, nn
 
 from figures.runs import FIGURES, train_model, weights_of, write_runs
-from vtff_lib.evaluation.comparisons import compare
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet, load_default
+from vtff_lib.evaluation.comparisons import compare
 from vtff_lib.evaluation.measure import predict
 from vtff_lib.fusion import GATES
 from vtff_lib.training.recipe import TrainingConfig

@@ -22,15 +22,15 @@ from torch import Tensor
 from figures.accuracy_by_group import FACTORS, adults, with_people
 from figures.by_person import means
 from figures.runs import FIGURES, write_runs
-from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.config import VTFFConfig
+from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.evaluation.measure import predict
-from vtff_lib.training.targets import Examples
-from vtff_lib.training.progress import Progress
-from vtff_lib.training.recipe import PRESETS, TrainingConfig
 from vtff_lib.synthetic_faces import Faces, render, sample
 from vtff_lib.synthetic_faces.people import SKIN_RAMP
 from vtff_lib.training.loop import train
+from vtff_lib.training.progress import Progress
+from vtff_lib.training.recipe import PRESETS, TrainingConfig
+from vtff_lib.training.targets import Examples
 from vtff_lib.vtff import VTFF
 
 TRAIN, VALID, TEST = 2800, 200, 480  # faces

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from figures.runs import FIGURES, write_runs
 from vtff_lib.backbone import BasicBlock
-from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.datasets import FaceSet, load_default
+from vtff_lib.evaluation.circumstances import circumstances
 
 DEPTHS, RATES = (2, 6, 12), (0.003, 0.01)  # blocks of two layers; peak learning rates
 SIDE, WIDTH, STEPS, BATCH = 32, 16, 600, 64

@@ -26,12 +26,12 @@ from torchvision.transforms.v2.functional import gaussian_blur
 from figures.ablation import KEPT
 from figures.gate_by import gate_maps, over
 from figures.runs import FIGURES, weights_of, write_runs
-from vtff_lib.inputs import resize
+from vtff_lib.datasets import load_default
 from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.evaluation.comparisons import student_t
-from vtff_lib.datasets import load_default
 from vtff_lib.evaluation.measure import predict
 from vtff_lib.explain.surgery import Surgery, operated
+from vtff_lib.inputs import resize
 from vtff_lib.synthetic_faces import Faces, render, sample
 from vtff_lib.synthetic_faces.shots import lamp_at
 from vtff_lib.vtff import VTFF

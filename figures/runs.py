@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet
-from vtff_lib.training.recipe import TrainingConfig
+from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.training.loop import train
+from vtff_lib.training.recipe import TrainingConfig
 from vtff_lib.vtff import VTFF
 
 FIGURES = Path(__file__).parent

@@ -20,10 +20,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from figures.runs import FIGURES
-from vtff_lib.inputs import resize
-from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet, load_default
+from vtff_lib.evaluation.circumstances import circumstances
+from vtff_lib.inputs import resize
 from vtff_lib.training.optimisation import learning_rate_share, make_optimiser
 from vtff_lib.training.recipe import generator
 from vtff_lib.vtff import VTFF

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from figures.by_person import means
 from figures.runs import FIGURES
-from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.datasets import FaceSet, load_default
-from vtff_lib.pretrained import load_pretrained
+from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.explain.surgery import Surgery, all_surgeries, operated
+from vtff_lib.pretrained import load_pretrained
 from vtff_lib.vtff import VTFF
 
 BATCH = 50

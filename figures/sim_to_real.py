@@ -28,12 +28,12 @@ from torch import Tensor
 from data_scripts import make_synthetic
 from figures.runs import BUILD, FIGURES, train_tiny, write_runs
 from vtff_lib import load_pretrained
-from vtff_lib.training.augmentation import Augmentation
-from vtff_lib.names import EXPRESSIONS, SPLITS
 from vtff_lib.datasets.sources.ferplus import catalogue_ferplus
 from vtff_lib.evaluation.measure import evaluate, predict
-from vtff_lib.training.recipe import TrainingConfig
 from vtff_lib.evaluation.report import Report
+from vtff_lib.names import EXPRESSIONS, SPLITS
+from vtff_lib.training.augmentation import Augmentation
+from vtff_lib.training.recipe import TrainingConfig
 from vtff_lib.vtff import VTFF
 
 SNAPSHOTS = make_synthetic.Settings(

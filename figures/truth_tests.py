@@ -26,12 +26,12 @@ from figures import draw_truth_tests
 from figures.by_person import means
 from figures.runs import FIGURES
 from vtff_lib import explain
+from vtff_lib.datasets import FaceSet, load_default
+from vtff_lib.evaluation.circumstances import circumstances
+from vtff_lib.evaluation.measure import predict
 from vtff_lib.explain import faithfulness, pointing
 from vtff_lib.explain.attribution import integrated_gradients, occlusion
-from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.names import EXPRESSIONS
-from vtff_lib.datasets import FaceSet, load_default
-from vtff_lib.evaluation.measure import predict
 from vtff_lib.pretrained import load_pretrained
 from vtff_lib.vtff import VTFF
 

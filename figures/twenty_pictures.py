@@ -24,14 +24,14 @@ from torch import Tensor
 
 from figures.by_person import means
 from figures.runs import FIGURES
-from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.datasets import load_default
+from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.evaluation.measure import predict
-from vtff_lib.training.optimisation import make_optimiser
-from vtff_lib.training.targets import Examples, Loss, soft_targets
 from vtff_lib.pretrained import load_pretrained
 from vtff_lib.synthetic_faces import render, sample
 from vtff_lib.synthetic_faces.shots import lamp_at
+from vtff_lib.training.optimisation import make_optimiser
+from vtff_lib.training.targets import Examples, Loss, soft_targets
 from vtff_lib.vtff import VTFF
 
 WEBCAM: dict[str, Any] = {

@@ -18,11 +18,11 @@ from tests.adapter_trees import (
     write_rafdb,
     write_rafdb_folders,
 )
-from vtff_lib.names import EXPRESSIONS
 from vtff_lib.datasets.sources.adapters import ADAPTERS
 from vtff_lib.datasets.sources.affectnet import catalogue_affectnet
 from vtff_lib.datasets.sources.ckplus import catalogue_ckplus
 from vtff_lib.datasets.sources.rafdb import catalogue_rafdb
+from vtff_lib.names import EXPRESSIONS
 
 RAF = ["surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral"]  # codes 1 to 7
 AFFECTNET = ["neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt"]

@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from vtff_lib.names import SPLITS
 from vtff_lib.datasets.sources.ferplus import PUBLISHED, catalogue_ferplus
 from vtff_lib.datasets.sources.ferplus_votes import judge
+from vtff_lib.names import SPLITS
 
 EXPRESSIONS = [
     *("neutral", "happiness", "surprise", "sadness"),

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from tests.adapter_trees import named, split_of, write_ckplus, write_picture
-from vtff_lib.names import EXPRESSIONS
 from vtff_lib.datasets.sources.ckplus import catalogue_ckplus
 from vtff_lib.datasets.sources.folders import catalogue_folders
+from vtff_lib.names import EXPRESSIONS
 
 CK = ["neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise"]
 

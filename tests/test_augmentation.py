@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from vtff_lib.inputs import resize
-from vtff_lib.training.augmentation import Augmentation, LUMINANCE, PRESETS, mix
 from vtff_lib.lbp import local_binary_pattern
+from vtff_lib.training.augmentation import LUMINANCE, PRESETS, Augmentation, mix
 
 STRONG = Augmentation.preset("strong")
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from vtff_lib.plots import comparisons
 from vtff_lib.evaluation.intervals import Estimate
+from vtff_lib.plots import comparisons
 from vtff_lib.plots.pictures import COLOURS
 
 

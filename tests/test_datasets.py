@@ -10,11 +10,10 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from vtff_lib.datasets import packs
-from vtff_lib.names import SPLITS
-from vtff_lib.datasets import FaceSet, load_default
+from vtff_lib.datasets import FaceSet, load_default, packs
 from vtff_lib.datasets import faces as faces_module
 from vtff_lib.datasets.packs import join_packs, read_pack
+from vtff_lib.names import SPLITS
 from vtff_lib.weights import read_metadata, write_weights
 
 NAMES = ("calm", "glad", "cross")
@@ -82,7 +81,7 @@ def test_votes_are_what_is_learned_and_without_votes_there_are_no_targets() -> N
 
 
 def test_a_lossless_pack_gives_back_every_value(tmp_path: Path) -> None:
-    faces = some_faces(packs.CHUNK + 3)  # more than one thread takes at a time
+    faces = some_faces(packs.TO_A_THREAD + 3)  # more than one thread takes at a time
     faces.write(tmp_path / "faces.safetensors", quality=None)
     read = FaceSet.read(tmp_path / "faces.safetensors")
     assert_same(read, faces)

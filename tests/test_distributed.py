@@ -17,12 +17,12 @@ import torch.distributed as dist
 
 from tests.test_training import CONFIG, SILENT, SMALL, faces, model, train, without_times
 from vtff_lib import train as command
-from vtff_lib import training
-from vtff_lib.training.checkpoints import NAME
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet
-from vtff_lib.training.processes import ALONE, Team, everybody_answers, join_team
+from vtff_lib.training import loop
+from vtff_lib.training.checkpoints import NAME, TrainingState
 from vtff_lib.training.history import History
+from vtff_lib.training.processes import ALONE, Team, everybody_answers, join_team
 from vtff_lib.vtff import VTFF
 from vtff_lib.weights import read_metadata
 
@@ -138,15 +138,15 @@ def small_command(*arguments: object) -> int:
 
 def train_until_killed(*arguments: str) -> int:
     """Run in a process of its own, which is killed in step 6 if it is the one to be lost."""
-    step = training.take_step
+    step = loop.take_step
 
-    def take_step(state: training.TrainingState, *rest) -> torch.Tensor:
+    def take_step(state: TrainingState, *rest) -> torch.Tensor:
         if state.step == 5 and os.environ["RANK"] == os.environ["LOST"]:
             os.kill(os.getpid(), signal.SIGKILL)
         return step(state, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "take_step", take_step)
+        patch.setattr(loop, "take_step", take_step)
         return small_command(*arguments)
 
 

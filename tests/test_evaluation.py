@@ -17,10 +17,11 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from vtff_lib.inputs import resize
 from vtff_lib.config import VTFFConfig
-from vtff_lib.evaluation.measure import calibration_error, evaluate, predict
 from vtff_lib.evaluation.intervals import Estimate, bootstrap, wilson
+from vtff_lib.evaluation.measure import calibration_error, evaluate, predict
+from vtff_lib.inputs import resize
+from vtff_lib.plots.runs import confusion_matrix as draw_confusion_matrix
 from vtff_lib.vtff import VTFF
 
 NAMES = ("neutral", "happiness", "surprise", "sadness")
@@ -167,14 +168,14 @@ def test_a_report_is_json_text_and_picture(report):
     text = str(report)
     assert f"{report.accuracy.value:.1%} [{report.accuracy.low:.1%}, " in text
     assert all(name in text for name in NAMES)
-    picture = report.plot()
+    picture = draw_confusion_matrix(report)
     assert "4 classes over 300 images" in picture.alt
     wrong = np.array(report.confusion) - np.diag(np.diag(report.confusion))
     row, column = np.unravel_index(wrong.argmax(), wrong.shape)
     assert (
         f"Most often mistaken: {NAMES[row]} for {NAMES[column]}, {wrong.max()} times" in picture.alt
     )
-    assert picture.png != evaluate(*answers(seed=1), NAMES).plot().png
+    assert picture.png != draw_confusion_matrix(evaluate(*answers(seed=1), NAMES)).png
 
 
 def test_an_estimate_is_written_with_its_interval():

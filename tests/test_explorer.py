@@ -15,13 +15,12 @@ import torch
 from PIL import Image
 
 from vtff_lib import explain
-from vtff_lib.explorer import content
 from vtff_lib.config import VTFFConfig
-from vtff_lib.explorer.content import ASSETS
-from vtff_lib.explorer.explorer import Explorer
-from vtff_lib.explorer.content import dequantise, examine, quantise
-from vtff_lib.lbp import local_binary_pattern
 from vtff_lib.explain.surgery import Surgery, all_surgeries, masked, operated
+from vtff_lib.explorer import content
+from vtff_lib.explorer.content import ASSETS, dequantise, examine, quantise
+from vtff_lib.explorer.explorer import Explorer
+from vtff_lib.lbp import local_binary_pattern
 from vtff_lib.vtff import VTFF
 
 LAYERS, HEADS, CLASSES, CELLS, CHANNELS = 2, 3, 4, 9, 64
@@ -99,7 +98,7 @@ def near(stored, wanted):
 
 def test_each_row_is_what_the_model_says_when_it_is_changed_so_alone(model, monkeypatch):
     """Chunks of 4 do not divide the 24 changes and one more; the order must survive them."""
-    monkeypatch.setattr(content, "CHUNK", 4)
+    monkeypatch.setattr(content, "AT_ONCE", 4)
     face, surgeries = faces(1)[0], [*all_surgeries(model), Surgery(lbp_weight=0.25)]
     found = {name: dequantise(stored) for name, stored in examine(model, face, surgeries).items()}
     guess = model(face[None]).logits.argmax(dim=1)

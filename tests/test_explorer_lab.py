@@ -18,8 +18,8 @@ from notebooks.run import METADATA, canonical
 from tests.browser import open_lab
 from tests.test_explorer_browser import radio, values
 from vtff_lib import load_pretrained
-from vtff_lib.explorer.explorer import Explorer
 from vtff_lib.explain.surgery import Surgery
+from vtff_lib.explorer.explorer import Explorer
 
 SETUP = """
 import torch

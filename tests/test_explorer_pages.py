@@ -10,11 +10,10 @@ from figures import explorer_pages
 from tests.benchmarks import explorer as explorer_benchmark
 from tests.test_explorer import packed
 from vtff_lib import load_pretrained
-from vtff_lib.names import EXPRESSIONS
 from vtff_lib.datasets import load_default
-from vtff_lib.explorer.content import ASSETS
-from vtff_lib.explorer.content import dequantise
 from vtff_lib.explain.surgery import Surgery
+from vtff_lib.explorer.content import ASSETS, dequantise
+from vtff_lib.names import EXPRESSIONS
 
 PAGE = explorer_pages.FIGURES / "explorer_tiny.html"
 

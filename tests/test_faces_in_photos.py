@@ -6,7 +6,14 @@ import torch
 from PIL import Image, ImageOps
 
 from tests.test_photos import EXIF_ORIENTATION, file_of
-from vtff_lib.photos.finding import FaceBox, _agreed_boxes, crop_face, crops_to_batch, face_from_photo, find_faces
+from vtff_lib.photos.finding import (
+    FaceBox,
+    _agreed_boxes,
+    crop_face,
+    crops_to_batch,
+    face_from_photo,
+    find_faces,
+)
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from data_scripts import fetch as script
-from data_scripts.fetch import main
 from data_scripts.downloads import DOWNLOADS, Download
+from data_scripts.fetch import main
 
 ROOT = Path(__file__).parent.parent
 

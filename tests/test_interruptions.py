@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from tests.test_training import CONFIG, SILENT, Progress, faces, model, same_weights, trained
-from vtff_lib import training
+from vtff_lib.training import loop
 from vtff_lib.training.checkpoints import NAME
-from vtff_lib.training.processes import told_to_stop
 from vtff_lib.training.loop import train
+from vtff_lib.training.processes import told_to_stop
 from vtff_lib.weights import read_metadata
 
 
@@ -51,7 +51,7 @@ def test_a_run_in_another_thread_leaves_signals_alone(tmp_path):
 
 
 def test_full_memory_is_told_with_what_to_change_and_the_checkpoint_stays(tmp_path, monkeypatch):
-    real, calls = training.take_step, []
+    real, calls = loop.take_step, []
 
     def full(state, parts, *rest):
         calls.append(1)
@@ -59,7 +59,7 @@ def test_full_memory_is_told_with_what_to_change_and_the_checkpoint_stays(tmp_pa
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate …")
         return real(state, parts, *rest)
 
-    monkeypatch.setattr(training, "take_step", full)
+    monkeypatch.setattr(loop, "take_step", full)
     with pytest.raises(torch.OutOfMemoryError, match=r"full in step 5, with 8 .* parts to 2 or"):
         trained(folder=tmp_path, save_every=1)
     monkeypatch.undo()

@@ -14,8 +14,8 @@ import torch
 from data_scripts import make_synthetic
 from data_scripts.make_synthetic import Settings, main, make
 from vtff_lib import synthetic_faces
-from vtff_lib.names import SPLITS
 from vtff_lib.datasets import DEFAULT, FaceSet
+from vtff_lib.names import SPLITS
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = Settings(train=7, valid=3, test=2, seed=5, size=32, quality=60)

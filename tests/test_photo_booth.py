@@ -10,17 +10,16 @@ import torch
 from PIL import Image
 
 from vtff_lib import load_pretrained
-from vtff_lib.inputs import resize
-from vtff_lib.widgets.webcam import Webcam
-from vtff_lib.photos.finding import FaceBox, find_faces
 from vtff_lib.evaluation.answering import least_confidence, verdict
-from vtff_lib.photos.finding import grey_face
+from vtff_lib.inputs import resize
+from vtff_lib.photos.finding import FaceBox, find_faces, grey_face
 from vtff_lib.widgets.photo_booth import PhotoBooth
+from vtff_lib.widgets.webcam import Webcam
 
 
 @pytest.fixture(scope="module")
 def model():
-    return load_pretrained("faces")
+    return load_pretrained("photos")
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ import torch
 from PIL import Image
 
 from vtff_lib import load_pretrained
-from vtff_lib.widgets import playground
+from vtff_lib.explain.surgery import Surgery, operated
 from vtff_lib.explorer.content import dequantise
 from vtff_lib.photos.finding import crops_to_batch, face_from_photo
-from vtff_lib.widgets.playground import Playground, UNITS
-from vtff_lib.explain.surgery import Surgery, operated
 from vtff_lib.synthetic_faces.shots import OCCLUDERS
+from vtff_lib.widgets import playground
+from vtff_lib.widgets.playground import UNITS, Playground
 
 
 @pytest.fixture(scope="module")

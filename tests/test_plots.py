@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from vtff_lib import plots
-from vtff_lib.plots.face import FacePicture
 from vtff_lib.photos.finding import FaceBox
+from vtff_lib.plots.face import FacePicture
 from vtff_lib.widgets.live import Live
 
 FACE = torch.randint(0, 256, (3, 32, 32), generator=torch.Generator().manual_seed(0)).byte()

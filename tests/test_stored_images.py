@@ -9,17 +9,16 @@ import torch
 
 from tests.test_datasets import some_faces
 from tests.test_training import CONFIG, SILENT, faces, model, same_weights, train
-from vtff_lib.datasets import stored_images
-from vtff_lib.datasets import FaceSet
-from vtff_lib.evaluation.measure import predict
+from vtff_lib.datasets import FaceSet, stored_images
 from vtff_lib.datasets.stored_images import StoredImages, store_images
+from vtff_lib.evaluation.measure import predict
 from vtff_lib.training.feed import Feed
 
 
 @pytest.fixture
 def both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[FaceSet, FaceSet]:
     """The same set in memory, and with its pixels in a file that took several chunks."""
-    monkeypatch.setattr(stored_images, "CHUNK", 3)
+    monkeypatch.setattr(stored_images, "AT_ONCE", 3)
     some_faces(11).write(tmp_path / "faces.safetensors", quality=None)
     path = tmp_path / "faces.safetensors"
     return FaceSet.read(path), FaceSet.read(path, stored=True)
@@ -49,7 +48,7 @@ def test_a_set_in_a_file_can_be_packed_again(both: tuple[FaceSet, FaceSet], tmp_
 def test_pixels_are_decoded_once_and_never_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = tmp_path / "faces.safetensors"
     some_faces(11).write(path, quality=None)
-    monkeypatch.setattr(stored_images, "CHUNK", 4)
+    monkeypatch.setattr(stored_images, "AT_ONCE", 4)
     real, calls = stored_images.decode_pictures, []
 
     def decode(content, lengths):

@@ -11,11 +11,10 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from tests.test_distributed import small_command
 from tests.test_training import CONFIG, SILENT, faces, model, train
 from vtff_lib.datasets import FaceSet
-from vtff_lib.training.processes import Team
 from vtff_lib.training.history import History
-from vtff_lib.training.progress import Progress
+from vtff_lib.training.processes import Team
+from vtff_lib.training.progress import Progress, TensorBoardProgress
 from vtff_lib.training.recipe import TrainingConfig
-from vtff_lib.training.progress import TensorBoardProgress
 
 FIGURES = ["train_loss", "valid_loss", "valid_accuracy", "learning_rate", "seconds"]
 

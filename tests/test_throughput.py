@@ -34,13 +34,13 @@ from tests.benchmarks.throughput.our_loop import OurLoop
 from tests.benchmarks.throughput.profiling import profile_of
 from tests.benchmarks.throughput.settings import PROFILED, WARM_UP
 from tests.benchmarks.throughput.usual_loop import UsualFaces, UsualLoop, worker_lbp
-from vtff_lib import training
 from vtff_lib.config import VTFFConfig
 from vtff_lib.lbp import local_binary_pattern, order_table
+from vtff_lib.training import loop
+from vtff_lib.training.loop import train
 from vtff_lib.training.optimisation import update_average
 from vtff_lib.training.progress import Progress
 from vtff_lib.training.recipe import Plan, TrainingConfig
-from vtff_lib.training.loop import train
 from vtff_lib.vtff import VTFF
 
 SMALL = VTFFConfig.tiny(image_size=32, width=8, depth=1)
@@ -278,7 +278,7 @@ def test_profiling_leaves_the_training_loop_as_it_was(settings):
     faces = throughput.make_faces(settings.images, 32, SMALL.num_classes)
     ours = OurLoop(VTFF(SMALL), faces, settings.training_config)
     profile_of(ours, 1)
-    assert training.update_average is update_average
+    assert loop.update_average is update_average
     assert "forward" not in vars(ours.state.model.lbp)
 
 

@@ -22,22 +22,21 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from vtff_lib import training
-from vtff_lib.training import checkpoints
 from vtff_lib import train as command
-from vtff_lib.inputs import resize
-from vtff_lib.training.augmentation import Augmentation
-from vtff_lib.training.checkpoints import NAME
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet
 from vtff_lib.evaluation.measure import predict
+from vtff_lib.inputs import resize
+from vtff_lib.plots.runs import NotebookProgress, curves
+from vtff_lib.training import checkpoints, loop
+from vtff_lib.training.augmentation import Augmentation
+from vtff_lib.training.checkpoints import NAME
 from vtff_lib.training.history import Epoch, History
-from vtff_lib.training.optimisation import learning_rate_share, make_optimiser, update_average
-from vtff_lib.training.targets import Examples, Loss, class_weights, soft_targets
-from vtff_lib.plots.runs import NotebookProgress
-from vtff_lib.training.progress import Progress, TextProgress, choose_progress
-from vtff_lib.training.recipe import Plan, TrainingConfig, derive_seed
 from vtff_lib.training.loop import start_state, take_step, train
+from vtff_lib.training.optimisation import learning_rate_share, make_optimiser, update_average
+from vtff_lib.training.progress import Progress, TextProgress
+from vtff_lib.training.recipe import Plan, TrainingConfig, derive_seed
+from vtff_lib.training.targets import Examples, Loss, class_weights, soft_targets
 from vtff_lib.vtff import VTFF
 from vtff_lib.weights import read_metadata, read_weights, write_weights
 
@@ -355,7 +354,7 @@ def test_each_step_gets_its_faces_their_labels_its_learning_rate_and_the_weights
         steps.append((*parts[0], loss.weights, learning_rate))
         return take_step(state, parts, loss, learning_rate, config, team)
 
-    monkeypatch.setattr(training, "take_step", watch)
+    monkeypatch.setattr(loop, "take_step", watch)
     train(model(), examples, faces(9, 1), config, progress=SILENT)
     assert len(steps) == 9
     for step, (rgb, targets, weights, learning_rate) in enumerate(steps):
@@ -625,13 +624,13 @@ def test_a_history_survives_json_and_nonsense_is_refused(uninterrupted):
 
 def test_the_picture_of_a_history_tells_its_figures_in_words():
     epochs = [Epoch(1, 5, 1.5, 1.4, 0.25, 1e-3, 2.0), Epoch(2, 10, 0.9, 0.8, 0.75, 1e-4, 2.0)]
-    picture = History(8, 4, epochs).plot()
+    picture = curves(History(8, 4, epochs))
     assert "2 of 4 epochs" in picture.alt
     assert "from 1.50 to 0.90" in picture.alt
     assert "from 25% to 75%" in picture.alt
     assert picture.caption
-    assert picture.png != History(8, 4, epochs[:1]).plot().png
-    assert "Two empty panels" in History(8, 4).plot().alt
+    assert picture.png != curves(History(8, 4, epochs[:1])).png
+    assert "Two empty panels" in curves(History(8, 4)).alt
 
 
 def test_a_log_file_gets_the_first_loss_and_a_line_for_each_epoch():
@@ -678,12 +677,8 @@ def test_a_notebook_gets_one_output_that_is_replaced_and_ends_as_the_curves(monk
     assert len(handles) == 1
     assert "step 1 of 9, loss 1." in shown[1]["text/html"]
     assert set(shown[-1]) == {"text/html", "text/plain"}
-    assert shown[-1]["text/html"] == history.plot().html()
+    assert shown[-1]["text/html"] == curves(history).html()
     assert "left" not in shown[-1]["text/plain"].replace("Left", "")
-
-
-def test_where_there_is_no_notebook_text_is_chosen():
-    assert isinstance(choose_progress(), TextProgress)
 
 
 def test_progress_is_closed_when_a_run_breaks():

@@ -11,8 +11,8 @@ import torch
 from figures import draw_truth_tests, truth_tests
 from figures.by_person import means
 from figures.runs import FIGURES
-from vtff_lib.names import EXPRESSIONS
 from vtff_lib.datasets import FaceSet
+from vtff_lib.names import EXPRESSIONS
 from vtff_lib.pretrained import load_pretrained
 from vtff_lib.synthetic_faces import render, sample
 

@@ -14,10 +14,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from vtff_lib.config import VTFFConfig
-from vtff_lib.names import EXPRESSIONS
 from vtff_lib.encoder import resize_position_embedding
 from vtff_lib.fusion import PLAIN_FUSIONS
 from vtff_lib.lbp import local_binary_pattern
+from vtff_lib.names import EXPRESSIONS
 from vtff_lib.vtff import VTFF, VTFFOutput, count_parameters, trace_shapes
 from vtff_lib.weights import write_weights
 

@@ -22,12 +22,12 @@ from torch import Tensor
 from tests.benchmarks.pairs import Result, compare
 from tests.benchmarks.rendering import rendering, rendering_on
 from vtff_lib.backbone import ResNetTrunk
-from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.config import VTFFConfig
+from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.lbp import local_binary_pattern
-from vtff_lib.training.targets import Loss
-from vtff_lib.training.recipe import TrainingConfig
 from vtff_lib.training.loop import start_state, take_step
+from vtff_lib.training.recipe import TrainingConfig
+from vtff_lib.training.targets import Loss
 from vtff_lib.vtff import VTFF
 
 

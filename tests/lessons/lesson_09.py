@@ -8,8 +8,8 @@ import torch
 from scipy import stats
 
 from tests.lessons import Answers
-from vtff_lib.evaluation.comparisons import compare, detectable, holm, student_t
 from vtff_lib.datasets.twins import find_twins
+from vtff_lib.evaluation.comparisons import compare, detectable, holm, student_t
 
 # 1: an interval from pairs
 

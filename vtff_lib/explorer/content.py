@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vtff_lib import explain
+from vtff_lib.explain import maps
 from vtff_lib.explain.surgery import Surgery, masked, operated
 from vtff_lib.refusals import describe
 from vtff_lib.vtff import VTFF, VTFFOutput
@@ -143,22 +143,22 @@ def _maps(model: VTFF, out: VTFFOutput, guess: Tensor) -> dict[str, Tensor]:
     if out.attentions:
         weights = torch.stack(out.attentions, dim=1).detach()  # (N, layers, heads, T, T)
         found["cls_attention"] = weights[..., 0, 1:]
-        found["rollout"] = explain.rollout(out).values.flatten(1).detach()
-        found["gradient"] = explain.gradient_attention(out, classes).values.flatten(1)
+        found["rollout"] = maps.rollout(out).values.flatten(1).detach()
+        found["gradient"] = maps.gradient_attention(out, classes).values.flatten(1)
     for place in ("fused", *model.backbones):
-        found[f"cam_{place}"] = explain.grad_cam(out, classes, place).values.flatten(1)
+        found[f"cam_{place}"] = maps.grad_cam(out, classes, place).values.flatten(1)
     return found
 
 
 def _fusion_maps(model: VTFF, out: VTFFOutput) -> dict[str, Tensor]:
     bars = min(BARS, model.config.channels)
-    scores = explain.global_part(out).detach().tensor_split(bars, dim=1)
-    share = explain.energy_share(out, model.config.gated_branch).values.detach()
+    scores = maps.global_part(out).detach().tensor_split(bars, dim=1)
+    share = maps.energy_share(out, model.config.gated_branch).values.detach()
     return {
-        "gate": explain.gate(out).values.flatten(1).detach(),
+        "gate": maps.gate(out).values.flatten(1).detach(),
         "share": share.flatten(1),
         "global": torch.stack([score.mean(dim=1) for score in scores], dim=1),
-        "local": explain.local_part(out).values.flatten(1),
+        "local": maps.local_part(out).values.flatten(1),
     }
 
 

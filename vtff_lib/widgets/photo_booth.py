@@ -34,7 +34,7 @@ class PhotoBooth(widgets.VBox):
     widgets, which JupyterLab does only when asked.
 
     Args:
-        model: a VTFF trained on grey faces, such as `load_pretrained("faces")`.
+        model: a VTFF trained on grey faces, such as `load_pretrained("photos")`.
         photo: what it begins with, anything that `read_photo` reads.
         least: confidence below which it gives no word, see `verdict`.
 

@@ -36,9 +36,9 @@ from tests.benchmarks.throughput.settings import (
 )
 from tests.benchmarks.throughput.usual_loop import UsualLoop
 from vtff_lib.evaluation.circumstances import circumstances
-from vtff_lib.training.targets import Examples
-from vtff_lib.training.recipe import PRECISIONS, generator
 from vtff_lib.training.loop import require_finite
+from vtff_lib.training.recipe import PRECISIONS, generator
+from vtff_lib.training.targets import Examples
 from vtff_lib.vtff import VTFF
 
 

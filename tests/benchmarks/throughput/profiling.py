@@ -11,7 +11,6 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from tests.benchmarks.clock import significant
 from tests.benchmarks.throughput.groups import GROUPS, IDLE, LBP, OPTIMISER, time_by_group
 from tests.benchmarks.throughput.our_loop import OurLoop
-from vtff_lib import training
 
 
 def profile_of(ours: OurLoop, steps: int) -> dict[str, Any]:
@@ -50,7 +49,7 @@ def named_ranges(ours: OurLoop) -> Iterator[None]:
         return call
 
     places = [
-        (training, "update_average", OPTIMISER),
+        (loop, "update_average", OPTIMISER),
         (nn.utils, "clip_grad_norm_", OPTIMISER),
         (ours.state.optimiser, "step", OPTIMISER),
         (ours.state.optimiser, "zero_grad", OPTIMISER),

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vtff_lib.training.augmentation import Augmentation
 from vtff_lib.config import VTFFConfig
+from vtff_lib.training.augmentation import Augmentation
 from vtff_lib.training.recipe import Plan, TrainingConfig
 
 SEED = 0

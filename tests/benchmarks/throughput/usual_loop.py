@@ -13,11 +13,11 @@ from torchvision.transforms import v2
 
 from tests.benchmarks.clock import seconds
 from tests.benchmarks.throughput.settings import SEED, Settings
-from vtff_lib.training.augmentation import Augmentation
 from vtff_lib.config import VTFFConfig
 from vtff_lib.lbp import order_table
-from vtff_lib.training.targets import Examples
+from vtff_lib.training.augmentation import Augmentation
 from vtff_lib.training.recipe import generator
+from vtff_lib.training.targets import Examples
 from vtff_lib.vtff import VTFF
 
 
