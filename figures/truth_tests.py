@@ -29,7 +29,7 @@ from vtff_lib import explain
 from vtff_lib.datasets import FaceSet, load_default
 from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.evaluation.measure import predict
-from vtff_lib.explain import faithfulness, pointing
+from vtff_lib.explain import faithfulness, heat_maps, pointing
 from vtff_lib.explain.attribution import integrated_gradients, occlusion
 from vtff_lib.names import EXPRESSIONS
 from vtff_lib.pretrained import load_pretrained
@@ -38,7 +38,7 @@ from vtff_lib.vtff import VTFF
 CONTROLS = ("random map", "centred blob")
 CURVES = {
     f"{'insertion' if insert else 'deletion'}, {fill}": (insert, fill)
-    for fill in faithfulness.FILLS
+    for fill in heat_maps.FILLS
     for insert in (False, True)
 }
 Table = dict[str, dict[str, Tensor]]  # values (N,) by test and map

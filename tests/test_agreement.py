@@ -17,10 +17,10 @@ MODULES = {
     "04": "fusion",
     "05": "encoder",
     "06": "vtff",
-    "07": "training",
-    "08": "explain",
-    "09": "comparisons",
-    "10": "faces_in_photos",
+    "07": "training/loop",
+    "08": "explain/maps",
+    "09": "evaluation/comparisons",
+    "10": "photos/finding",
 }
 LIBRARY = Path(vtff_lib.__file__).parent
 

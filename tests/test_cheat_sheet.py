@@ -33,8 +33,8 @@ SHEET = cheat_sheet.SHEET.read_text(encoding="utf-8")
 CONFIGS = {"full": VTFFConfig.paper(), "deep": VTFFConfig.deep(), "tiny": VTFFConfig.tiny(8)}
 CODE = re.compile(r"`([^`]+)`")
 MODULES = (
-    "attention", "backbone", "comparisons", "config", "encoder", "evaluation", "explain", "fusion",
-    "intervals", "lbp", "optimisation", "pretrained", "recipe", "surgery", "training", "vtff",
+    "attention", "backbone", "config", "encoder", "evaluation", "explain", "fusion", "lbp",
+    "pretrained", "training", "vtff",
 )  # fmt: skip
 
 

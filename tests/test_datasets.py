@@ -10,8 +10,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from vtff_lib.datasets import FaceSet, load_default, packs
-from vtff_lib.datasets import faces as faces_module
+from vtff_lib.datasets import FaceSet, face_set, load_default, packs
 from vtff_lib.datasets.packs import join_packs, read_pack
 from vtff_lib.names import SPLITS
 from vtff_lib.weights import read_metadata, write_weights
@@ -201,7 +200,7 @@ def test_what_is_no_pack_is_refused_in_words(tmp_path: Path, content: bytes, mes
 def test_a_missing_pack_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FileNotFoundError, match=r"There is no pack .*nobody\.safetensors"):
         FaceSet.read(tmp_path / "nobody.safetensors")
-    monkeypatch.setattr(faces_module, "DEFAULT", tmp_path / "shipped.safetensors")
+    monkeypatch.setattr(face_set, "DEFAULT", tmp_path / "shipped.safetensors")
     with pytest.raises(FileNotFoundError, match="are missing; install vtff_lib again, or run"):
         load_default()
 
@@ -303,7 +302,7 @@ def test_the_note_is_one_so_that_equal_sets_are_equal_files(pack: Path) -> None:
 
 def test_the_shipped_faces_are_small_and_their_people_are_in_one_split_only() -> None:
     faces = load_default()
-    assert faces_module.DEFAULT.stat().st_size <= 8_000_000
+    assert face_set.DEFAULT.stat().st_size <= 8_000_000
     assert [len(faces.part(split)) for split in SPLITS] == [2800, 400, 400]
     people = [set(faces.part(split).extras["identities"].tolist()) for split in SPLITS]
     assert sum(map(len, people)) == len(set.union(*people))

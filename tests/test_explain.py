@@ -8,6 +8,7 @@ from torch import nn
 
 from vtff_lib import explain
 from vtff_lib.config import VTFFConfig
+from vtff_lib.explain.maps import PLACES
 from vtff_lib.fusion import GATES
 from vtff_lib.pretrained import load_pretrained
 from vtff_lib.synthetic_faces import render, sample
@@ -47,7 +48,7 @@ EACH_MAP = {
         f"cam_{place}": lambda out, place=place: explain.grad_cam(
             out, CLASSES[: len(out.logits)], place
         )
-        for place in explain.PLACES
+        for place in PLACES
     },
 }
 
@@ -210,7 +211,7 @@ class Opened(nn.Module):
         return logits
 
 
-@pytest.mark.parametrize("place", explain.PLACES)
+@pytest.mark.parametrize("place", PLACES)
 def test_grad_cam_is_that_of_captum(model, rgb, out, place):
     opened = Opened(model)
     layer = opened.fused if place == "fused" else model.backbones[place]

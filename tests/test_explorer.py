@@ -16,6 +16,7 @@ from PIL import Image
 
 from vtff_lib import explain
 from vtff_lib.config import VTFFConfig
+from vtff_lib.explain.maps import PLACES
 from vtff_lib.explain.surgery import Surgery, all_surgeries, masked, operated
 from vtff_lib.explorer import content
 from vtff_lib.explorer.content import ASSETS, dequantise, examine, quantise
@@ -115,7 +116,7 @@ def test_each_row_is_what_the_model_says_when_it_is_changed_so_alone(model, monk
             "gradient": explain.gradient_attention(out, guess).values[0].flatten(),
             **{
                 f"cam_{place}": explain.grad_cam(out, guess, place).values[0].flatten()
-                for place in explain.PLACES
+                for place in PLACES
             },
         }
         for name, values in wanted.items():

@@ -49,10 +49,9 @@ import importlib, pkgutil, sys
 for name in ("jupyterlab", "ipywidgets", "IPython", "nbclient", "nbformat", "anywidget"):
     sys.modules[name] = None
 import vtff_lib
-widgets = ("live", "explorer_widget", "playground", "camera", "photo_booth")
-for module in pkgutil.iter_modules(vtff_lib.__path__):
-    if module.name not in widgets:
-        importlib.import_module(f"vtff_lib.{module.name}")
+for module in pkgutil.walk_packages(vtff_lib.__path__, "vtff_lib."):
+    if not module.name.startswith(("vtff_lib.widgets", "vtff_lib.explorer.widget")):
+        importlib.import_module(module.name)
 assert "matplotlib.pyplot" not in sys.modules
 """
     subprocess.run([sys.executable, "-W", "error::UserWarning", "-c", code], check=True)

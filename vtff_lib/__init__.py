@@ -1,13 +1,11 @@
 """VTFF, a facial-expression model, in parts that can be read one by one.
 
-In the order in which the lessons build them: `lbp`, `backbone`, `attention`, `fusion`, `encoder`
-and `vtff`, with its `config` and `views`. For training: `augmentation`, `recipe`, `optimisation`,
-`training`, `checkpoints`, `history`, `progress` and the command `train`; `evaluation`, `report` and
-`intervals` measure. Data: `synthetic_faces`, `datasets`, `packs`, `photos`, `faces_in_photos`.
-Trained weights: `pretrained`. Maps that explain: `explain`, `attribution`, `heat_maps`; if they
-tell the truth: `faithfulness`, `pointing`, `surgery`; to play with: `explorer` and, with a kernel,
-`playground`. For the lessons: `checks` of the exercises, `plots`, `live` and the
-views that it moves. Beside them: `weights`, `refusals` and `doctor`.
+The lessons are its table of contents. What 01 to 06 build lies flat, one file a lesson, to be read
+in class: `lbp`, `backbone`, `attention`, `fusion`, `encoder`, then `config`, `inputs` and `vtff`.
+Every other trade is a package: `training` (07), `evaluation` (07 and 09), `explain` and `explorer`
+(08), `photos` and `datasets` (10), `synthetic_faces` (appendix); `plots`, `widgets` and `checks`
+serve the lessons. All stand on `names`, `refusals`, `files` and `weights`; `pretrained` holds the
+trained models, and `train` and `doctor` are commands.
 
 Importing the package imports none of them, so that `python -m vtff_lib.doctor` can speak even where
 PyTorch is missing or broken.

@@ -3,7 +3,7 @@
     Explorer(load_pretrained("tiny"), images, names)                 shows itself in Jupyter
     Explorer(…).save("page.html")                                    needs no kernel and no network
 
-All maps and all single changes of the model are worked out beforehand (`explorer_data`) and handed
+All maps and all single changes of the model are worked out beforehand (`content`) and handed
 to one ES module, `explorer.js`. Taught in 08.
 """
 

@@ -66,7 +66,7 @@ def train(
         time_limit: seconds after which the run stops, with a checkpoint.
         progress: how the run shows itself; as text if not given. `Progress()` is silent, and
             `plots.NotebookProgress()` draws curves in a notebook.
-        team: the processes that train together, see `distributed`.
+        team: the processes that train together, see `processes`.
 
     Returns:
         The history so far; `history.finished` says whether the run reached its end.

@@ -49,7 +49,7 @@ class TrainingConfig:
         epochs: passes through the training images.
         batch_size: images to a step; those left over at the end of an epoch are passed over in it.
         parts: in how many parts a batch is learned, one after another or in several processes, see
-            `distributed`. More take less memory. Batch norm sees one part at a time.
+            `processes`. More take less memory. Batch norm sees one part at a time.
         learning_rate: the highest; for its course see `learning_rate_share`.
         weight_decay: AdamW's, see `make_optimiser`.
         warmup: share of the steps in which the learning rate rises.

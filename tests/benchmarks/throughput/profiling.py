@@ -11,6 +11,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from tests.benchmarks.clock import significant
 from tests.benchmarks.throughput.groups import GROUPS, IDLE, LBP, OPTIMISER, time_by_group
 from tests.benchmarks.throughput.our_loop import OurLoop
+from vtff_lib.training import loop
 
 
 def profile_of(ours: OurLoop, steps: int) -> dict[str, Any]:
