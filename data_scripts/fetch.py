@@ -1,11 +1,11 @@
 """Fetch public data by name: `python data_scripts/fetch.py --list` shows what there is."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from data_scripts.archives import extract
 from data_scripts.downloads import DOWNLOADS, fetch
+from vtff_lib.refusals import in_a_sentence
 
 OUT = Path("build") / "downloads"  # git ignores it
 
@@ -51,16 +51,11 @@ def main(arguments: list[str] | None = None) -> None:
         "--extract", action="store_true", help="also extract the archive, to FOLDER/NAME"
     )
     options = parser.parse_args(arguments)
-    try:
+    with in_a_sentence("Stopped; the same command goes on."):
         if options.list or options.name is None:
             show()
         else:
             run(options.name, options.out, options.extract)
-    except KeyboardInterrupt:
-        print("Stopped; the same command goes on.", file=sys.stderr)
-        sys.exit(130)
-    except (ValueError, OSError) as error:
-        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ file, byte for byte, however often it was stopped.
 
 import argparse
 import hashlib
-import sys
 import time
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -19,6 +18,7 @@ from vtff_lib import synthetic_faces
 from vtff_lib.datasets import DEFAULT, FaceSet
 from vtff_lib.datasets.packs import Manifest, read_pack
 from vtff_lib.names import EXPRESSIONS, SPLITS
+from vtff_lib.refusals import in_a_sentence
 
 COMMAND = "python data_scripts/make_synthetic.py"
 
@@ -137,12 +137,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = vars(parser.parse_args(arguments))
     out = options.pop("out")
     began = time.perf_counter()
-    try:
+    with in_a_sentence("Stopped; the same command goes on after the last finished shard."):
         make(out, Settings(**options))
-    except KeyboardInterrupt:
-        sys.exit("Stopped. The same command goes on after the last finished shard.")
-    except (ValueError, OSError) as error:
-        sys.exit(str(error))
     print(tell(out, time.perf_counter() - began))
 
 

@@ -32,6 +32,7 @@ from vtff_lib.datasets.sources import Catalogue
 from vtff_lib.datasets.sources.adapters import ADAPTERS
 from vtff_lib.names import EXPRESSIONS
 from vtff_lib.photos.finding import face_from_photo
+from vtff_lib.refusals import in_a_sentence
 
 SIZES = {"ferplus": 48, "rafdb": 100}  # in which these sets are given out; others: 224
 WHOLE_PHOTOS = ("ckplus",)  # sets whose pictures show more than a face
@@ -226,15 +227,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     made_by = shlex.join(["python", "data_scripts/prepare.py", name, *_flags(options)])
     settings = Settings(**{key: options.pop(key) for key in Settings.__dataclass_fields__})
     began = time.perf_counter()
-    try:
+    with in_a_sentence("Stopped; the same command goes on after the last finished shard."):
         catalogue = ADAPTERS[name].catalogue(source, **options)
         for remark in catalogue.remarks:
             print(f"note: {remark}", file=sys.stderr)
         prepare(catalogue, out, settings, made_by)
-    except KeyboardInterrupt:
-        sys.exit("Stopped. The same command goes on after the last finished shard.")
-    except (ValueError, OSError) as error:
-        sys.exit(str(error))
     print(tell(out, time.perf_counter() - began, "picture"))
     manifest = read_pack(out)[1]
     for sentence in manifest["left_out"]:

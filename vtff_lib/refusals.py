@@ -1,7 +1,10 @@
 """The sentences with which bad settings and inputs are refused, where several modules share one."""
 
-from collections.abc import Collection
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
+import torch
 from torch import Tensor
 
 
@@ -16,3 +19,22 @@ def describe(value: object) -> str:
     if isinstance(value, Tensor):
         return f"a {value.dtype} tensor of shape {tuple(value.shape)}"
     return f"a {type(value).__name__}, not a tensor"
+
+
+@contextmanager
+def in_a_sentence(stopped: str) -> Iterator[None]:
+    """Run a command, and end it with one sentence on standard error if something outside is wrong.
+
+    The exit status is 1 then, and 130 after Ctrl-C, for which the sentence is `stopped`. A bug of
+    ours is none of this, and keeps its traceback.
+
+    Raises:
+        SystemExit: in place of a ValueError, an OSError, a loss that is no number or full memory.
+    """
+    try:
+        yield
+    except (ValueError, OSError, FloatingPointError, torch.OutOfMemoryError) as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        print(stopped, file=sys.stderr)
+        sys.exit(130)

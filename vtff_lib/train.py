@@ -19,6 +19,7 @@ from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet, load_default
 from vtff_lib.evaluation.measure import evaluate, predict
 from vtff_lib.plots.runs import confusion_matrix, curves
+from vtff_lib.refusals import in_a_sentence
 from vtff_lib.training.augmentation import PRESETS as AUGMENTATIONS
 from vtff_lib.training.augmentation import Augmentation
 from vtff_lib.training.history import History
@@ -52,19 +53,14 @@ written to OUT:
   checkpoint.safetensors  to go on from; may be deleted when the run is over"""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 is returned, or 1 after a mistake told in a sentence, 130 after Ctrl-C."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; a mistake ends it with a sentence, see `in_a_sentence`."""
     options = make_parser().parse_args(arguments)
-    try:
-        with join_team(options.device) as (team, device):
-            run(options, team, device)
-    except (ValueError, OSError, FloatingPointError, torch.OutOfMemoryError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Stopped; the same command goes on from the last checkpoint.", file=sys.stderr)
-        return 130
-    return 0
+    with (
+        in_a_sentence("Stopped; the same command goes on from the last checkpoint."),
+        join_team(options.device) as (team, device),
+    ):
+        run(options, team, device)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -246,4 +242,4 @@ def describe(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
