@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from figures import ferplus_calibration
-from figures.runs import FIGURES
+from figures.experiments import ferplus_calibration
+from figures.experiments.harness import FIGURES
 from vtff_lib.datasets import load_default
 from vtff_lib.evaluation import BINS, calibration_error
 

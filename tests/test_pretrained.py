@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import vtff_lib
-from figures.ferplus import EXPERIMENTS
-from figures.model_card import faces_card, tiny_card
+from figures.experiments.ferplus import EXPERIMENTS
+from figures.ledger.model_card import faces_card, tiny_card
 from vtff_lib.config import EXPRESSIONS, VTFFConfig
 from vtff_lib.datasets import load_default
 from vtff_lib.evaluation import evaluate, predict

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from figures.by_person import means
+from figures.experiments.by_person import means
 from tests.lessons import Answers
 from vtff_lib.faces_in_photos import FaceBox, crop_face
 
