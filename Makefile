@@ -39,6 +39,7 @@ figures: .venv/installed
 	$(BIN)/python -m figures.drawings.overview
 	$(BIN)/python -m figures.drawings.faces
 	$(BIN)/python -m figures.drawings.explorer_pages
+	$(BIN)/python -m figures.drawings.house
 	for lesson in 01 02 03 04 05 06 07 08 09 10; do $(BIN)/python -m figures.drawings.lesson_$$lesson || exit 1; done
 	$(BIN)/python -m figures.ledger
 
