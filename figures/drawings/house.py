@@ -99,15 +99,15 @@ class House:
         after: dict[str, set[str]] = {module: set() for module in self.modules}
         for module, imported in self.imports:
             after[module].add(imported)
-        found = {}
+        below = {}
         for module in self.modules:
             reached, waiting = set(), [module]
             while waiting:
                 new = after[waiting.pop()] - reached
                 reached |= new
                 waiting.extend(new)
-            found[module] = reached
-        return found
+            below[module] = reached
+        return below
 
     def circles(self) -> list[list[str]]:
         """Return groups of modules that import each other, directly or through others."""

@@ -23,12 +23,12 @@ PANELS = {  # test: its title, and whether low or high is good
 }
 
 
-def better(told: dict[str, Any], good: str) -> bool:
+def better(row: dict[str, Any], good: str) -> bool:
     """Return whether a map surely does better than both controls."""
-    differences = [told[f"minus {control}"] for control in CONTROLS]
+    differences = [row[f"minus {control}"] for control in CONTROLS]
     if good == "low":
-        return all(each["high"] < 0 for each in differences)
-    return all(each["low"] > 0 for each in differences)
+        return all(gap["high"] < 0 for gap in differences)
+    return all(gap["low"] > 0 for gap in differences)
 
 
 def draw_test(axes: Axes, test: dict[str, Any], title: str, good: str, names: list[str]) -> None:

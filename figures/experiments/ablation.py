@@ -212,11 +212,11 @@ def paired(first: dict[int, float], second: dict[int, float]) -> dict[str, Any]:
     """Return the mean of first minus second over common seeds, with a paired t interval."""
     seeds = sorted(first.keys() & second.keys())
     pairs = [round(first[seed] - second[seed], 4) for seed in seeds]
-    paired: dict[str, Any] = {"seeds": seeds, "pairs": pairs}
+    row: dict[str, Any] = {"seeds": seeds, "pairs": pairs}
     if len(pairs) < 2:
-        return paired
+        return row
     comparison = compare([first[seed] for seed in seeds], [second[seed] for seed in seeds])
-    return paired | {
+    return row | {
         "difference": round(comparison.difference.value, 4),
         "low": round(comparison.difference.low, 4),
         "high": round(comparison.difference.high, 4),

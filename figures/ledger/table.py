@@ -97,8 +97,8 @@ def link(text: str, file: Path, line: int) -> str:
 
 def read_figures(name: str) -> dict[str, Any]:
     """Return what stands in `figures/<name>.json`, and under `seeds` how many runs that is."""
-    told = json.loads((FIGURES / f"{name}.json").read_text(encoding="utf-8"))
-    return {**told, "seeds": len(told["runs"])}
+    content = json.loads((FIGURES / f"{name}.json").read_text(encoding="utf-8"))
+    return {**content, "seeds": len(content["runs"])}
 
 
 def measured(cost: str) -> str:
@@ -106,9 +106,9 @@ def measured(cost: str) -> str:
     fields = [field for _, field, _, _ in string.Formatter().parse(cost) if field]
     names = dict.fromkeys(field.partition("[")[0] for field in fields)
     figures = {name: read_figures(name) for name in names}
-    told = re.sub(r"(?<=\d)%", " %", cost.format(**figures))
+    text = re.sub(r"(?<=\d)%", " %", cost.format(**figures))
     links = ", ".join(f"[{name}.json]({name}.json)" for name in names)
-    return f"{told} ({links})" if links else told
+    return f"{text} ({links})" if links else text
 
 
 def cells(number: int, row: Row) -> tuple[str, ...]:
