@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from vtff_lib.archives import extract
-from vtff_lib.downloads import DOWNLOADS, fetch
+from data_scripts.archives import extract
+from data_scripts.downloads import DOWNLOADS, fetch
 
 OUT = Path("build") / "downloads"  # git ignores it
 

@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from data_scripts.shards import Shard, make_pack, tell
+from vtff_lib.datasets.packs import Manifest, read_pack
+from vtff_lib.names import EXPRESSIONS, SPLITS
 
 from vtff_lib import synthetic_faces
-from vtff_lib.config import EXPRESSIONS, SPLITS
 from vtff_lib.datasets import DEFAULT, FaceSet
-from vtff_lib.packs import Manifest, read_pack
-from vtff_lib.shards import Shard, make_pack, tell
 
 COMMAND = "python data_scripts/make_synthetic.py"
 

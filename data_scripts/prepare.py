@@ -23,14 +23,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from data_scripts.shards import Shard, make_pack, tell
 from PIL import Image, ImageOps
+from vtff_lib.datasets.packs import Manifest, read_pack
+from vtff_lib.datasets.sources.adapters import ADAPTERS
+from vtff_lib.names import EXPRESSIONS
+from vtff_lib.photos.finding import face_from_photo
 
-from vtff_lib.config import EXPRESSIONS
 from vtff_lib.datasets import Catalogue, FaceSet
-from vtff_lib.datasets.adapters import ADAPTERS
-from vtff_lib.faces_in_photos import face_from_photo
-from vtff_lib.packs import Manifest, read_pack
-from vtff_lib.shards import Shard, make_pack, tell
 
 SIZES = {"ferplus": 48, "rafdb": 100}  # in which these sets are given out; others: 224
 WHOLE_PHOTOS = ("ckplus",)  # sets whose pictures show more than a face

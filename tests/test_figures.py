@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from sklearn.metrics import balanced_accuracy_score
+from vtff_lib.names import EXPRESSIONS
 
 from data_scripts import make_synthetic
 from figures.experiments import (
@@ -26,7 +27,6 @@ from figures.experiments import (
     train_tiny,
     training_choices,
 )
-from vtff_lib.config import EXPRESSIONS
 
 
 @pytest.fixture

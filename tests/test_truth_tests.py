@@ -7,12 +7,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from vtff_lib.names import EXPRESSIONS
 
 from figures.drawings import truth_tests as drawing
 from figures.experiments import truth_tests
 from figures.experiments.by_person import means
 from figures.experiments.harness import FIGURES
-from vtff_lib.config import EXPRESSIONS
 from vtff_lib.datasets import FaceSet
 from vtff_lib.pretrained import load_pretrained
 from vtff_lib.synthetic_faces import render, sample

@@ -14,10 +14,10 @@ from matplotlib.image import AxesImage
 from PIL import Image
 from torch import Tensor
 
-from vtff_lib.plots import COLOURS, INK, Picture, as_array, pale_grey, title_axis
+from vtff_lib.plots.pictures import COLOURS, INK, Picture, as_array, pale_grey, title_axis
 
 
-class AttentionView:
+class AttentionPicture:
     """What was asked about, L's map and G's bars side by side, on scales that stay.
 
     Args:

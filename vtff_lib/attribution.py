@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vtff_lib.heat_maps import HeatMap, as_share, check_classes
+from vtff_lib.explain.heat_maps import HeatMap, as_share, check_classes
 from vtff_lib.vtff import VTFF
 
 STEPS = 32  # of the path of integrated gradients

@@ -5,7 +5,7 @@ from typing import Any
 
 import anywidget
 
-from vtff_lib.explorer import ASSETS
+from vtff_lib.explorer.content import ASSETS
 
 
 class Camera(anywidget.AnyWidget):

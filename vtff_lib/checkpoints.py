@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vtff_lib.history import History
-from vtff_lib.optimisation import LabelledFaces
+from vtff_lib.training.history import History
+from vtff_lib.training.targets import LabelledFaces
 from vtff_lib.vtff import VTFF
 from vtff_lib.weights import read_metadata, read_weights, require_same_tensors, write_weights
 

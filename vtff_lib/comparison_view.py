@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from vtff_lib.intervals import Estimate
-from vtff_lib.plots import COLOURS, INK, Picture, picture
+from vtff_lib.evaluation.intervals import Estimate
+from vtff_lib.plots.pictures import COLOURS, INK, Picture, picture
 
 # Colour, line and mark: readable in grey, too. A name that holds one of these words has its style.
 STYLES = {

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from scipy import stats
 
-from vtff_lib.intervals import Estimate
+from vtff_lib.evaluation.intervals import Estimate
 
 
 class Comparison(NamedTuple):

@@ -105,7 +105,7 @@ def fetch(
     if download.sha256 is None:
         print(
             f"{target} was NOT verified, as no hash is pinned for it. If you trust it, pin this in "
-            f"vtff_lib/downloads.py:\nsize={target.stat().st_size}, sha256={_sha256(target)!r}"
+            f"data_scripts/downloads.py:\nsize={target.stat().st_size}, sha256={_sha256(target)!r}"
         )
     return target
 

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vtff_lib.augmentation import resize
-from vtff_lib.intervals import Estimate, bootstrap, wilson
+from vtff_lib.inputs import resize
+from vtff_lib.evaluation.intervals import Estimate, bootstrap, wilson
 from vtff_lib.refusals import describe
-from vtff_lib.report import ClassReport, Report
-from vtff_lib.stored_images import StoredImages
+from vtff_lib.evaluation.report import ClassReport, Report
+from vtff_lib.datasets.stored_images import StoredImages
 from vtff_lib.vtff import VTFF
 
 BINS = 15  # of confidence, as in Guo et al. 2017

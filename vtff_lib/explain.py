@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vtff_lib.heat_maps import HeatMap, check_classes
+from vtff_lib.explain.heat_maps import HeatMap, check_classes
 from vtff_lib.refusals import check_choice
 from vtff_lib.vtff import VTFFOutput
 

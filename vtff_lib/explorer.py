@@ -21,10 +21,10 @@ import torch
 from torch import Tensor
 
 from vtff_lib import plots
-from vtff_lib.explorer_data import dequantise, examine, picture_address
+from vtff_lib.explorer.content import dequantise, examine, picture_address
 from vtff_lib.lbp import local_binary_pattern
 from vtff_lib.refusals import describe
-from vtff_lib.surgery import Surgery, all_surgeries
+from vtff_lib.explain.surgery import Surgery, all_surgeries
 from vtff_lib.vtff import VTFF
 
 ASSETS = Path(__file__).parent / "explorer_assets"
@@ -242,7 +242,7 @@ main {{ max-width: 1060px; margin: 0 auto; }}
             ImportError: if anywidget is not installed.
         """
         if self._widget is None:
-            from vtff_lib.explorer_widget import ExplorerWidget
+            from vtff_lib.explorer.widget import ExplorerWidget
 
             self._widget = ExplorerWidget(content=json.dumps(self.content))
         return self._widget

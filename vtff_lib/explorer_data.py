@@ -18,7 +18,7 @@ from torch import Tensor
 
 from vtff_lib import explain
 from vtff_lib.refusals import describe
-from vtff_lib.surgery import Surgery, masked, operated
+from vtff_lib.explain.surgery import Surgery, masked, operated
 from vtff_lib.vtff import VTFF, VTFFOutput
 
 GROUPS = 8  # of channels, whose gates can be looked at one by one

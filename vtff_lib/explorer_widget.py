@@ -3,7 +3,7 @@
 import anywidget
 import traitlets
 
-from vtff_lib.explorer import ASSETS
+from vtff_lib.explorer.content import ASSETS
 
 
 class ExplorerWidget(anywidget.AnyWidget):

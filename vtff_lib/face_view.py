@@ -13,10 +13,10 @@ from matplotlib.image import AxesImage
 from PIL import Image
 from torch import Tensor
 
-from vtff_lib.plots import Picture, as_array, draw_class_scores, pale_grey, title_axis
+from vtff_lib.plots.pictures import Picture, as_array, draw_class_scores, pale_grey, title_axis
 
 
-class FaceView:
+class FacePicture:
     """A face, its LBP view, two maps over it and the class scores: quick to draw again.
 
     It is laid out once. Then only what changes is drawn, over a copy of the rest, so the picture

@@ -13,7 +13,7 @@ from PIL import Image
 from skimage.data import lbp_frontal_face_cascade_filename
 from skimage.feature import Cascade
 
-from vtff_lib.photos import PhotoSource, read_photo
+from vtff_lib.photos.reading import PhotoSource, read_photo
 
 CASCADE_WINDOW = 24  # pixels: the side of the faces that the cascade was trained on
 SEARCH_WINDOW = 36  # pixels: the smallest face on the copy that is searched

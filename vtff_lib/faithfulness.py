@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vtff_lib.heat_maps import check_classes
+from vtff_lib.explain.heat_maps import check_classes
 from vtff_lib.refusals import check_choice, describe
 from vtff_lib.vtff import VTFF
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from vtff_lib.plots import INK, Picture, picture
+from vtff_lib.plots.pictures import INK, Picture, picture
 
 PALE = "#9A9A9A"  # the training images, behind the validation images in ink
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from vtff_lib.recipe import TrainingConfig
+from vtff_lib.training.recipe import TrainingConfig
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from vtff_lib.lbp import OFFSETS
-from vtff_lib.plots import COLOURS, INK, Picture, as_array, draw_image, picture, title_axis
+from vtff_lib.plots.pictures import COLOURS, INK, Picture, as_array, draw_image, picture, title_axis
 from vtff_lib.refusals import check_choice, describe
 
 COMPARISONS = {"≥": torch.ge, ">": torch.gt}
@@ -88,7 +88,7 @@ def _draw_table(
             words.set(fontsize=11, weight=weight, color=INK)
 
 
-class LightView:
+class LightPicture:
     """A face in some light: both views, where comparisons changed, and the shares that did.
 
     It is laid out once, and only what changes is drawn again, so that it can follow a slider.

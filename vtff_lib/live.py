@@ -10,7 +10,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from vtff_lib.plots import Picture
+from vtff_lib.plots.pictures import Picture
 
 
 def tidy(value: Any) -> Any:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from vtff_lib.distributed import Team
+from vtff_lib.training.processes import Team
 from vtff_lib.refusals import describe
 
 

@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vtff_lib.config import SPLITS
+from vtff_lib.names import SPLITS
 from vtff_lib.weights import write_weights
 
 FORMAT = "faces of vtff_lib"

@@ -13,13 +13,13 @@ from PIL import Image
 from torch import Tensor
 
 from vtff_lib import plots
-from vtff_lib.augmentation import resize
-from vtff_lib.camera import Camera
-from vtff_lib.evaluation import predict
-from vtff_lib.explorer import Explorer
-from vtff_lib.faces_in_photos import FaceBox, crop_face, crops_to_batch, find_faces
-from vtff_lib.photos import PhotoSource, read_photo
-from vtff_lib.surgery import all_surgeries
+from vtff_lib.inputs import resize
+from vtff_lib.widgets.webcam import Webcam
+from vtff_lib.evaluation.measure import predict
+from vtff_lib.explorer.explorer import Explorer
+from vtff_lib.photos.finding import FaceBox, crop_face, crops_to_batch, find_faces
+from vtff_lib.photos.reading import PhotoSource, read_photo
+from vtff_lib.explain.surgery import all_surgeries
 from vtff_lib.vtff import VTFF
 
 NO_FACE = (
@@ -91,7 +91,7 @@ class PhotoBooth(widgets.VBox):
     widgets, which JupyterLab does only when asked.
 
     Args:
-        model: a VTFF trained on grey faces, such as `load_pretrained("faces")`.
+        model: a VTFF trained on grey faces, such as `load_pretrained("photos")`.
         photo: what it begins with, anything that `read_photo` reads.
         least: confidence below which it gives no word, see `verdict`.
 
@@ -104,7 +104,7 @@ class PhotoBooth(widgets.VBox):
     def __init__(self, model: VTFF, photo: PhotoSource, least: float = 0.0):
         self._model, self._least = model, least
         self.upload = widgets.FileUpload(accept="image/*", description="a file")
-        self.camera = Camera(self._take)
+        self.camera = Webcam(self._take)
         self.words, self.found = widgets.HTML(), widgets.HTML()
         surgeries = [each for each in all_surgeries(model) if each.patch is None]
         self.explorer = Explorer(

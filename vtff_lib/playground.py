@@ -13,9 +13,9 @@ import ipywidgets as widgets
 import torch
 from torch import Tensor
 
-from vtff_lib.explorer import Explorer
-from vtff_lib.faces_in_photos import crops_to_batch, face_from_photo
-from vtff_lib.surgery import Surgery, all_surgeries
+from vtff_lib.explorer.explorer import Explorer
+from vtff_lib.photos.finding import crops_to_batch, face_from_photo
+from vtff_lib.explain.surgery import Surgery, all_surgeries
 from vtff_lib.synthetic_faces import render, sample
 from vtff_lib.synthetic_faces.shots import OCCLUDERS
 from vtff_lib.vtff import VTFF

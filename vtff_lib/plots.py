@@ -18,7 +18,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from vtff_lib.faces_in_photos import FaceBox
+from vtff_lib.photos.finding import FaceBox
 
 # One thing, one colour, in all lessons: Okabe and Ito's palette, which the colour-blind can read.
 COLOURS = {

@@ -7,8 +7,8 @@ from typing import Any, TextIO
 
 from torch import Tensor
 
-from vtff_lib.history import History, describe_epoch
-from vtff_lib.plots import Picture
+from vtff_lib.training.history import History, describe_epoch
+from vtff_lib.plots.pictures import Picture
 
 BAR = 24  # characters
 EVERY = 0.5  # seconds between two looks at the loss: each look waits for a GPU

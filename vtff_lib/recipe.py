@@ -12,8 +12,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from vtff_lib.augmentation import Augmentation
-from vtff_lib.optimisation import learning_rate_share
+from vtff_lib.training.augmentation import Augmentation
+from vtff_lib.training.optimisation import learning_rate_share
 from vtff_lib.refusals import check_choice
 
 PRECISIONS = {

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from vtff_lib.intervals import Estimate
-from vtff_lib.plots import INK, Picture, picture
+from vtff_lib.evaluation.intervals import Estimate
+from vtff_lib.plots.pictures import INK, Picture, picture
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from vtff_lib.config import SPLITS
+from vtff_lib.names import SPLITS
 from vtff_lib.datasets import FaceSet
-from vtff_lib.packs import Manifest, join_packs, read_pack
+from vtff_lib.datasets.packs import Manifest, join_packs, read_pack
 
 
 class Shard(NamedTuple):

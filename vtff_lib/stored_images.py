@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vtff_lib.packs import decode_pictures
+from vtff_lib.datasets.packs import decode_pictures
 
 CHUNK = 512  # images decoded at a time
 ROOM = 0.6  # share of a GPU's free memory that images may take

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from vtff_lib.faithfulness import filled
+from vtff_lib.explain.heat_maps import filled
 from vtff_lib.fusion import GATES, AttentionalSelectiveFusion, FusionMaps
 from vtff_lib.refusals import check_choice
 from vtff_lib.vtff import VTFF

@@ -11,8 +11,8 @@ from typing import Any
 
 from torch import Tensor
 
-from vtff_lib.history import Epoch, History
-from vtff_lib.progress import Progress, choose_progress
+from vtff_lib.training.history import Epoch, History
+from vtff_lib.training.progress import Progress, choose_progress
 
 FIGURES = ("train_loss", "valid_loss", "valid_accuracy", "learning_rate", "seconds")  # of an Epoch
 

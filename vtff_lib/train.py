@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from vtff_lib.augmentation import PRESETS as AUGMENTATIONS
-from vtff_lib.augmentation import Augmentation
+from vtff_lib.training.augmentation import PRESETS as AUGMENTATIONS
+from vtff_lib.training.augmentation import Augmentation
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet, load_default
-from vtff_lib.distributed import Team, join_team
-from vtff_lib.evaluation import evaluate, predict
-from vtff_lib.history import History
-from vtff_lib.recipe import PRESETS, TrainingConfig
-from vtff_lib.tensorboard_log import TensorBoardProgress
-from vtff_lib.training import train
+from vtff_lib.training.processes import Team, join_team
+from vtff_lib.evaluation.measure import evaluate, predict
+from vtff_lib.training.history import History
+from vtff_lib.training.recipe import PRESETS, TrainingConfig
+from vtff_lib.training.progress import TensorBoardProgress
+from vtff_lib.training.loop import train
 from vtff_lib.vtff import VTFF, count_parameters
 
 MODELS = {"tiny": VTFFConfig.tiny, "paper": VTFFConfig.paper, "deep": VTFFConfig.deep}
@@ -86,7 +86,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--time-limit", type=float, default=math.inf, metavar="SECONDS", help="then stop and save")
     add("--tensorboard", action="store_true", help="write curves for TensorBoard to OUT too")
     add("--flipped", action="store_true", help="measure on mirror images too, and average")
-    settings = parser.add_argument_group("training settings, see vtff_lib.recipe.TrainingConfig")
+    settings = parser.add_argument_group("training settings, see vtff_lib.training.recipe.TrainingConfig")
     add = settings.add_argument
     add("--preset", choices=PRESETS, default="minute", help="to start from (default: %(default)s)")
     add("--settings", type=Path, help="settings.json of another run, in place of --preset")

@@ -20,23 +20,18 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from vtff_lib.augmentation import mix, resize
-from vtff_lib.checkpoints import TrainingState, describe_faces, load_checkpoint, save_checkpoint
-from vtff_lib.distributed import ALONE, Team
-from vtff_lib.evaluation import predict
-from vtff_lib.history import Epoch, History
-from vtff_lib.interruptions import enough_memory, told_to_stop
-from vtff_lib.optimisation import (
-    LabelledFaces,
-    Loss,
-    PartStatistics,
-    make_optimiser,
-    soft_targets,
-    update_average,
-)
-from vtff_lib.progress import Progress, choose_progress
-from vtff_lib.recipe import PRECISIONS, Plan, TrainingConfig, derive_seed, generator
-from vtff_lib.stored_images import Feed
+from vtff_lib.inputs import resize
+from vtff_lib.training.augmentation import mix
+from vtff_lib.training.checkpoints import TrainingState, describe_faces, load_checkpoint, save_checkpoint
+from vtff_lib.training.processes import ALONE, Team
+from vtff_lib.evaluation.measure import predict
+from vtff_lib.training.history import Epoch, History
+from vtff_lib.training.processes import enough_memory, told_to_stop
+from vtff_lib.training.optimisation import PartStatistics, make_optimiser, update_average
+from vtff_lib.training.targets import LabelledFaces, Loss, soft_targets
+from vtff_lib.training.progress import Progress, choose_progress
+from vtff_lib.training.recipe import PRECISIONS, Plan, TrainingConfig, derive_seed, generator
+from vtff_lib.training.feed import Feed
 from vtff_lib.vtff import VTFF
 
 ASK_EVERY = 20  # steps between two questions whether any process of several is to stop

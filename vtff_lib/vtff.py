@@ -18,7 +18,7 @@ from vtff_lib.config import VTFFConfig
 from vtff_lib.encoder import TransformerEncoder, resize_position_embedding
 from vtff_lib.fusion import make_fusion
 from vtff_lib.lbp import LocalBinaryPattern
-from vtff_lib.views import Normalise, check_view
+from vtff_lib.inputs import Normalise, check_view
 from vtff_lib.weights import read_metadata, read_weights, require_same_tensors, write_weights
 
 

@@ -12,12 +12,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from vtff_lib.evaluation.circumstances import circumstances
+from vtff_lib.widgets.playground import Playground
+
 from figures.benchmarks.clock import seconds, significant
 from figures.experiments.harness import FIGURES, write
 from tests.browser import find_chromium, open_browser
 from vtff_lib import load_pretrained
-from vtff_lib.circumstances import circumstances
-from vtff_lib.playground import Playground
 
 PAGE = FIGURES / "explorer_tiny.html"
 WARM_UP = 3  # moves that are not told

@@ -20,13 +20,13 @@ from pathlib import Path
 import torch
 from skimage import data
 from torch import Tensor
+from vtff_lib.explain.surgery import Surgery
+from vtff_lib.explorer.explorer import Explorer
+from vtff_lib.photos.finding import crops_to_batch, face_from_photo
 
 from figures.experiments.harness import FIGURES
 from vtff_lib import load_pretrained
 from vtff_lib.datasets import load_default
-from vtff_lib.explorer import Explorer
-from vtff_lib.faces_in_photos import crops_to_batch, face_from_photo
-from vtff_lib.surgery import Surgery
 from vtff_lib.synthetic_faces import sample
 from vtff_lib.synthetic_faces.shots import OCCLUDERS
 from vtff_lib.vtff import VTFF

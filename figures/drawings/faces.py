@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import torch
 from matplotlib.figure import Figure
+from vtff_lib.names import EXPRESSIONS
+from vtff_lib.plots.pictures import INK, as_array
 
 from figures.experiments.harness import FIGURES
-from vtff_lib.config import EXPRESSIONS
-from vtff_lib.plots import INK, as_array
 from vtff_lib.synthetic_faces import ACTION_UNITS, Faces, render, sample
 from vtff_lib.synthetic_faces.shots import OCCLUDERS, lamp_at
 

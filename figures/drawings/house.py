@@ -13,10 +13,10 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from vtff_lib.plots.pictures import COLOURS, INK
 
 from figures.drawings.line_art import SHADE, arrow, box, canvas, label, save_svg
 from figures.experiments.harness import FIGURES
-from vtff_lib.plots import COLOURS, INK
 
 LIBRARY = FIGURES.parent / "vtff_lib"
 FLAT = {  # rooms of flat modules; one that is not named here has a room of its own

@@ -8,10 +8,10 @@ from math import cos, pi, sin
 import torch
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Rectangle
+from vtff_lib.plots.pictures import COLOURS, INK
 
 from figures.drawings.line_art import PAPER, SHADE, arrow, canvas, label, number_grid, save_svg
 from vtff_lib.lbp import OFFSETS, local_binary_pattern
-from vtff_lib.plots import COLOURS, INK
 
 WINDOW = torch.tensor([[120, 42, 88], [37, 90, 103], [91, 65, 200]])
 IMAGE = torch.tensor(

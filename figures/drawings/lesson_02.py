@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from vtff_lib.plots.pictures import COLOURS, INK
 
 from figures.drawings.line_art import (
     PAPER,
@@ -23,7 +24,6 @@ from figures.drawings.line_art import (
     number_grid,
     save_svg,
 )
-from vtff_lib.plots import COLOURS, INK
 
 IMAGE = np.array([[10, 10, 10, 90, 90, 90]] * 4)
 KERNEL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])

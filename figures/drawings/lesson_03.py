@@ -9,6 +9,7 @@ Writes `figures/attention_overview.svg`, `attention_u_by_hand.svg`, `attention_g
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from vtff_lib.plots.pictures import COLOURS
 
 from figures.drawings.line_art import (
     PAPER,
@@ -21,7 +22,6 @@ from figures.drawings.line_art import (
     number_grid,
     save_svg,
 )
-from vtff_lib.plots import COLOURS
 
 RGB_MAP = np.array([[[1, 0], [2, 1]], [[0, 0], [1, 1]], [[2, 1], [0, 1]]])  # (C, H, W)
 LBP_MAP = np.array([[[0, 1], [1, 2]], [[1, 0], [0, 1]], [[1, 1], [2, 0]]])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle
+from vtff_lib.plots.pictures import COLOURS, INK
 
 from figures.drawings.line_art import (
     PAPER,
@@ -19,7 +20,6 @@ from figures.drawings.line_art import (
     number_grid,
     save_svg,
 )
-from vtff_lib.plots import COLOURS, INK
 
 GREEN, PINK, GATE = COLOURS["global"], COLOURS["local"], COLOURS["gate"]
 PALE_GREEN, PALE_PINK, PALE_GATE = "#B8E3D6", "#EFDCE6", "#F6D3BF"

@@ -7,9 +7,9 @@ by hand. `encoder_block`: a block with the norm before and after.
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
+from vtff_lib.plots.pictures import COLOURS, INK
 
 from figures.drawings.line_art import SHADE, arrow, box, canvas, label, number_grid, save_svg
-from vtff_lib.plots import COLOURS, INK
 
 PALE = "#D5ECF9"  # the tokens' light blue, pale enough to write on
 SMALL = 9.0  # points

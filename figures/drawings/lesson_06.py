@@ -5,9 +5,9 @@ python -m figures.drawings.lesson_06
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from vtff_lib.plots.pictures import COLOURS, INK
 
 from figures.drawings.line_art import PAPER, SHADE, arrow, box, canvas, label, save_svg
-from vtff_lib.plots import COLOURS, INK
 
 MONO = {"family": "monospace"}
 TOKENS = COLOURS["tokens"]

@@ -6,9 +6,9 @@
 from itertools import pairwise
 
 from matplotlib.figure import Figure
+from vtff_lib.plots.pictures import COLOURS, INK
 
 from figures.drawings.line_art import arrow, box, canvas, label, save_svg
-from vtff_lib.plots import COLOURS, INK
 
 WIDE, HIGH = 3.1, 1.25
 PLACES = (1.9, 5.9, 9.9, 13.9)  # of the boxes, from left to right

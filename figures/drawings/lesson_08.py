@@ -6,9 +6,9 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
+from vtff_lib.plots.pictures import COLOURS, INK
 
 from figures.drawings.line_art import PAPER, SHADE, arrow, box, canvas, label, number_grid, save_svg
-from vtff_lib.plots import COLOURS, INK
 
 SMALL = 9.0  # points
 PALE = "#D5ECF9"  # the tokens' light blue, pale enough to write on

@@ -5,9 +5,9 @@
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from vtff_lib.plots.pictures import COLOURS, INK
 
 from figures.drawings.line_art import arrow, box, canvas, label, save_svg
-from vtff_lib.plots import COLOURS, INK
 
 COLUMN = 3.5
 VIEWS = {"RGB": COLOURS["rgb"], "LBP": COLOURS["lbp"]}

@@ -12,9 +12,9 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
+from vtff_lib.plots.pictures import INK
 
 from figures.experiments.harness import FIGURES
-from vtff_lib.plots import INK
 
 PAPER = "white"
 SHADE = "#EDEDED"  # a cell that is not spoken of

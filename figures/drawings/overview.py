@@ -7,13 +7,13 @@ random weights (seed 0): they show shapes, not knowledge. The class scores are d
 import torch
 from matplotlib.axes import Axes
 from skimage.data import astronaut
+from vtff_lib.photos.finding import crop_face, crops_to_batch, find_faces
+from vtff_lib.plots.pictures import COLOURS, INK, as_array
 
 from figures.drawings import line_art
 from figures.drawings.line_art import arrow
 from figures.experiments.harness import FIGURES
 from vtff_lib.config import VTFFConfig
-from vtff_lib.faces_in_photos import crop_face, crops_to_batch, find_faces
-from vtff_lib.plots import COLOURS, INK, as_array
 from vtff_lib.vtff import VTFF
 
 WIDTH, HEIGHT = 16.4, 6.2  # of the canvas, in the units of all positions

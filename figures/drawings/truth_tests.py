@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from vtff_lib.plots.pictures import INK
 
 from figures.drawings.line_art import save_svg
 from figures.experiments.harness import FIGURES
-from vtff_lib.plots import INK
 
 CONTROLS = {"random map": (":", "#999999"), "centred blob": ("--", "#666666")}  # no view's colour
 PANELS = {  # test: its title, and whether low or high is good

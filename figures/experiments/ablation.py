@@ -24,16 +24,16 @@ from typing import Any
 import torch
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
+from vtff_lib.evaluation.comparisons import compare, holm
+from vtff_lib.evaluation.measure import predict
+from vtff_lib.inputs import Normalise
+from vtff_lib.training.recipe import TrainingConfig
 
 from data_scripts import make_synthetic
 from figures.experiments.harness import BUILD, FIGURES, Record, experiment, read_runs
 from figures.experiments.runs import train_model, weights_of
-from vtff_lib.comparisons import compare, holm
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet, load_default
-from vtff_lib.evaluation import predict
-from vtff_lib.recipe import TrainingConfig
-from vtff_lib.views import Normalise
 from vtff_lib.vtff import VTFF, count_parameters
 
 PLAN: dict[str, Any] = {

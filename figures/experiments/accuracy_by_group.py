@@ -23,13 +23,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from vtff_lib.evaluation.circumstances import circumstances
+from vtff_lib.evaluation.measure import predict
+from vtff_lib.names import EXPRESSIONS
 
 from figures.experiments.by_person import means
 from figures.experiments.domain_gap import as_ferplus
 from figures.experiments.harness import FIGURES, Record, argument, parse, write
-from vtff_lib.circumstances import circumstances
-from vtff_lib.config import EXPRESSIONS
-from vtff_lib.evaluation import predict
 from vtff_lib.pretrained import load_pretrained
 from vtff_lib.synthetic_faces import Faces, render, sample
 from vtff_lib.synthetic_faces.people import SKIN_RAMP

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
-
-from vtff_lib.intervals import bootstrap
+from vtff_lib.evaluation.intervals import bootstrap
 
 
 def means(values: Mapping[str, Tensor], persons: Tensor, seed: int = 0) -> dict[str, dict]:

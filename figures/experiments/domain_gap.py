@@ -18,16 +18,17 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from vtff_lib.evaluation.answering import least_confidence
+from vtff_lib.evaluation.intervals import wilson
+from vtff_lib.evaluation.measure import predict
+from vtff_lib.inputs import resize
+from vtff_lib.photos.finding import find_faces
+from vtff_lib.training.augmentation import LUMINANCE
 
 from figures.experiments.by_person import means
 from figures.experiments.harness import PACK, Record, experiment
 from figures.experiments.sim_to_real import MIDDLE
-from vtff_lib.augmentation import LUMINANCE, resize
 from vtff_lib.datasets import FaceSet, load_default
-from vtff_lib.evaluation import predict
-from vtff_lib.faces_in_photos import find_faces
-from vtff_lib.intervals import wilson
-from vtff_lib.photo_booth import least_confidence
 from vtff_lib.pretrained import load_pretrained
 from vtff_lib.vtff import VTFF
 

@@ -13,13 +13,13 @@ from statistics import mean
 from typing import Any
 
 import torch
+from vtff_lib.evaluation.measure import evaluate, predict
+from vtff_lib.training.recipe import TrainingConfig
 
 from figures.experiments.harness import Record, experiment, first_seeds
 from figures.experiments.runs import train_model
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet, load_default
-from vtff_lib.evaluation import evaluate, predict
-from vtff_lib.recipe import TrainingConfig
 from vtff_lib.vtff import VTFF
 
 CHOICES: dict[str, dict[str, str]] = {"post-LN": {"norm": "post"}, "no positions": {}}

@@ -22,16 +22,17 @@ from statistics import mean
 from typing import Any
 
 import torch
+from vtff_lib.evaluation.measure import evaluate, predict
+from vtff_lib.names import SPLITS
+from vtff_lib.training.augmentation import Augmentation
+from vtff_lib.training.recipe import TrainingConfig
 
 from figures.experiments.harness import PACK, Record, argument, experiment, first_seeds
 from figures.experiments.runs import train_model, weights_of
-from vtff_lib.augmentation import Augmentation
-from vtff_lib.config import SPLITS, VTFFConfig
+from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet
 from vtff_lib.datasets.twins import find_twins
-from vtff_lib.evaluation import evaluate, predict
 from vtff_lib.pretrained import FOLDER, load_pretrained
-from vtff_lib.recipe import TrainingConfig
 from vtff_lib.vtff import VTFF, count_parameters
 
 FULL = TrainingConfig(
@@ -136,7 +137,7 @@ def ship(weights: Path, faces: FaceSet) -> dict[str, Any]:
     """Put weights, in half precision, into the package; return what those reach on test."""
     VTFF.load(weights).half().save(FOLDER / "faces.safetensors")
     test = faces.part("test")
-    probabilities = predict(load_pretrained("faces"), test.images, flipped=True)
+    probabilities = predict(load_pretrained("photos"), test.images, flipped=True)
     return {"shipped": evaluate(probabilities, test.labels, test.class_names).to_dict()}
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 from torch import Tensor
+from vtff_lib.evaluation.measure import BINS, calibration_error, predict
 
 from figures.experiments.harness import PACK, Record, experiment
 from vtff_lib.datasets import FaceSet
-from vtff_lib.evaluation import BINS, calibration_error, predict
 from vtff_lib.pretrained import load_pretrained
 
 MODEL = "faces"

@@ -19,13 +19,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from vtff_lib.training.augmentation import Augmentation
+from vtff_lib.training.recipe import TrainingConfig
+
 from figures.experiments.ferplus import DEVICE, EXPERIMENTS, TIME_LIMIT, read_faces, run
 from figures.experiments.harness import FIGURES, PACK, Record, argument, experiment, read_runs
 from figures.experiments.runs import weights_of
-from vtff_lib.augmentation import Augmentation
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet
-from vtff_lib.recipe import TrainingConfig
 
 UNCHANGED = "unchanged"
 LAST_START = 0.8  # of the time limit: none starts later, for a GPU compiles a minute first

@@ -14,12 +14,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from vtff_lib.explain.pointing import share_of_cells
 
 from figures.experiments.by_person import means
 from figures.experiments.harness import Record, experiment
 from vtff_lib import explain
 from vtff_lib.datasets import FaceSet, load_default
-from vtff_lib.pointing import share_of_cells
 from vtff_lib.pretrained import load_pretrained
 from vtff_lib.synthetic_faces import REGIONS, render, sample
 from vtff_lib.synthetic_faces.shots import lamp_at

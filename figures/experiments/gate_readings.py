@@ -17,15 +17,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from vtff_lib.evaluation.comparisons import compare
+from vtff_lib.evaluation.measure import predict
+from vtff_lib.training.recipe import TrainingConfig
 
 from figures.experiments.harness import Record, experiment, first_seeds
 from figures.experiments.runs import train_model, weights_of
-from vtff_lib.comparisons import compare
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet, load_default
-from vtff_lib.evaluation import predict
 from vtff_lib.fusion import GATES
-from vtff_lib.recipe import TrainingConfig
 from vtff_lib.vtff import VTFF
 
 SETTINGS = {f"{gate}, {view}": (gate, view) for gate in GATES for view in ("lbp", "rgb")}

@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
-from vtff_lib.circumstances import circumstances
+from vtff_lib.evaluation.circumstances import circumstances
 
 FIGURES = Path(__file__).parents[1]
 BUILD = FIGURES.parent / "build"

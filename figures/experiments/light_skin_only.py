@@ -16,18 +16,18 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from vtff_lib.evaluation.measure import predict
+from vtff_lib.training.loop import train
+from vtff_lib.training.progress import Progress
+from vtff_lib.training.recipe import PRESETS, TrainingConfig
+from vtff_lib.training.targets import Examples
 
 from figures.experiments.accuracy_by_group import FACTORS, adults, with_people
 from figures.experiments.by_person import means
 from figures.experiments.harness import Record, experiment, first_seeds
 from vtff_lib.config import VTFFConfig
-from vtff_lib.evaluation import predict
-from vtff_lib.optimisation import Examples
-from vtff_lib.progress import Progress
-from vtff_lib.recipe import PRESETS, TrainingConfig
 from vtff_lib.synthetic_faces import Faces, render, sample
 from vtff_lib.synthetic_faces.people import SKIN_RAMP
-from vtff_lib.training import train
 from vtff_lib.vtff import VTFF
 
 TRAIN, VALID, TEST = 2800, 200, 480  # faces

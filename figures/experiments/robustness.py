@@ -19,16 +19,16 @@ from typing import Any
 import torch
 from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur
+from vtff_lib.evaluation.comparisons import compare
+from vtff_lib.evaluation.measure import predict
+from vtff_lib.explain.surgery import Surgery, operated
+from vtff_lib.inputs import resize
 
 from figures.experiments.ablation import KEPT
 from figures.experiments.gate_by import gate_maps, over
 from figures.experiments.harness import Record, experiment, first_seeds
 from figures.experiments.runs import weights_of
-from vtff_lib.augmentation import resize
-from vtff_lib.comparisons import compare
 from vtff_lib.datasets import load_default
-from vtff_lib.evaluation import predict
-from vtff_lib.surgery import Surgery, operated
 from vtff_lib.synthetic_faces import Faces, render, sample
 from vtff_lib.synthetic_faces.shots import lamp_at
 from vtff_lib.vtff import VTFF

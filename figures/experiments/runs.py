@@ -4,12 +4,12 @@ import math
 from pathlib import Path
 
 import torch
+from vtff_lib.training.loop import train
+from vtff_lib.training.recipe import TrainingConfig
 
 from figures.experiments.harness import BUILD, Record
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet
-from vtff_lib.recipe import TrainingConfig
-from vtff_lib.training import train
 from vtff_lib.vtff import VTFF
 
 

@@ -16,13 +16,13 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from vtff_lib.inputs import resize
+from vtff_lib.training.optimisation import learning_rate_share, make_optimiser
+from vtff_lib.training.recipe import generator
 
 from figures.experiments.harness import Record, experiment
-from vtff_lib.augmentation import resize
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet, load_default
-from vtff_lib.optimisation import learning_rate_share, make_optimiser
-from vtff_lib.recipe import generator
 from vtff_lib.vtff import VTFF
 
 SEED, IMAGE_SIZE, BATCH = 0, 64, 32

@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from vtff_lib.explain.surgery import Surgery, all_surgeries, operated
 
 from figures.experiments.by_person import means
 from figures.experiments.harness import Record, experiment
 from vtff_lib.datasets import FaceSet, load_default
 from vtff_lib.pretrained import load_pretrained
-from vtff_lib.surgery import Surgery, all_surgeries, operated
 from vtff_lib.vtff import VTFF
 
 BATCH = 50

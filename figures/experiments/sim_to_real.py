@@ -2,7 +2,7 @@
 
     python -m figures.experiments.sim_to_real FERPLUS      a folder with FER+
 
-FERPLUS is FER+ in either of its layouts, see `vtff_lib.datasets.ferplus`: grey pictures of 48×48
+FERPLUS is FER+ in either of its layouts, see `vtff_lib.datasets.sources.ferplus`: grey pictures of 48×48
 pixels with ten votes each; those count of which more than half name one expression. Nothing of it
 is copied. For each seed the shipped model learns on from rendered snapshots, made grey,
 coarse and tightly cropped as these pictures are, and is measured on the test pictures and their
@@ -22,6 +22,13 @@ from statistics import mean
 import numpy as np
 import torch
 from torch import Tensor
+from vtff_lib.datasets.sources.ferplus import catalogue_ferplus
+from vtff_lib.evaluation.circumstances import circumstances
+from vtff_lib.evaluation.measure import evaluate, predict
+from vtff_lib.evaluation.report import Report
+from vtff_lib.names import EXPRESSIONS, SPLITS
+from vtff_lib.training.augmentation import Augmentation
+from vtff_lib.training.recipe import TrainingConfig
 
 from data_scripts import make_synthetic
 from figures.experiments.harness import (
@@ -35,13 +42,6 @@ from figures.experiments.harness import (
 )
 from figures.experiments.runs import train_tiny
 from vtff_lib import load_pretrained
-from vtff_lib.augmentation import Augmentation
-from vtff_lib.circumstances import circumstances
-from vtff_lib.config import EXPRESSIONS, SPLITS
-from vtff_lib.datasets.ferplus import catalogue_ferplus
-from vtff_lib.evaluation import evaluate, predict
-from vtff_lib.recipe import TrainingConfig
-from vtff_lib.report import Report
 from vtff_lib.vtff import VTFF
 
 SNAPSHOTS = make_synthetic.Settings(

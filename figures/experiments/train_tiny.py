@@ -12,13 +12,14 @@ import shutil
 from collections.abc import Iterator
 from statistics import mean
 
+from vtff_lib.evaluation.measure import evaluate, predict
+from vtff_lib.training.recipe import TrainingConfig
+
 from data_scripts import make_synthetic
 from figures.experiments.harness import BUILD, Record, argument, experiment, first_seeds
 from figures.experiments.runs import train_tiny, weights_of
 from vtff_lib.datasets import FaceSet, load_default
-from vtff_lib.evaluation import evaluate, predict
 from vtff_lib.pretrained import FOLDER
-from vtff_lib.recipe import TrainingConfig
 
 PRESETS = {"minute": "minute", "shipped": "thorough"}
 MANY = make_synthetic.Settings(train=10_000, valid=400, test=0, quality=None)

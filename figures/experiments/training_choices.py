@@ -21,18 +21,19 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from vtff_lib.evaluation.comparisons import compare
+from vtff_lib.evaluation.measure import predict
+from vtff_lib.inputs import resize
+from vtff_lib.training.augmentation import Augmentation
+from vtff_lib.training.loop import train
+from vtff_lib.training.progress import Progress
+from vtff_lib.training.recipe import TrainingConfig, generator
+from vtff_lib.training.targets import Examples
 
 from figures.experiments.harness import Record, experiment, first_seeds
-from vtff_lib.augmentation import Augmentation, resize
-from vtff_lib.comparisons import compare
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet, load_default
-from vtff_lib.evaluation import predict
 from vtff_lib.lbp import local_binary_pattern
-from vtff_lib.optimisation import Examples
-from vtff_lib.progress import Progress
-from vtff_lib.recipe import TrainingConfig, generator
-from vtff_lib.training import train
 from vtff_lib.vtff import VTFF, VTFFOutput
 
 IMAGE_SIZE, EPOCHS = 64, 5

@@ -19,15 +19,16 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from vtff_lib.evaluation.measure import predict
+from vtff_lib.explain.attribution import integrated_gradients, occlusion
+from vtff_lib.names import EXPRESSIONS
 
 from figures.drawings import truth_tests as drawing
 from figures.experiments.by_person import means
 from figures.experiments.harness import Record, experiment
-from vtff_lib import explain, faithfulness, pointing
-from vtff_lib.attribution import integrated_gradients, occlusion
-from vtff_lib.config import EXPRESSIONS
+from vtff_lib import explain
 from vtff_lib.datasets import FaceSet, load_default
-from vtff_lib.evaluation import predict
+from vtff_lib.explain import faithfulness, pointing
 from vtff_lib.pretrained import load_pretrained
 from vtff_lib.vtff import VTFF
 

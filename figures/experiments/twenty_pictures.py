@@ -19,12 +19,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from vtff_lib.evaluation.measure import predict
+from vtff_lib.training.optimisation import make_optimiser
+from vtff_lib.training.targets import Examples, Loss, soft_targets
 
 from figures.experiments.by_person import means
 from figures.experiments.harness import Record, experiment, first_seeds
 from vtff_lib.datasets import load_default
-from vtff_lib.evaluation import predict
-from vtff_lib.optimisation import Examples, Loss, make_optimiser, soft_targets
 from vtff_lib.pretrained import load_pretrained
 from vtff_lib.synthetic_faces import render, sample
 from vtff_lib.synthetic_faces.shots import lamp_at

@@ -70,7 +70,7 @@ model names what a face shows, not what a person feels; do not use it on people 
 
 def faces_card() -> str:
     """Return the text of the card of the model for photographs."""
-    model = load_pretrained("faces")
+    model = load_pretrained("photos")
     stored_runs = stored("ferplus_faces.json")
     run = next(run for run in stored_runs["runs"] if run["seed"] == SHIPPED_SEED)
     test, alone, others = run["shipped"], run["without_twins"], stored_runs["summary"]

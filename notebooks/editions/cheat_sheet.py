@@ -18,7 +18,7 @@ from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from notebooks.editions import equations, source
-from vtff_lib.plots import COLOURS
+from vtff_lib.plots.pictures import COLOURS
 
 SHEET = source.NOTEBOOKS / "cheat_sheet.md"
 STYLE = Path(__file__).parent / "cheat_sheet_files" / "cheat_sheet.css"

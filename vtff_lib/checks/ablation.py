@@ -13,7 +13,7 @@ from torch import Tensor
 from vtff_lib.checks.attention import refuse
 from vtff_lib.checks.judging import Wrong, call, close, exercise, require, require_tensor
 from vtff_lib.checks.vtff import number
-from vtff_lib.comparisons import detectable, holm, student_t
+from vtff_lib.evaluation.comparisons import detectable, holm, student_t
 
 Z, Z_POWER = 1.959964, 0.841621  # of a normal distribution: 95 % within, 80 % below
 

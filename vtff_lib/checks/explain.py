@@ -19,7 +19,7 @@ from vtff_lib.checks.forgetting import (
 )
 from vtff_lib.checks.judging import call, close, exercise, require, require_answer, require_tensor
 from vtff_lib.checks.vtff import number
-from vtff_lib.faithfulness import area, rank_correlation
+from vtff_lib.explain.faithfulness import area, rank_correlation
 
 
 @exercise("08", "Attention rollout, for any number of layers and heads")

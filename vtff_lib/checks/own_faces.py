@@ -12,7 +12,7 @@ from torch import Tensor
 from vtff_lib.checks.judging import call, close, exercise, require, require_tensor
 from vtff_lib.checks.vtff import number
 from vtff_lib.config import VTFFConfig
-from vtff_lib.faces_in_photos import FaceBox, crop_face
+from vtff_lib.photos.finding import FaceBox, crop_face
 from vtff_lib.vtff import VTFF
 
 LIKE = 4.0  # grey levels: as far apart as two ways to resize a smooth photo

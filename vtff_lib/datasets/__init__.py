@@ -7,7 +7,7 @@ A set is first listed by the adapter of its layout (`Catalogue`: which pictures,
 splits there are, none opened yet), then opened and packed once by `data_scripts/prepare.py`.
 """
 
-from vtff_lib.datasets.catalogue import Catalogue
-from vtff_lib.datasets.faces import DEFAULT, FaceSet, load_default
+from vtff_lib.datasets.sources.catalogue import Catalogue
+from vtff_lib.datasets.face_set import DEFAULT, FaceSet, load_default
 
 __all__ = ["DEFAULT", "Catalogue", "FaceSet", "load_default"]

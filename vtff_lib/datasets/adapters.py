@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vtff_lib.datasets import affectnet, ckplus, ferplus, folders, rafdb
-from vtff_lib.datasets.catalogue import Catalogue
-from vtff_lib.datasets.source_folders import Published
+from vtff_lib.datasets.sources.catalogue import Catalogue
+from vtff_lib.datasets.sources.source_folders import Published
 
 
 @dataclass(frozen=True)

@@ -8,21 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vtff_lib.config import SPLITS
-from vtff_lib.datasets.catalogue import Catalogue
-from vtff_lib.datasets.source_folders import (
-    check_folder,
-    compare,
-    expression_of,
-    find_present,
-    hold_out,
-    in_our_order,
-    read_file,
-    read_table,
-    unknown_layout,
-    whole_number,
-    with_remarks,
-)
+from vtff_lib.names import SPLITS
+from vtff_lib.datasets.sources.catalogue import Catalogue
+from vtff_lib.datasets.sources.source_folders import check_folder, compare, expression_of, find_present, hold_out, in_our_order, read_file, read_table, unknown_layout, whole_number, with_remarks
 
 NAME = "AffectNet"
 TERMS = "Given out under a signed agreement, for research that earns no money; pass nothing on."

@@ -7,18 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vtff_lib.config import SPLITS
-from vtff_lib.datasets.catalogue import Catalogue, differences
-from vtff_lib.datasets.source_folders import (
-    check_folder,
-    check_share,
-    expression_of,
-    in_our_order,
-    load_files,
-    pictures_in,
-    unknown_layout,
-    whole_number,
-)
+from vtff_lib.names import SPLITS
+from vtff_lib.datasets.sources.catalogue import Catalogue, differences
+from vtff_lib.datasets.sources.source_folders import check_folder, check_share, expression_of, in_our_order, load_files, pictures_in, unknown_layout, whole_number
 
 NAME = "CK+"
 TERMS = "Given out under a signed agreement, for research that earns no money; pass nothing on."

@@ -7,10 +7,10 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from vtff_lib.config import SPLITS
-from vtff_lib.packs import decode_pictures, encode_pictures, read_pack, write_pack
+from vtff_lib.names import SPLITS
+from vtff_lib.datasets.packs import decode_pictures, encode_pictures, read_pack, write_pack
 from vtff_lib.refusals import check_choice, describe
-from vtff_lib.stored_images import StoredImages, store_images
+from vtff_lib.datasets.stored_images import StoredImages, store_images
 
 DEFAULT = Path(__file__).parents[1] / "data" / "synthetic_faces.safetensors"
 IN_255THS = ("action_units",)  # extras in [0, 1] that a file keeps as bytes

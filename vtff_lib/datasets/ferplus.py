@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vtff_lib.config import EXPRESSIONS, SPLITS
-from vtff_lib.datasets.catalogue import Catalogue, differences
-from vtff_lib.datasets.ferplus_rows import HOW_TO_GET, NAME, SIDE, Row, keep_last, rows_of_ferplus
-from vtff_lib.datasets.ferplus_votes import RULES, judge
-from vtff_lib.datasets.source_folders import find_present, read_file, with_remarks
-from vtff_lib.photos import read_photo
+from vtff_lib.names import EXPRESSIONS, SPLITS
+from vtff_lib.datasets.sources.catalogue import Catalogue, differences
+from vtff_lib.datasets.sources.ferplus_rows import HOW_TO_GET, NAME, Row, SIDE, keep_last, rows_of_ferplus
+from vtff_lib.datasets.sources.ferplus_votes import RULES, judge
+from vtff_lib.datasets.sources.source_folders import find_present, read_file, with_remarks
+from vtff_lib.photos.reading import read_photo
 from vtff_lib.refusals import check_choice
 
 __all__ = ["HOW_TO_GET", "PUBLISHED", "catalogue_ferplus"]

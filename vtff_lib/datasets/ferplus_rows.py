@@ -5,14 +5,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from vtff_lib.datasets.ferplus_votes import VOTES
-from vtff_lib.datasets.source_folders import (
-    check_folder,
-    read_rows,
-    read_table,
-    unknown_layout,
-    whole_number,
-)
+from vtff_lib.datasets.sources.ferplus_votes import VOTES
+from vtff_lib.datasets.sources.source_folders import check_folder, read_rows, read_table, unknown_layout, whole_number
 
 NAME = "FER+"
 HOW_TO_GET = (

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vtff_lib.config import EXPRESSIONS
+from vtff_lib.names import EXPRESSIONS
 from vtff_lib.refusals import check_choice
 
 VOTES = (*EXPRESSIONS, "unknown", "NF")

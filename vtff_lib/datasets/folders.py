@@ -6,16 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vtff_lib.config import SPLITS
-from vtff_lib.datasets.catalogue import Catalogue, split_off
-from vtff_lib.datasets.source_folders import (
-    check_folder,
-    check_share,
-    in_our_order,
-    load_files,
-    pictures_in,
-    unknown_layout,
-)
+from vtff_lib.names import SPLITS
+from vtff_lib.datasets.sources.catalogue import Catalogue, split_off
+from vtff_lib.datasets.sources.source_folders import check_folder, check_share, in_our_order, load_files, pictures_in, unknown_layout
 
 NAME = "a folder of pictures"
 TERMS = "Your own pictures: keep to what the people in them, or those who gave them, agreed to."

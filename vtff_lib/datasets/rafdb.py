@@ -5,21 +5,9 @@ from pathlib import Path
 
 import torch
 
-from vtff_lib.config import SPLITS
-from vtff_lib.datasets.catalogue import Catalogue
-from vtff_lib.datasets.source_folders import (
-    check_folder,
-    compare,
-    expression_of,
-    find_present,
-    hold_out,
-    in_our_order,
-    load_files,
-    pictures_in,
-    unknown_layout,
-    whole_number,
-    with_remarks,
-)
+from vtff_lib.names import SPLITS
+from vtff_lib.datasets.sources.catalogue import Catalogue
+from vtff_lib.datasets.sources.source_folders import check_folder, compare, expression_of, find_present, hold_out, in_our_order, load_files, pictures_in, unknown_layout, whole_number, with_remarks
 
 NAME = "RAF-DB"
 PROTOCOL = "basic"

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from vtff_lib.config import EXPRESSIONS, SPLITS
-from vtff_lib.datasets.catalogue import Catalogue, differences, split_off
-from vtff_lib.photos import read_photo
+from vtff_lib.names import EXPRESSIONS, SPLITS
+from vtff_lib.datasets.sources.catalogue import Catalogue, differences, split_off
+from vtff_lib.photos.reading import read_photo
 
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vtff_lib.config import SPLITS
+from vtff_lib.names import SPLITS
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ measure of what it does on real ones.
 Taught in 00 and, part by part, in the appendix on rendered faces.
 """
 
-from vtff_lib.config import SPLITS
+from vtff_lib.names import SPLITS
 from vtff_lib.synthetic_faces.action_units import ACTION_UNIT_NAMES, ACTION_UNITS
 from vtff_lib.synthetic_faces.expressions import EXPRESSION_REGIONS
 from vtff_lib.synthetic_faces.faces import Faces, sample

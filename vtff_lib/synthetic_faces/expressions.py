@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vtff_lib.config import EXPRESSIONS
+from vtff_lib.names import EXPRESSIONS
 from vtff_lib.synthetic_faces.action_units import ACTION_UNITS, POSITION
 from vtff_lib.synthetic_faces.parameters import Draws
 

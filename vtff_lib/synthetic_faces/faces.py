@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vtff_lib.config import EXPRESSIONS, SPLITS
+from vtff_lib.names import EXPRESSIONS, SPLITS
 from vtff_lib.refusals import check_choice
 from vtff_lib.synthetic_faces.action_units import ACTION_UNITS, POSITION
 from vtff_lib.synthetic_faces.expressions import sample_shown
