@@ -36,10 +36,11 @@ notebooks: .venv/installed
 	$(BIN)/python notebooks/run.py
 
 figures: .venv/installed
-	$(BIN)/python figures/draw_overview.py
-	$(BIN)/python figures/draw_faces.py
-	$(BIN)/python -m figures.explorer_pages
-	for lesson in 01 02 03 04 05 06 07 08 09 10; do $(BIN)/python -m figures.draw_lesson_$$lesson || exit 1; done
+	$(BIN)/python -m figures.drawings.overview
+	$(BIN)/python -m figures.drawings.faces
+	$(BIN)/python -m figures.drawings.explorer_pages
+	$(BIN)/python -m figures.drawings.house
+	for lesson in 01 02 03 04 05 06 07 08 09 10; do $(BIN)/python -m figures.drawings.lesson_$$lesson || exit 1; done
 	$(BIN)/python -m figures.ledger
 
 # Render the faces that are shipped with the package; stopped, it goes on when run again.
@@ -48,15 +49,15 @@ synthetic: .venv/installed
 
 # Train the shipped weights again, three seeds.
 weights: .venv/installed
-	$(BIN)/python -m figures.train_tiny shipped
-	$(BIN)/python -m figures.model_card
+	$(BIN)/python -m figures.experiments.train_tiny shipped
+	$(BIN)/python -m figures.ledger.model_card
 
 bench: .venv/installed
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m figures.benchmarks
 
 # Run the next of the runs that want a GPU, nine minutes of it, see figures/RUNS.md.
 gpu: .venv/installed
-	$(BIN)/python -m figures.gpu_runs
+	$(BIN)/python -m figures.experiments.gpu_runs
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 15) else "Python 3.11 to 3.14 is needed, this is " + sys.version.split()[0] + ": try make PYTHON=python3.12")'

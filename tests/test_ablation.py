@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from data_scripts import make_synthetic
-from figures import ablation, runs
-from figures.runs import FIGURES
+from figures.experiments import ablation, harness, runs
+from figures.experiments.harness import FIGURES
 from vtff_lib.datasets import FaceSet
 from vtff_lib.lbp import local_binary_pattern
 from vtff_lib.vtff import count_parameters
@@ -146,9 +146,9 @@ def test_a_seed_without_some_variants_does_no_harm():
 
 
 def test_a_trifling_run_is_written_and_not_made_twice(tmp_path, monkeypatch, faces):
-    for module in (ablation, runs):
+    for module in (ablation, harness, runs):
         monkeypatch.setattr(module, "BUILD", tmp_path / "build")
-        monkeypatch.setattr(module, "FIGURES", tmp_path)
+        monkeypatch.setattr(module, "FIGURES", tmp_path, raising=False)
     monkeypatch.setattr(ablation, "load_default", lambda: faces)
     monkeypatch.setattr(ablation, "TEST_FACES", make_synthetic.Settings(train=0, valid=0, test=8))
     few = {name: replace(ablation.VARIANTS[name], epochs=1) for name in (*ablation.PRIMARY, "lbp")}
@@ -178,7 +178,7 @@ def test_what_is_stored_keeps_to_the_plan():
     assert told["summary"]["plan"] == ablation.PLAN
     for run in told["runs"]:
         seed = run["seed"]
-        assert run["command"] == "python -m figures.ablation"
+        assert run["command"] == "python -m figures.experiments.ablation"
         wanted = ablation.VARIANTS if seed in ablation.PLAN["other_seeds"] else ablation.PRIMARY
         assert list(run["variants"]) == list(wanted)
         assert (run["test_images"], run["test_people"]) == (2400, 600)

@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 import torchvision
 
-from figures import plain_or_residual
+from figures.experiments import harness, plain_or_residual
 from tests.lessons import stored
 from vtff_lib.backbone import BasicBlock, ResNetTrunk
 from vtff_lib.weights import read_weights, write_weights
@@ -257,7 +257,7 @@ def test_plain_and_residual_nets_start_alike_and_differ_by_the_shortcut_alone():
 
 
 def test_the_stored_experiment_says_what_it_needs_to_be_made_again():
-    path = plain_or_residual.FIGURES / "plain_or_residual.json"
+    path = harness.FIGURES / "plain_or_residual.json"
     told = json.loads(path.read_text(encoding="utf-8"))
     assert [run["seed"] for run in told["runs"]] == [0, 1, 2]
     for run in told["runs"]:

@@ -6,9 +6,9 @@ import sys
 import pytest
 import torch
 
-from tests.benchmarks import __main__ as benchmarks
-from tests.benchmarks import clock as clocks
-from tests.benchmarks import pairs, rendering
+from figures.benchmarks import __main__ as benchmarks
+from figures.benchmarks import clock as clocks
+from figures.benchmarks import pairs, rendering
 from vtff_lib.synthetic_faces import Rendered, render, sample
 
 

@@ -234,7 +234,7 @@ def test_the_sheet_is_true(holds):
         (figures_are_computed, "sadness, anger", "anger, sadness"),
         (code_runs, "`detectable`", "`detect`"),
         (code_runs, "`max`", "`min`"),
-        (code_runs, '`"faces"`', '`"face"`'),
+        (code_runs, '`"photos"`', '`"photo"`'),
         (code_runs, "return_maps=True", "maps=True"),
         (code_runs, "`gated_branch=", "`gate_branch="),
         (code_runs, "`.deep()`", "`.large()`"),

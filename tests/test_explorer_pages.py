@@ -6,8 +6,8 @@ import sys
 import pytest
 import torch
 
-from figures import explorer_pages
-from tests.benchmarks import explorer as explorer_benchmark
+from figures.benchmarks import explorer as explorer_benchmark
+from figures.drawings import explorer_pages
 from tests.test_explorer import packed
 from vtff_lib import load_pretrained
 from vtff_lib.datasets import load_default
@@ -59,7 +59,7 @@ def test_faces_are_chosen_by_the_rules(chosen):
 
 
 def test_the_shipped_page_is_of_this_model_these_faces_and_this_script(shipped, chosen):
-    """Fails where the page was not made again: `python -m figures.explorer_pages`."""
+    """Fails where the page was not made again: `python -m figures.drawings.explorer_pages`."""
     assert (ASSETS / "explorer.js").read_text(encoding="utf-8") in shipped
     assert (ASSETS / "explorer.css").read_text(encoding="utf-8") in shipped
     content = packed(shipped)
@@ -81,6 +81,7 @@ def test_a_dozen_faces_fit_in_a_megabyte_and_a_half(shipped):
     assert len(shipped.encode()) <= 1.5e6
 
 
+@pytest.mark.slow
 def test_the_benchmark_times_every_move(chromium, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["explorer", "--repeats", "1"])
     explorer_benchmark.main()

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from figures import ferplus_calibration
-from figures.runs import FIGURES
+from figures.experiments import ferplus_calibration
+from figures.experiments.harness import FIGURES
 from vtff_lib.datasets import load_default
 from vtff_lib.evaluation.measure import BINS, calibration_error
 
@@ -63,7 +63,7 @@ def test_what_is_stored_agrees_with_itself_and_with_the_run_it_is_of():
     assert error == pytest.approx(told["calibration_error"], abs=2e-4)
     assert told["loss_on_votes"] > told["votes"]["entropy"] > 0
 
-    runs = json.loads((FIGURES / "ferplus_faces.json").read_text(encoding="utf-8"))["runs"]
+    runs = json.loads((FIGURES / "ferplus_photos.json").read_text(encoding="utf-8"))["runs"]
     shipped = next(run["shipped"] for run in runs if "shipped" in run)
     assert told["accuracy"] == pytest.approx(shipped["accuracy"]["value"], abs=1e-4)
     assert told["calibration_error"] == pytest.approx(

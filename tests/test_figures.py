@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import signal
+import sys
 
 import numpy as np
 import pytest
@@ -10,15 +13,15 @@ from PIL import Image
 from sklearn.metrics import balanced_accuracy_score
 
 from data_scripts import make_synthetic
-from figures import (
+from figures.experiments import (
     ablation,
     encoder_choices,
     ferplus,
     gate_readings,
+    harness,
     light_skin_only,
     plain_or_residual,
     robustness,
-    runs,
     sim_to_real,
     train_tiny,
     training_choices,
@@ -84,12 +87,100 @@ def test_runs_of_later_calls_join_the_earlier_ones_and_the_summary_is_of_all(tmp
     def mean(runs):
         return sum(run["value"] for run in runs) / len(runs)
 
-    runs.write_runs(path, [{"seed": 1, "value": 3.0}], mean)
-    runs.write_runs(path, [{"seed": 0, "value": 1.0}], mean)
-    runs.write_runs(path, [{"seed": 1, "value": 5.0}], mean)  # run again
+    harness.write_runs(path, [{"seed": 1, "value": 3.0}], mean)
+    harness.write_runs(path, [{"seed": 0, "value": 1.0}], mean)
+    harness.write_runs(path, [{"seed": 1, "value": 5.0}], mean)  # run again
     told = json.loads(path.read_text())
     assert [run["value"] for run in told["runs"]] == [1.0, 5.0]
     assert told["summary"] == 3.0
+
+
+@pytest.fixture
+def figures(tmp_path, monkeypatch):
+    """Two folders in place of `figures/` and `build/`, and no arguments on the command line."""
+    for name in ("FIGURES", "BUILD"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr(harness, name, tmp_path / name)
+    monkeypatch.setattr(sys, "argv", ["script"])
+    return tmp_path / "FIGURES"
+
+
+def test_a_record_is_written_with_its_circumstances_threads_and_time(figures):
+    @harness.experiment("one.json", "numpy", arguments=[harness.first_seeds(2)])
+    def main(seeds):
+        return {"seeds": seeds, "σ": torch.get_num_threads()}
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    main()
+    torch.set_num_threads(before)
+    text = (figures / "one.json").read_text(encoding="utf-8")
+    record = json.loads(text)
+    assert (record["seeds"], record["σ"], record["threads"]) == ([0, 1], 1, 1)
+    assert record.keys() > {"command", "date", "torch", "numpy", "cpu_seconds"}
+    assert "σ" in text
+    assert text.endswith("}\n")
+
+
+def test_runs_that_are_over_are_kept_when_a_later_one_fails(figures):
+    @harness.experiment("runs.json", summarise=len)
+    def main():
+        for seed in (1, 0):
+            yield {"seed": seed, "seconds": 7.0}
+        raise SystemExit("stopped")
+
+    with pytest.raises(SystemExit, match="stopped"):
+        main()
+    content = json.loads((figures / "runs.json").read_text(encoding="utf-8"))
+    assert content["summary"] == 2
+    assert [run["seed"] for run in content["runs"]] == [0, 1]
+    assert all("date" in run and "cpu_seconds" not in run for run in content["runs"])
+
+
+def test_without_a_seed_the_summary_alone_is_made_anew(figures, monkeypatch):
+    old = {"summary": "old", "runs": [{"seed": 3}]}
+    (figures / "runs.json").write_text(json.dumps(old), encoding="utf-8")
+
+    @harness.experiment("runs.json", arguments=[harness.first_seeds(2)], summarise=len)
+    def main(seeds):
+        for seed in seeds:
+            yield {"seed": seed}
+
+    monkeypatch.setattr(sys, "argv", ["script", "--seeds"])
+    main()
+    content = json.loads((figures / "runs.json").read_text(encoding="utf-8"))
+    assert content == {"summary": 1, "runs": [{"seed": 3}]}
+
+
+def test_what_is_only_watched_is_no_figure(figures, monkeypatch):
+    watch = harness.argument("--watch", action="store_true")
+
+    @harness.experiment("of_{what}.json", arguments=[harness.argument("what"), watch])
+    def main(what, watch):
+        return {"what": what}
+
+    monkeypatch.setattr(sys, "argv", ["script", "x", "--watch"])
+    main()
+    assert not [*figures.iterdir()]
+    assert (harness.BUILD / "of_x.json").is_file()
+
+
+def test_a_kill_while_runs_are_written_leaves_those_that_were_there(tmp_path):
+    """The system kills the writer as soon as a file of its grows beyond 1,000 bytes."""
+    resource = pytest.importorskip("resource", reason="limits of a process are of Unix")
+    path = tmp_path / "runs.json"
+    harness.write_runs(path, [{"seed": 0}], len)
+    child = os.fork()
+    if not child:
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        harness.write_runs(path, [{"seed": 1, "curve": [0.5] * 10_000}], len)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGXFSZ
+    assert harness.read_runs(path) == [{"seed": 0}]
+    harness.write_runs(path, [{"seed": 1}], len)
+    assert harness.read_runs(path) == [{"seed": 0}, {"seed": 1}]
 
 
 def test_faces_are_rendered_when_missing_and_when_they_are_others(tmp_path, monkeypatch):
@@ -111,13 +202,13 @@ def test_faces_are_rendered_when_missing_and_when_they_are_others(tmp_path, monk
 
 STORED = [
     path
-    for path in sorted(runs.FIGURES.glob("*.json"))
+    for path in sorted(harness.FIGURES.glob("*.json"))
     if "runs" in json.loads(path.read_text(encoding="utf-8"))
 ]
 SUMMARIES = {
     "ablation": ablation.summarise,
     "encoder_choices": encoder_choices.summarise,
-    "ferplus_faces": ferplus.summarise,
+    "ferplus_photos": ferplus.summarise,
     "ferplus_small": ferplus.summarise,
     "ferplus_small_lbp": ferplus.summarise,
     "ferplus_small_rgb": ferplus.summarise,
@@ -138,7 +229,7 @@ def test_every_stored_run_says_what_it_needs_to_be_made_again(path):
     told = json.loads(path.read_text(encoding="utf-8"))
     seeds = [run["seed"] for run in told["runs"]]
     # An hour of a CPU for each seed of the model for photographs: its card says that there is one.
-    assert seeds == list(range(max(len(seeds), 1 if path.stem == "ferplus_faces" else 3)))
+    assert seeds == list(range(max(len(seeds), 1 if path.stem == "ferplus_photos" else 3)))
     for run in told["runs"]:
         assert {"command", "date", "torch"} <= run.keys()
         assert {"faces_sha256", "faces"} & run.keys()  # a stored set, or how many were rendered
@@ -150,7 +241,7 @@ def test_every_stored_run_says_what_it_needs_to_be_made_again(path):
 
 
 def test_photographs_are_measured_far_above_chance():
-    told = json.loads((runs.FIGURES / "sim_to_real.json").read_text(encoding="utf-8"))
+    told = json.loads((harness.FIGURES / "sim_to_real.json").read_text(encoding="utf-8"))
     for run in told["runs"]:
         assert [run[split]["eight"]["images"] for split in ("valid", "test")] == [3191, 3137]
         for split in ("valid", "test"):

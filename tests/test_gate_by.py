@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 
-from figures import gate_by, silenced
-from figures.runs import FIGURES
+from figures.experiments import gate_by, silenced
+from figures.experiments.harness import FIGURES
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet
 from vtff_lib.explain.surgery import Surgery, all_surgeries
@@ -19,7 +19,7 @@ from vtff_lib.vtff import VTFF
 def stored(name: str) -> dict:
     told = json.loads((FIGURES / f"{name}.json").read_text(encoding="utf-8"))
     assert {"command", "date", "torch", "faces_sha256", "cpu_seconds", "faces"} <= told.keys()
-    assert told["command"] == f"python -m figures.{name}"
+    assert told["command"] == f"python -m figures.experiments.{name}"
     return told
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from figures import gate_readings
-from figures.runs import FIGURES
+from figures.experiments import gate_readings
+from figures.experiments.harness import FIGURES
 from vtff_lib.config import VTFFConfig
 from vtff_lib.vtff import VTFF
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from figures import ferplus, ferplus_search, gpu_runs, runs
+from figures.experiments import ferplus, ferplus_search, gpu_runs, harness, runs
 from tests.test_training import SMALL
 from vtff_lib.datasets import FaceSet
 from vtff_lib.names import EXPRESSIONS
@@ -23,7 +23,7 @@ FEW = TrainingConfig(epochs=2, batch_size=8)
 @pytest.fixture
 def pack(tmp_path, monkeypatch):
     """A packed set of eight classes with votes, in which one test picture is a training one too."""
-    for module in (ferplus, ferplus_search, gpu_runs, runs):
+    for module in (ferplus_search, gpu_runs, harness, runs):
         monkeypatch.setattr(module, "FIGURES", tmp_path, raising=False)
         monkeypatch.setattr(module, "BUILD", tmp_path / "build", raising=False)
     small = replace(SMALL, class_names=EXPRESSIONS)
@@ -47,6 +47,7 @@ def run(monkeypatch, *arguments: object) -> None:
     ferplus.main()
 
 
+@pytest.mark.slow
 def test_a_run_is_measured_once_with_and_without_twins(pack, tmp_path, monkeypatch):
     run(monkeypatch, pack, "small", "--seeds", 0, 1)
     told = json.loads((tmp_path / "ferplus_small.json").read_text())
@@ -60,6 +61,7 @@ def test_a_run_is_measured_once_with_and_without_twins(pack, tmp_path, monkeypat
     assert told["summary"]["seeds"] == 2
 
 
+@pytest.mark.slow
 def test_watching_looks_at_no_test_picture(pack, tmp_path, monkeypatch):
     run(monkeypatch, pack, "small", "--seeds", 0, "--watch")
     assert not (tmp_path / "ferplus_small.json").exists()
@@ -68,6 +70,7 @@ def test_watching_looks_at_no_test_picture(pack, tmp_path, monkeypatch):
     assert "test" not in one
 
 
+@pytest.mark.slow
 def test_a_run_in_pieces_ends_as_in_one_go(pack, tmp_path, monkeypatch):
     for _ in range(FEW.epochs * 2 - 1):  # all steps but the last, one by one
         with pytest.raises(SystemExit, match=r"^Seed 0 is not over yet; the same command goes on"):
@@ -90,7 +93,7 @@ SMALL_BASELINES = ("small_rgb", "small_lbp", "small_sum")
 
 def test_every_experiment_has_the_recipe_of_the_full_model_but_those_for_a_cpu():
     for name, (_, training) in ferplus.EXPERIMENTS.items():
-        assert (training == ferplus.FULL) == (name not in ("small", *SMALL_BASELINES, "faces"))
+        assert (training == ferplus.FULL) == (name not in ("small", *SMALL_BASELINES, "photos"))
     sizes = {name: settings.fusion for name, (settings, _) in ferplus.EXPERIMENTS.items()}
     assert [sizes[name] for name in ("rgb", "lbp", "sum", "concat")] == [
         "rgb", "lbp", "sum", "concat",
@@ -152,6 +155,7 @@ def test_the_full_recipe_is_tried_with_these_changes():
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_search_reads_no_test_picture_and_no_label_of_one(pack, tmp_path, monkeypatch, two):
     """The same comes out when test pictures are those of validation, under other labels."""
     search(monkeypatch, pack, "--model", "small", "--share", 0.5)
@@ -170,6 +174,7 @@ def test_the_search_reads_no_test_picture_and_no_label_of_one(pack, tmp_path, mo
             assert one[measured] == other[measured]
 
 
+@pytest.mark.slow
 def test_the_table_has_a_row_for_each_recipe_the_best_first(pack, tmp_path, monkeypatch, two):
     search(monkeypatch, pack, "--model", "small", "--share", 0.5)
     told = told_of(tmp_path)
@@ -191,6 +196,7 @@ def test_the_table_has_a_row_for_each_recipe_the_best_first(pack, tmp_path, monk
     assert [*summary["table"]] == [first, last]
 
 
+@pytest.mark.slow
 def test_a_search_in_pieces_ends_as_in_one_go(pack, tmp_path, monkeypatch, two):
     arguments = (pack, "--model", "small", "--share", 1)
     search(monkeypatch, *arguments)
@@ -217,13 +223,12 @@ def test_no_recipe_starts_when_the_time_is_nearly_over(tmp_path, monkeypatch):
         return {"valid": {"accuracy": {"value": 0}}, "seconds": 50}
 
     monkeypatch.setattr(ferplus_search, "run", train)
-    monkeypatch.setattr(ferplus_search, "write_runs", lambda *given, key: None)
     monkeypatch.setattr(ferplus_search.shutil, "rmtree", lambda folder: None)
     monkeypatch.setattr(ferplus_search, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     made = ferplus_search.recipes(*ferplus.EXPERIMENTS["small"])
     faces = SimpleNamespace(manifest={})
     with pytest.raises(SystemExit, match=f"^Recipes to go: {len(made) - 2};"):
-        ferplus_search.search(tmp_path / "table.json", made, faces, "cpu", 110)
+        [*ferplus_search.search(tmp_path / "table.json", made, faces, "cpu", 110)]
     assert left == [110, 60]
 
 
@@ -233,9 +238,10 @@ def test_a_search_that_is_told_to_stop_starts_nothing_more(tmp_path, monkeypatch
     made = ferplus_search.recipes(*ferplus.EXPERIMENTS["small"])
     faces = SimpleNamespace(manifest={})
     with pytest.raises(SystemExit, match=f"^Recipes to go: {len(made)};"):
-        ferplus_search.search(tmp_path / "table.json", made, faces, "cpu", math.inf)
+        [*ferplus_search.search(tmp_path / "table.json", made, faces, "cpu", math.inf)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["share", "model", "faces"])
 def test_no_table_compares_other_settings_or_faces(pack, tmp_path, monkeypatch, two, change):
     search(monkeypatch, pack, "--model", "small", "--share", 0.5)
@@ -271,7 +277,7 @@ def test_the_search_is_done_when_every_recipe_is_and_its_table_stays_in_its_file
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr(gpu_runs, "FIGURES", tmp_path)
-    [one] = [run for run in gpu_runs.RUNS if run.writes == "ferplus_search.json"]
+    [one] = [run for run in gpu_runs.RUNS if run.writes == "ferplus_search_full.json"]
     recipes = ferplus_search.recipes(*ferplus.EXPERIMENTS["full"])
     ran = [{"recipe": recipe, "date": "2026-01-01", "gpu": "a GPU"} for recipe in recipes]
     summary = {"best": "mixup_0.4", "table": {"mixup_0.4": {"accuracy": 0.9}}}

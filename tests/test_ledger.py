@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from figures import ledger
-from figures.ledger_rows import ROWS, Row
+from figures.ledger import table as ledger
+from figures.ledger.rows import ROWS, Row
 
 MODULES = ("lbp", "backbone", "attention", "fusion", "encoder", "vtff")
 NAMES = sorted({name for row in ROWS for name in row.where})

@@ -6,8 +6,8 @@ import sys
 import pytest
 import torch
 
-from figures import accuracy_by_group, domain_gap, light_skin_only, twenty_pictures
-from figures.runs import FIGURES
+from figures.experiments import accuracy_by_group, domain_gap, light_skin_only, twenty_pictures
+from figures.experiments.harness import FIGURES
 from vtff_lib import load_pretrained
 from vtff_lib.datasets import FaceSet
 from vtff_lib.evaluation.measure import predict
@@ -98,14 +98,16 @@ def test_children_are_left_out_and_beards_are_for_men(faces):
 def test_what_is_stored_of_the_groups_is_whole_and_agrees_with_itself():
     told = stored("accuracy_by_group")
     for part in accuracy_by_group.PARTS:
-        assert told["made"][part]["command"].startswith("python -m figures.accuracy_by_group")
+        assert told["made"][part]["command"].startswith(
+            "python -m figures.experiments.accuracy_by_group"
+        )
     assert list(told["paired"]) == list(accuracy_by_group.FACTORS)
     for factor, each in told["paired"].items():
         assert list(each["levels"]) == list(accuracy_by_group.FACTORS[factor])
         assert each["faces"] <= told["faces"]
         first = next(iter(each["levels"].values()))
         for figures in each["levels"].values():
-            for model in ("tiny", "faces"):
+            for model in ("tiny", "photos"):
                 accuracy, gap = figures[f"{model}, accuracy"], figures[f"{model}, gap"]
                 before = first[f"{model}, accuracy"]["value"]
                 assert gap["value"] == pytest.approx(accuracy["value"] - before, abs=2e-4)
@@ -162,8 +164,8 @@ def test_the_threshold_is_set_on_validation_and_tried_on_test(tiny):
 
 def test_what_is_stored_of_the_domains_is_whole():
     told = stored("domain_gap")
-    assert told["command"].startswith("python -m figures.domain_gap")
-    for model in ("tiny", "faces"):
+    assert told["command"].startswith("python -m figures.experiments.domain_gap")
+    for model in ("tiny", "photos"):
         assert list(told["rendered"][model]) == list(domain_gap.VIEWS)
         for view in told["rendered"][model].values():
             mean = sum(view["recall"].values()) / len(EXPRESSIONS)

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import vtff_lib
-from figures.ferplus import EXPERIMENTS
-from figures.model_card import faces_card, tiny_card
+from figures.experiments.ferplus import EXPERIMENTS
+from figures.ledger.model_card import photos_card, tiny_card
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import load_default
 from vtff_lib.evaluation.measure import evaluate, predict
@@ -98,7 +98,7 @@ def test_the_shipped_model_tells_the_sliders_expressions_apart():
 
 def test_the_model_for_photographs_is_small_as_a_file_and_whole_in_memory():
     model = load_pretrained("photos")
-    assert model.config == EXPERIMENTS["faces"][0]
+    assert model.config == EXPERIMENTS["photos"][0]
     assert not model.training
     assert {each.dtype for each in model.parameters()} == {torch.float32}
     assert (FOLDER / "photos.safetensors").stat().st_size <= 12_000_000
@@ -107,11 +107,11 @@ def test_the_model_for_photographs_is_small_as_a_file_and_whole_in_memory():
 
 
 def test_the_card_of_the_model_for_photographs_is_what_the_stored_figures_make_it():
-    run = json.loads((FIGURES / "ferplus_faces.json").read_text())["runs"][0]
+    run = json.loads((FIGURES / "ferplus_photos.json").read_text())["runs"][0]
     shipped, whole = run["shipped"]["accuracy"], run["test"]["accuracy"]
     assert abs(shipped["value"] - whole["value"]) < 0.002  # half precision costs next to nothing
     assert f"{100 * shipped['value']:.1f} % (95 % interval" in model_card("photos")
-    assert model_card("photos") == faces_card()
+    assert model_card("photos") == photos_card()
 
 
 def test_the_model_for_photographs_knows_a_rendered_smile():
@@ -163,7 +163,7 @@ def test_the_readme_tells_how_far_it_gets_on_photographs():
 
 def test_the_readme_tells_what_a_cpu_reached_on_ferplus():
     readme = (FIGURES.parent / "README.md").read_text(encoding="utf-8")
-    for experiment in ("small", "faces"):
+    for experiment in ("small", "photos"):
         told = json.loads((FIGURES / f"ferplus_{experiment}.json").read_text())
         figures = ("accuracy", "accuracy_without_twins", "macro_f1")
         cells = " | ".join(f"{100 * told['summary'][f'mean_{name}']:.1f} %" for name in figures)

@@ -16,7 +16,7 @@ def test_what_goes_wrong_outside_is_a_sentence_and_status_1(kind):
 
 
 def test_ctrl_c_is_status_130_and_says_how_to_go_on(capsys):
-    with pytest.raises(SystemExit, match="^130$"), in_a_sentence("Stopped; the same goes on."):
+    with pytest.raises(SystemExit, match=r"^130$"), in_a_sentence("Stopped; the same goes on."):
         raise KeyboardInterrupt
     assert capsys.readouterr().err == "Stopped; the same goes on.\n"
 

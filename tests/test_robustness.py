@@ -5,9 +5,9 @@ import json
 import pytest
 import torch
 
-from figures import robustness, runs
-from figures.ablation import KEPT, build
-from figures.runs import FIGURES
+from figures.experiments import robustness, runs
+from figures.experiments.ablation import KEPT, build
+from figures.experiments.harness import FIGURES
 from vtff_lib.synthetic_faces import sample
 
 

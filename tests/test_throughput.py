@@ -16,10 +16,10 @@ import torch
 from torch import nn
 from torch.autograd import DeviceType
 
-from tests.benchmarks.throughput import __main__ as throughput
-from tests.benchmarks.throughput import floor, profiling, usual_loop
-from tests.benchmarks.throughput.floor import flops_of_an_image
-from tests.benchmarks.throughput.groups import (
+from figures.benchmarks.throughput import __main__ as throughput
+from figures.benchmarks.throughput import floor, profiling, usual_loop
+from figures.benchmarks.throughput.floor import flops_of_an_image
+from figures.benchmarks.throughput.groups import (
     AUGMENTATION,
     CONVOLUTION,
     ELEMENTWISE,
@@ -30,13 +30,13 @@ from tests.benchmarks.throughput.groups import (
     REST,
     time_by_group,
 )
-from tests.benchmarks.throughput.our_loop import OurLoop
-from tests.benchmarks.throughput.profiling import profile_of
-from tests.benchmarks.throughput.settings import PROFILED, WARM_UP
-from tests.benchmarks.throughput.usual_loop import UsualFaces, UsualLoop, worker_lbp
+from figures.benchmarks.throughput.our_loop import OurLoop
+from figures.benchmarks.throughput.profiling import profile_of
+from figures.benchmarks.throughput.settings import PROFILED, WARM_UP
+from figures.benchmarks.throughput.usual_loop import UsualFaces, UsualLoop, worker_lbp
+from vtff_lib import training
 from vtff_lib.config import VTFFConfig
 from vtff_lib.lbp import local_binary_pattern, order_table
-from vtff_lib.training import loop
 from vtff_lib.training.loop import train
 from vtff_lib.training.optimisation import update_average
 from vtff_lib.training.progress import Progress
@@ -75,6 +75,7 @@ def figures(tree):
             yield leaf
 
 
+@pytest.mark.slow
 def test_every_figure_is_finite_and_positive(stored):
     results = copy.deepcopy(stored["results"])
     shares = results["profile"].pop("shares")
@@ -85,6 +86,7 @@ def test_every_figure_is_finite_and_positive(stored):
     assert results["ours"]["peak_memory_gib"] is None  # it is the GPU's
 
 
+@pytest.mark.slow
 def test_ratios_are_the_quotients_of_the_rates(stored):
     results = stored["results"]
     ours = results["ours"]["images_per_s"]
@@ -96,6 +98,7 @@ def test_ratios_are_the_quotients_of_the_rates(stored):
     assert floor["images_per_s"] == pytest.approx(possible, rel=2e-3)
 
 
+@pytest.mark.slow
 def test_the_shares_of_the_profile_sum_to_one_and_every_part_is_found(stored):
     shares = stored["results"]["profile"]["shares"]
     assert tuple(shares) == GROUPS
@@ -104,6 +107,7 @@ def test_the_shares_of_the_profile_sum_to_one_and_every_part_is_found(stored):
         assert shares[group] > 0, group
 
 
+@pytest.mark.slow
 def test_figures_are_stored_with_what_they_need_to_be_made_again(stored):
     assert {"seed", "command", "date", "cores", "torch", "scikit-image", "notes"} <= stored.keys()
     assert stored["settings"]["batch_size"] == 4
@@ -278,7 +282,7 @@ def test_profiling_leaves_the_training_loop_as_it_was(settings):
     faces = throughput.make_faces(settings.images, 32, SMALL.num_classes)
     ours = OurLoop(VTFF(SMALL), faces, settings.training_config)
     profile_of(ours, 1)
-    assert loop.update_average is update_average
+    assert training.update_average is update_average
     assert "forward" not in vars(ours.state.model.lbp)
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from figures import sick_runs, training_choices
-from figures.runs import FIGURES
+from figures.experiments import sick_runs, training_choices
+from figures.experiments.harness import FIGURES
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import load_default
 from vtff_lib.lbp import local_binary_pattern

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from figures import draw_truth_tests, truth_tests
-from figures.by_person import means
-from figures.runs import FIGURES
+from figures.drawings import truth_tests as drawing
+from figures.experiments import truth_tests
+from figures.experiments.by_person import means
+from figures.experiments.harness import FIGURES
 from vtff_lib.datasets import FaceSet
 from vtff_lib.names import EXPRESSIONS
 from vtff_lib.pretrained import load_pretrained
@@ -87,14 +88,14 @@ def test_what_is_stored_is_whole_and_can_be_made_again():
     check(STORED["tests"])
     assert {"command", "date", "torch", "captum", "faces_sha256", "seconds"} <= STORED.keys()
     assert STORED["settings"] == truth_tests.asdict(truth_tests.Settings())
-    assert STORED["command"] == "python -m figures.truth_tests"
+    assert STORED["command"] == "python -m figures.experiments.truth_tests"
     assert STORED["cpu_seconds"] <= 360
 
 
 def drawn(result: dict) -> tuple[dict[str, dict], list[str]]:
     """The dots of each panel, from the top, and the numbers of the table."""
     panels, numbers = {}, []
-    for axes in draw_truth_tests.draw(result).axes:
+    for axes in drawing.draw(result).axes:
         dots = [line for line in axes.lines if line.get_marker() == "o"]
         if dots:
             panels[axes.get_title()] = [
@@ -107,7 +108,7 @@ def drawn(result: dict) -> tuple[dict[str, dict], list[str]]:
 def test_what_is_drawn_is_what_is_stored():
     panels, numbers = drawn(STORED)
     names = [name for name in MAPS_IN_ORDER if name not in truth_tests.CONTROLS]
-    for test, (title, good) in draw_truth_tests.PANELS.items():
+    for test, (title, good) in drawing.PANELS.items():
         told = STORED["tests"][test]
         for name, (place, filled) in zip(names, panels[f"{title} ({good} is good)"], strict=True):
             assert place == told[name]["mean"]["value"]

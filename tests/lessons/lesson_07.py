@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 import torch.nn.functional as F
 
-from figures.runs import FIGURES
+from figures.experiments.harness import FIGURES
 from tests.lessons import Answers
 from vtff_lib.lbp import order_table
 from vtff_lib.training.optimisation import learning_rate_share

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from figures.by_person import means
+from figures.experiments.by_person import means
 from tests.lessons import Answers
 from vtff_lib.photos.finding import FaceBox, crop_face
 

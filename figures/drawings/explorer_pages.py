@@ -1,0 +1,105 @@
+"""Make the explorer's page and picture of the shipped model.
+
+    python -m figures.drawings.explorer_pages
+
+The faces are chosen by rules, not by their looks. Of the shipped test faces:
+
+- for each expression the first that nothing hides, of a person not yet chosen;
+- the first that something hides;
+- those lit most from the left and most from the right;
+- the first that the model misnames.
+
+And one photograph, of astronaut Eileen Collins: NASA, public domain.
+
+The files are the same, byte for byte, whenever they are made on one machine.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from skimage import data
+from torch import Tensor
+
+from figures.experiments.harness import FIGURES
+from vtff_lib import load_pretrained
+from vtff_lib.datasets import load_default
+from vtff_lib.explain.surgery import Surgery
+from vtff_lib.explorer.explorer import Explorer
+from vtff_lib.photos.finding import crops_to_batch, face_from_photo
+from vtff_lib.synthetic_faces import sample
+from vtff_lib.synthetic_faces.shots import OCCLUDERS
+from vtff_lib.vtff import VTFF
+
+TITLE = "VTFF tiny: what it looks at in a face"
+PHOTO = "Eileen Collins (NASA)"
+STILL = ("neutral face", "surprise face", "misnamed", PHOTO)
+
+
+def choose(model: VTFF) -> tuple[Tensor, list[str], list[str]]:
+    """Return the faces `(N, 3, H, W)`, their names, and their labels in words.
+
+    Raises:
+        RuntimeError: if the shipped faces are not those that `sample` draws, so that what hides
+            them is not known.
+    """
+    shipped = load_default()
+    test = shipped.part("test")
+    drawn = sample(range(len(test)), seed=shipped.manifest["seed"], split="test")
+    if not drawn.light.allclose(test.extras["light"]):
+        raise RuntimeError("The shipped faces are of another renderer; run make synthetic first.")
+    with torch.no_grad():
+        wrong = model(test.images).logits.argmax(dim=1) != test.labels
+    hidden, side = drawn.shots.occluder, drawn.light[:, 0]
+    chosen: dict[int, str] = {}
+    persons: set[int] = set()
+    for label, name in enumerate(test.class_names):
+        rows = ((test.labels == label) & (hidden == 0)).nonzero().flatten().tolist()
+        row = next(row for row in rows if int(drawn.identities[row]) not in persons)
+        persons.add(int(drawn.identities[row]))
+        chosen[row] = f"{name} face"
+    row = int((hidden > 0).nonzero()[0])
+    chosen.setdefault(row, f"behind a {OCCLUDERS[int(hidden[row])]}")
+    chosen.setdefault(int(side.argmin()), "lit from the left")
+    chosen.setdefault(int(side.argmax()), "lit from the right")
+    chosen.setdefault(int(wrong.nonzero()[0]), "misnamed")
+    rows = torch.tensor(list(chosen))
+    photo = crops_to_batch([face_from_photo(data.astronaut(), size=model.config.image_size)])
+    return (
+        torch.cat([test.images[rows], photo]),
+        [*chosen.values(), PHOTO],
+        [*(test.class_names[int(label)] for label in test.labels[rows]), ""],
+    )
+
+
+def make(out: Path, limit: int | None = None, surgeries: list[Surgery] | None = None) -> None:
+    """Write `explorer_tiny.html` and `explorer_tiny.png` into the folder `out`.
+
+    Args:
+        out: a folder that exists.
+        limit: how many of the faces; all if not given.
+        surgeries: see `Explorer`; all if not given.
+    """
+    model = load_pretrained("tiny")
+    images, names, labels = choose(model)
+    explorer = Explorer(
+        model, images[:limit], names[:limit], labels[:limit], TITLE, surgeries=surgeries
+    )
+    explorer.save(out / "explorer_tiny.html")
+    shown = [face for face, name in enumerate(explorer.names) if name in STILL]
+    (out / "explorer_tiny.png").write_bytes(explorer.still(shown).png)
+
+
+def main() -> None:
+    """Make both files, and say how large they are."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=FIGURES, help="folder (default: figures)")
+    options = parser.parse_args()
+    torch.set_num_threads(1)  # sums of floats depend on the number of threads
+    make(options.out)
+    for name in ("explorer_tiny.html", "explorer_tiny.png"):
+        print(f"{name}: {(options.out / name).stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()
