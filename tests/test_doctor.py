@@ -34,8 +34,8 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Versions:
     return set_versions
 
 
-def finding(report: doctor.Report, name: str) -> doctor.Finding:
-    (found,) = (finding for finding in report.findings if finding.name == name)
+def finding(diagnosis: doctor.Diagnosis, name: str) -> doctor.Finding:
+    (found,) = (finding for finding in diagnosis.findings if finding.name == name)
     return found
 
 
@@ -53,68 +53,68 @@ def run_doctor(broken: Path | None = None) -> subprocess.CompletedProcess[str]:
 
 def test_every_package_the_metadata_names_is_looked_at_once_in_its_order() -> None:
     names = [line.partition(";")[0] for line in importlib.metadata.requires("vtff-lib")]
-    found = [f.name + f.wanted for f in doctor.report().findings]
+    found = [f.name + f.wanted for f in doctor.diagnose().findings]
     assert found == ["python>=3.11", *names]
 
 
 def test_python_and_the_extras_are_those_of_the_project() -> None:
     metadata = importlib.metadata.metadata("vtff-lib")
-    assert finding(doctor.report(), "python").wanted in metadata["Requires-Python"].split(",")
+    assert finding(doctor.diagnose(), "python").wanted in metadata["Requires-Python"].split(",")
     assert set(doctor.PURPOSES) == {"", *metadata.get_all("Provides-Extra")}
 
 
 def test_where_all_is_well_the_text_says_so_and_is_the_same_each_time() -> None:
-    report = doctor.report()
-    assert report.ok
-    assert str(report) == str(doctor.report())
-    assert report.device in str(report)
-    for found in report.findings:
-        assert f"{found.name} " in str(report)
-        assert f" {found.found} " in str(report)
+    diagnosis = doctor.diagnose()
+    assert diagnosis.ok
+    assert str(diagnosis) == str(doctor.diagnose())
+    assert diagnosis.device in str(diagnosis)
+    for found in diagnosis.findings:
+        assert f"{found.name} " in str(diagnosis)
+        assert f" {found.found} " in str(diagnosis)
 
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(pretend: Versions) -> None:
     pretend(safetensors=None)
-    report = doctor.report()
-    wanted = finding(report, "safetensors").wanted
-    assert not report.ok
-    assert re.search(r"safetensors +- +is missing", str(report))
-    assert f'{sys.executable} -m pip install "safetensors{wanted}"' in str(report)
-    assert "Not ready for the library." in report.summary
+    diagnosis = doctor.diagnose()
+    wanted = finding(diagnosis, "safetensors").wanted
+    assert not diagnosis.ok
+    assert re.search(r"safetensors +- +is missing", str(diagnosis))
+    assert f'{sys.executable} -m pip install "safetensors{wanted}"' in str(diagnosis)
+    assert "Not ready for the library." in diagnosis.summary
 
 
 def test_a_package_below_its_floor_is_too_old_and_numbers_are_compared_as_numbers(
     pretend: Versions,
 ) -> None:
     pretend(torch="2.9.1", scikit_image="0.24.0", matplotlib="3.10")
-    report = doctor.report()
+    diagnosis = doctor.diagnose()
     for name in ("torch", "scikit-image"):
-        old = finding(report, name)
+        old = finding(diagnosis, name)
         assert old.state == "is too old"
         assert f'pip install --upgrade "{name}{old.wanted}"' in old.remedy
-    assert finding(report, "matplotlib").state == "fine"
-    assert not report.ok
+    assert finding(diagnosis, "matplotlib").state == "fine"
+    assert not diagnosis.ok
 
 
 @pytest.mark.parametrize("version", ["2.11", "2.11.0+cu128", "2.12.0a0+git1234", "2.12.1rc1"])
 def test_builds_and_prereleases_above_the_floor_are_fine(pretend: Versions, version: str) -> None:
     pretend(torch=version)
-    assert finding(doctor.report(), "torch").state == "fine"
+    assert finding(doctor.diagnose(), "torch").state == "fine"
 
 
 def test_a_release_above_the_ceiling_is_told_but_is_no_fault(pretend: Versions) -> None:
     pretend(torch="99.0")
-    report = doctor.report()
-    assert finding(report, "torch").state == "fine, though newer than tested"
-    assert report.ok
+    diagnosis = doctor.diagnose()
+    assert finding(diagnosis, "torch").state == "fine, though newer than tested"
+    assert diagnosis.ok
 
 
 def test_what_only_notebooks_or_tests_need_does_not_fail_the_library(pretend: Versions) -> None:
     pretend(jupyterlab=None, pytest="1.0")
-    report = doctor.report()
-    assert report.ok
-    assert "pip install" in finding(report, "jupyterlab").remedy
-    assert "Not ready for the notebooks, the tests." in report.summary
+    diagnosis = doctor.diagnose()
+    assert diagnosis.ok
+    assert "pip install" in finding(diagnosis, "jupyterlab").remedy
+    assert "Not ready for the notebooks, the tests." in diagnosis.summary
 
 
 @pytest.mark.parametrize(
@@ -137,23 +137,23 @@ def test_a_package_that_cannot_be_imported_is_reinstalled_with_what_it_has_to_fi
         return true_import(wanted)
 
     monkeypatch.setattr(importlib, "import_module", import_module)
-    report = doctor.report()
-    broken = finding(report, name)
-    assert not report.ok
+    diagnosis = doctor.diagnose()
+    broken = finding(diagnosis, name)
+    assert not diagnosis.ok
     assert broken.state == (
         "cannot be imported (RuntimeError: operator torchvision::nms does not exist)"
     )
-    wanted = " ".join(f'"{each}{finding(report, each).wanted}"' for each in together)
+    wanted = " ".join(f'"{each}{finding(diagnosis, each).wanted}"' for each in together)
     assert broken.remedy.endswith(f"pip install --force-reinstall {wanted}")
 
 
 def test_without_packaging_the_rest_is_still_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "packaging", None)
     monkeypatch.setitem(sys.modules, "packaging.specifiers", None)
-    report = doctor.report()
-    assert "no version below was compared" in finding(report, "packaging").state
-    assert finding(report, "torch").found == importlib.metadata.version("torch")
-    assert not report.ok
+    diagnosis = doctor.diagnose()
+    assert "no version below was compared" in finding(diagnosis, "packaging").state
+    assert finding(diagnosis, "torch").found == importlib.metadata.version("torch")
+    assert not diagnosis.ok
 
 
 def test_a_library_that_was_never_installed_is_told_how(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,16 +161,16 @@ def test_a_library_that_was_never_installed_is_told_how(monkeypatch: pytest.Monk
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "requires", requires)
-    report = doctor.report()
-    assert not report.ok
-    assert '-m pip install --editable ".[lab,test,teach]"' in str(report)
+    diagnosis = doctor.diagnose()
+    assert not diagnosis.ok
+    assert '-m pip install --editable ".[lab,test,teach]"' in str(diagnosis)
 
 
 def test_an_old_python_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 10, 4, "final", 0))
-    report = doctor.report()
-    assert finding(report, "python").state == "is too old"
-    assert not report.ok
+    diagnosis = doctor.diagnose()
+    assert finding(diagnosis, "python").state == "is too old"
+    assert not diagnosis.ok
 
 
 def test_a_python_in_a_folder_with_a_blank_is_quoted(
@@ -178,7 +178,7 @@ def test_a_python_in_a_folder_with_a_blank_is_quoted(
 ) -> None:
     pretend(numpy=None)
     monkeypatch.setattr(sys, "executable", "/my tools/python")
-    assert finding(doctor.report(), "numpy").remedy.startswith('"/my tools/python" -m pip')
+    assert finding(doctor.diagnose(), "numpy").remedy.startswith('"/my tools/python" -m pip')
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_the_device_is_cuda_before_mps_before_cpu(
 
 def test_the_device_is_described_with_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "device", lambda: torch.device("cpu"))
-    assert f"({os.cpu_count()} cores)" in doctor.report().device
+    assert f"({os.cpu_count()} cores)" in doctor.diagnose().device
 
     class Card:
         name = "Some GPU"
@@ -203,7 +203,7 @@ def test_the_device_is_described_with_its_size(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(doctor, "device", lambda: torch.device("cuda"))
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: Card)
-    assert doctor.report().device == "cuda (Some GPU, 24 GiB)"
+    assert doctor.diagnose().device == "cuda (Some GPU, 24 GiB)"
 
 
 def test_the_command_ends_well_where_all_is_well() -> None:

@@ -46,7 +46,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Report:
+class Diagnosis:
     """All findings and the device: `str()` tells all, `summary` what matters."""
 
     findings: tuple[Finding, ...]
@@ -75,13 +75,13 @@ class Report:
         return "\n".join([*lines, self.summary])
 
 
-def report() -> Report:
+def diagnose() -> Diagnosis:
     """Check Python, every package that the project's metadata names, and the device.
 
     Packages that the library needs are imported too, which takes seconds. What is missing or broken
     becomes a finding; nothing is raised. Taught in 00.
     """
-    return Report((_check_python(), *_check_packages()), _describe_device())
+    return Diagnosis((_check_python(), *_check_packages()), _describe_device())
 
 
 def device() -> "torch.device":
@@ -181,6 +181,6 @@ def _pip(what: str) -> str:
 
 
 if __name__ == "__main__":
-    found = report()
-    print(found)
-    sys.exit(0 if found.ok else 1)
+    diagnosis = diagnose()
+    print(diagnosis)
+    sys.exit(0 if diagnosis.ok else 1)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from vtff_lib import files
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet, load_default
 from vtff_lib.evaluation.measure import evaluate, predict
@@ -190,7 +191,7 @@ def read_faces(path: Path | None, stored: bool) -> FaceSet:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write `content` as JSON text."""
-    path.write_text(f"{json.dumps(content, indent=1)}\n", encoding="utf-8")
+    files.write(path, f"{json.dumps(content, indent=1)}\n")
 
 
 def write_results(
@@ -202,8 +203,8 @@ def write_results(
 ) -> None:
     """Write what came of the run so far and, if it is over, its figures on the test faces."""
     out = options.out
-    (out / "history.json").write_text(f"{history.to_json()}\n", encoding="utf-8")
-    (out / "history.png").write_bytes(curves(history).png)
+    files.write(out / "history.json", f"{history.to_json()}\n")
+    files.write(out / "history.png", curves(history).png)
     if not history.finished:
         print("The time is up; the same command goes on.", file=sys.stderr)
         return
@@ -211,8 +212,8 @@ def write_results(
     probabilities = predict(model, test.images, flipped=options.flipped)
     report = evaluate(probabilities, test.labels, faces.class_names)
     model.save(out / "model.safetensors")
-    (out / "confusion.png").write_bytes(confusion_matrix(report).png)
-    (out / "report.txt").write_text(f"{report}\n", encoding="utf-8")
+    files.write(out / "confusion.png", confusion_matrix(report).png)
+    files.write(out / "report.txt", f"{report}\n")
     told = describe(options, config, faces, sum(epoch.seconds for epoch in history.epochs))
     write_json(out / "report.json", {"test": report.to_dict(), **told})
     print(report)

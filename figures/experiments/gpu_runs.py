@@ -18,6 +18,7 @@ import torch
 from figures.experiments.ferplus import EXPERIMENTS
 from figures.experiments.ferplus_search import recipes
 from figures.experiments.harness import BUILD, FIGURES, argument, parse
+from vtff_lib import files
 
 FERPLUS = BUILD / "ferplus.safetensors"
 PACK = str(FERPLUS.relative_to(FIGURES.parent))
@@ -132,7 +133,7 @@ build/ferplus.safetensors`.
 
 def write_page() -> None:
     """Write RUNS.md."""
-    (FIGURES / "RUNS.md").write_text(page(), encoding="utf-8", newline="\n")
+    files.write(FIGURES / "RUNS.md", page())
 
 
 def main() -> None:

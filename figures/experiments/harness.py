@@ -12,7 +12,6 @@ on. Beside each record stand its `circumstances` and the seconds that it took.
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +21,7 @@ from typing import Any
 
 import torch
 
+from vtff_lib import files
 from vtff_lib.evaluation.circumstances import circumstances
 
 FIGURES = Path(__file__).parents[1]
@@ -119,13 +119,5 @@ def write_runs(path: Path, new: list[Record], summarise: Summarise, key: str = "
 
 
 def write(path: Path, content: Any) -> None:
-    """Write JSON whole or not at all: beside `path` first, and then in its place."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with beside.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    """Write JSON, whole or not at all."""
+    files.write(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

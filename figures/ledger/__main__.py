@@ -1,5 +1,6 @@
 """Write `figures/LEDGER.md`: `python -m figures.ledger`."""
 
 from figures.ledger.table import LEDGER, table
+from vtff_lib import files
 
-LEDGER.write_text(table(), encoding="utf-8", newline="\n")
+files.write(LEDGER, table())

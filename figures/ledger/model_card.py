@@ -9,7 +9,7 @@ from typing import Any
 from figures.experiments.ferplus import EXPERIMENTS
 from figures.experiments.harness import FIGURES
 from figures.experiments.train_tiny import SHIPPED_SEED
-from vtff_lib import load_pretrained
+from vtff_lib import files, load_pretrained
 from vtff_lib.pretrained import FOLDER
 from vtff_lib.vtff import count_parameters
 
@@ -108,4 +108,4 @@ its errors differ between ages, skin tones and sexes is not known: FER+ does not
 
 if __name__ == "__main__":
     for name, text in (("tiny", tiny_card()), ("photos", photos_card())):
-        (FOLDER / f"{name}.md").write_text(text, encoding="utf-8", newline="\n")
+        files.write(FOLDER / f"{name}.md", text)
