@@ -122,8 +122,8 @@ def tell(path: Path, seconds: float, unit: str = "face") -> str:
     lines, total = [], 0
     for split in [split for split in SPLITS if split in manifest["counts"]]:
         counts = manifest["counts"][split]
-        told = ", ".join(f"{name} {counts[name]}" for name in manifest["class_names"])
-        lines.append(f"{split}: {sum(counts.values()):,} {unit}s ({told})")
+        classes = ", ".join(f"{name} {counts[name]}" for name in manifest["class_names"])
+        lines.append(f"{split}: {sum(counts.values()):,} {unit}s ({classes})")
         total += sum(counts.values())
     size = path.stat().st_size
     lines.append(f"{path}: {size:,} bytes, {size / total:,.0f} a {unit}")

@@ -184,8 +184,8 @@ def _read_columns(path: Path) -> tuple[Columns, Manifest]:
             columns = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
         return columns, dict(json.loads(note))
     except (safetensors.SafetensorError, ValueError, TypeError) as error:
-        told = f"{path} is cut short or damaged ({error}); download or make it again."
-        raise ValueError(told) from error
+        sentence = f"{path} is cut short or damaged ({error}); download or make it again."
+        raise ValueError(sentence) from error
 
 
 def _count(labels: Tensor, splits: Tensor, class_names: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -200,8 +200,8 @@ def _count(labels: Tensor, splits: Tensor, class_names: Sequence[str]) -> dict[s
 
 def _digest(columns: Columns, manifest: Manifest) -> str:
     """Return the SHA-256 of all columns and of the manifest without its hash."""
-    told = {name: value for name, value in manifest.items() if name != "sha256"}
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    hashed = {name: value for name, value in manifest.items() if name != "sha256"}
+    digest = hashlib.sha256(json.dumps(hashed, sort_keys=True).encode())
     for name, column in sorted(columns.items()):
         digest.update(f"{name} {column.dtype} {list(column.shape)}".encode())
         digest.update(np.ascontiguousarray(column.numpy()).data)

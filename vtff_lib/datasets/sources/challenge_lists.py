@@ -78,18 +78,18 @@ def mark_challenging(path: str | Path, ids: Sequence[str]) -> tuple[Tensor, str]
     if not mask.any():
         raise ValueError(_why_none(Path(path), ids))
     absent = sorted(listed - set(names) - {None})
-    told = f"{Path(path).name} has {len(lines)} lines for {len(listed)} pictures; "
+    sentence = f"{Path(path).name} has {len(lines)} lines for {len(listed)} pictures; "
     if not absent:
-        return mask, told + "all of them are in the set."
-    return mask, told + (
+        return mask, sentence + "all of them are in the set."
+    return mask, sentence + (
         f"{len(absent)} of them are not in the set, for example {absent[0]}: the protocol drops "
         "them, or they are not on disk."
     )
 
 
 def _name_in(text: str) -> str | None:
-    found = PICTURE.search(text)
-    return found[1] if found else None
+    picture = PICTURE.search(text)
+    return picture[1] if picture else None
 
 
 def _why_none(path: Path, ids: Sequence[str]) -> str:

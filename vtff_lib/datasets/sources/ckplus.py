@@ -105,7 +105,7 @@ def catalogue_ckplus(
         for frame, expression in _labelled_frames(sequence, last)
     ]
     persons = torch.tensor([person for _, _, person in rows], dtype=torch.int64)
-    found = {"the set of sequences": Counter(sequence.expression for sequence in sequences)}
+    counts = {"the set of sequences": Counter(sequence.expression for sequence in sequences)}
     return Catalogue(
         name=NAME,
         protocol=f"first frame and last {last}",
@@ -116,7 +116,7 @@ def catalogue_ckplus(
         load=load_files([frame for frame, _, _ in rows]),
         terms=TERMS,
         people=persons,
-        remarks=(*missing, *differences(found, PUBLISHED["sequences"])),
+        remarks=(*missing, *differences(counts, PUBLISHED["sequences"])),
     )
 
 
