@@ -58,16 +58,16 @@ def curve(
     if steps < 1:
         raise ValueError(f"steps={steps} will not do; give at least 1.")
     cells = maps[0].numel()
-    place = _places(maps.flatten(1)).view(maps.shape).unsqueeze(1)  # (N, 1, h, w), 0 goes first
-    place = F.interpolate(place.float(), rgb.shape[-2:], mode="nearest")
+    turn = _places(maps.flatten(1)).view(maps.shape).unsqueeze(1)  # (N, 1, h, w), 0 goes first
+    turn = F.interpolate(turn.float(), rgb.shape[-2:], mode="nearest")
     nothing = filled(rgb, fill)
     before, after = (nothing, rgb) if insert else (rgb, nothing)
-    found = []
+    points = []
     for step in range(steps + 1):
-        probabilities = predict(torch.where(place < step * cells / steps, after, before))
+        probabilities = predict(torch.where(turn < step * cells / steps, after, before))
         check_classes(classes, *probabilities.shape)
-        found.append(probabilities.gather(1, classes.view(-1, 1))[:, 0])
-    return torch.stack(found, dim=1)
+        points.append(probabilities.gather(1, classes.view(-1, 1))[:, 0])
+    return torch.stack(points, dim=1)
 
 
 def _places(values: Tensor) -> Tensor:
@@ -101,8 +101,8 @@ def rank_correlation(first: Tensor, second: Tensor) -> Tensor:
             f"rank_correlation got shapes {tuple(first.shape)} and {tuple(second.shape)}; give "
             "two of one shape (N, h, w)."
         )
-    ranks = [_ranks(each.flatten(1)) for each in (first, second)]
-    centred = [each - each.mean(dim=1, keepdim=True) for each in ranks]
+    ranks = [_ranks(heat.flatten(1)) for heat in (first, second)]
+    centred = [rank - rank.mean(dim=1, keepdim=True) for rank in ranks]
     product = (centred[0] * centred[1]).sum(dim=1)
     norm = centred[0].norm(dim=1) * centred[1].norm(dim=1)
     return product / norm.clamp_min(1e-30)
@@ -145,7 +145,7 @@ def randomised(model: VTFF, seed: int = 0) -> Iterator[tuple[str, VTFF]]:
     forgotten = copy.deepcopy(model).eval()
     for part, modules in parts.items():
         starts = tuple(f"{module}." for module in modules)
-        weights = {name: each for name, each in fresh.items() if f"{name}.".startswith(starts)}
+        weights = {name: tensor for name, tensor in fresh.items() if f"{name}.".startswith(starts)}
         if weights:  # a sum has none, say
             forgotten.load_state_dict(weights, strict=False)
             yield part, copy.deepcopy(forgotten)

@@ -29,7 +29,7 @@ class HeatMap:
     Args:
         values: `(N, h, w)` float; kept without gradients.
         scale: `"share"`, `"amount"` or `"signed"`, see above.
-        told: what a value is, in a few words.
+        meaning: what a value is, in a few words.
 
     Raises:
         ValueError: if the shape or the scale will not do.
@@ -37,7 +37,7 @@ class HeatMap:
 
     values: Tensor
     scale: str
-    told: str
+    meaning: str
 
     def __post_init__(self) -> None:
         check_choice("scale", self.scale, SCALES)

@@ -206,7 +206,7 @@ def _gradients(out: VTFFOutput, classes: Tensor, maps: tuple[Tensor, ...]) -> tu
     The logits are summed: in eval mode no image touches another's.
     """
     check_classes(classes, *out.logits.shape)
-    if not all(each.requires_grad for each in maps):
+    if not all(features.requires_grad for features in maps):
         raise ValueError(
             "The output was made without gradients; call the model outside torch.no_grad() and "
             "torch.inference_mode(), and do not freeze its weights."
