@@ -102,11 +102,11 @@ def sign_flips(differences: Sequence[float]) -> float:
     """
     if not 1 <= len(differences) <= 20:
         raise ValueError(f"{len(differences)} differences will not do; give 1 to 20.")
-    found = abs(sum(differences)) * (1 - 1e-9)  # a rounding must not lose the one that was found
-    sizes = [abs(each) for each in differences]
+    least = abs(sum(differences)) * (1 - 1e-9)  # a rounding must not lose the one that was found
+    sizes = [abs(difference) for difference in differences]
     ways = list(product((-1, 1), repeat=len(sizes)))
     far = sum(
-        abs(sum(sign * size for sign, size in zip(way, sizes, strict=True))) >= found
+        abs(sum(sign * size for sign, size in zip(way, sizes, strict=True))) >= least
         for way in ways
     )
     return far / len(ways)
@@ -123,7 +123,7 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     """
     corrected: dict[str, float] = {}
     largest = 0.0
-    for rank, name in enumerate(sorted(p_values, key=lambda each: p_values[each])):
+    for rank, name in enumerate(sorted(p_values, key=p_values.__getitem__)):
         largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[name]))
         corrected[name] = largest
     return {name: corrected[name] for name in p_values}

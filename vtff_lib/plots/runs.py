@@ -95,14 +95,14 @@ def _describe_confusion(report: Report) -> str:
     counts = np.array(report.confusion)
     wrong = counts * (1 - np.eye(len(counts), dtype=int))
     row, column = np.unravel_index(wrong.argmax(), wrong.shape)
-    words = (
+    sentence = (
         f"Confusion matrix of {len(counts)} classes over {report.images} images; "
         f"{report.accuracy.value:.0%} lie on the diagonal."
     )
     if not wrong.any():
-        return words
+        return sentence
     labelled, called = report.classes[row].name, report.classes[column].name
-    return f"{words} Most often mistaken: {labelled} for {called}, {wrong.max()} times."
+    return f"{sentence} Most often mistaken: {labelled} for {called}, {wrong.max()} times."
 
 
 class NotebookProgress(Progress):
