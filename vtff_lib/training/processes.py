@@ -104,9 +104,9 @@ class Team:
     def _from_leader(self, number: int, device: torch.device) -> int:
         if self.size == 1:
             return number
-        told = torch.tensor(number, device=device)
-        dist.broadcast(told, src=0)
-        return int(told.item())
+        sent = torch.tensor(number, device=device)
+        dist.broadcast(sent, src=0)
+        return int(sent.item())
 
 
 ALONE = Team()
@@ -128,10 +128,10 @@ def everybody_answers() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        told = str(error).partition("\n")[0]
-        if not isinstance(error, dist.DistError) and not GLOO_TRANSPORT.match(told):
+        message = str(error).partition("\n")[0]
+        if not isinstance(error, dist.DistError) and not GLOO_TRANSPORT.match(message):
             raise
-        reason = GLOO_TRANSPORT.sub("", told).partition(". ")[0].rstrip(".")
+        reason = GLOO_TRANSPORT.sub("", message).partition(". ")[0].rstrip(".")
         raise ConnectionError(
             f"Another process of the run was lost or does not answer ({reason}); its own message, "
             "if there is one, says why. The same torchrun command goes on from the last "
@@ -157,7 +157,7 @@ def join_team(device: str) -> Iterator[tuple[Team, torch.device]]:
     if size == 1:
         yield Team(), torch.device(device)
         return
-    place = torch.device(device)
+    chosen = torch.device(device)
     if kind == "cuda":
         local, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
         if local >= gpus:
@@ -165,12 +165,12 @@ def join_team(device: str) -> Iterator[tuple[Team, torch.device]]:
                 f"Process {local} of this machine has no GPU, there are {gpus}; start at most "
                 f"{gpus} processes."
             )
-        place = torch.device("cuda", local)
-        torch.cuda.set_device(place)
+        chosen = torch.device("cuda", local)
+        torch.cuda.set_device(chosen)
     with everybody_answers():
         dist.init_process_group(BACKENDS.get(kind, "gloo"), timeout=PATIENCE)
         try:
-            yield Team(dist.get_rank(), size), place
+            yield Team(dist.get_rank(), size), chosen
         finally:
             dist.destroy_process_group()
 
@@ -183,13 +183,13 @@ def told_to_stop() -> Iterator[Callable[[], bool]]:
 
     Taught in 07.
     """
-    told = threading.Event()
+    stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield told.is_set
+        yield stop.is_set
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: told.set())
+    before = signal.signal(signal.SIGTERM, lambda *_: stop.set())
     try:
-        yield told.is_set
+        yield stop.is_set
     finally:
         signal.signal(signal.SIGTERM, before)
 
