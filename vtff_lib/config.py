@@ -51,8 +51,6 @@ class VTFFConfig:
     Raises:
         ValueError: if a name is unknown or a number out of range. Whether widths can be divided as
             asked (by `num_heads`, by `attention_reduction`) is checked where the part is built.
-
-    Taught in 06.
     """
 
     class_names: tuple[str, ...] = field(default_factory=lambda: first_expressions(7))

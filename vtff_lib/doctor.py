@@ -79,13 +79,13 @@ def diagnose() -> Diagnosis:
     """Check Python, every package that the project's metadata names, and the device.
 
     Packages that the library needs are imported too, which takes seconds. What is missing or broken
-    becomes a finding; nothing is raised. Taught in 00.
+    becomes a finding; nothing is raised.
     """
     return Diagnosis((_check_python(), *_check_packages()), _describe_device())
 
 
 def device() -> "torch.device":
-    """Choose where to compute: cuda where there is one, else mps (Apple), else cpu. Taught in 00.
+    """Choose where to compute: cuda where there is one, else mps (Apple), else cpu.
 
     Raises:
         ImportError: PyTorch is missing.

@@ -72,8 +72,6 @@ def find_twins(pictures: Iterable[np.ndarray | Tensor], splits: Tensor) -> Twins
 
     Raises:
         ValueError: if there are more or fewer pictures than splits.
-
-    Taught in 10.
     """
     rows_of: dict[bytes, list[int]] = defaultdict(list)
     for row, picture in enumerate(pictures):

@@ -15,8 +15,6 @@ def least_confidence(confidence: Tensor, right: Tensor, wanted: float) -> float:
         confidence: of each picture's first choice, `(N,)`.
         right: whether it is right, `(N,)` bool.
         wanted: the share, 0 to 1.
-
-    Taught in 10.
     """
     levels, level_of = confidence.unique(return_inverse=True)  # rising
     answered = level_of.bincount(minlength=len(levels)).flip(0).cumsum(0)
@@ -32,8 +30,6 @@ def verdict(probabilities: Tensor, names: tuple[str, ...], least: float) -> str:
         probabilities: of the classes, `(K,)`.
         names: of the classes.
         least: confidence below which no word is given, 0 to 1.
-
-    Taught in 10.
     """
     share, choice = probabilities.max(dim=0)
     if share < least:

@@ -19,7 +19,7 @@ class ClassReport:
             accuracy.
         f1: the harmonic mean of both; 0 if both are 0.
 
-    Precision and recall have Wilson intervals. Taught in 07.
+    Precision and recall have Wilson intervals.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Report:
         classes: each class for itself, in order.
         confusion: `confusion[i][j]`: images of class i called j.
 
-    All but the accuracy have bootstrap intervals. Taught in 07.
+    All but the accuracy have bootstrap intervals.
     """
 
     images: int

@@ -37,8 +37,6 @@ def integrated_gradients(
     Raises:
         ValueError: as `VTFF`; if the model lacks a branch, or `classes` are not one for each image.
         ImportError: if captum is not installed.
-
-    Taught in 08.
     """
     from captum.attr import IntegratedGradients  # slow to import, and needed only here
 
@@ -78,8 +76,6 @@ def occlusion(model: VTFF, rgb: Tensor, classes: Tensor) -> HeatMap:
     Raises:
         ValueError: as `VTFF`; if `classes` are not one for each image.
         ImportError: if captum is not installed.
-
-    Taught in 08.
     """
     from captum.attr import FeatureAblation
 

@@ -48,8 +48,6 @@ def curve(
     Raises:
         ValueError: if `fill` is unknown, `rgb` is not uint8, `maps` or `classes` are not one for
             each image, or there are no steps.
-
-    Taught in 08.
     """
     if maps.ndim != 3 or len(maps) != len(rgb):
         raise ValueError(
@@ -81,7 +79,7 @@ def _places(values: Tensor) -> Tensor:
 def area(curves: Tensor) -> Tensor:
     """Return the area under each curve `(N, steps + 1)` over 0 to 1, `(N,)`.
 
-    Low is good for deletion, high for insertion. Taught in 08.
+    Low is good for deletion, high for insertion.
     """
     return torch.trapezoid(curves, dx=1 / (curves.shape[1] - 1), dim=1)
 
@@ -93,8 +91,6 @@ def rank_correlation(first: Tensor, second: Tensor) -> Tensor:
 
     Raises:
         ValueError: if the shapes differ.
-
-    Taught in 08.
     """
     if first.shape != second.shape or first.ndim != 3:
         raise ValueError(
@@ -128,8 +124,6 @@ def randomised(model: VTFF, seed: int = 0) -> Iterator[tuple[str, VTFF]]:
 
     Returns:
         Pairs of what was forgotten last, and the model, in eval mode.
-
-    Taught in 08.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -152,14 +146,14 @@ def randomised(model: VTFF, seed: int = 0) -> Iterator[tuple[str, VTFF]]:
 
 
 def random_map(shape: tuple[int, int, int], seed: int = 0) -> Tensor:
-    """Return maps `(N, h, w)` of nothing but chance, 0 to 1. Taught in 08."""
+    """Return maps `(N, h, w)` of nothing but chance, 0 to 1."""
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def centred_blob(shape: tuple[int, int, int], width: float = 0.25) -> Tensor:
     """Return maps `(N, h, w)` that mark the middle, whatever is shown: faces are in the middle.
 
-    exp(-d² / 2·width²), d the distance from the middle as a share of the side. Taught in 08.
+    exp(-d² / 2·width²), d the distance from the middle as a share of the side.
     """
     _, height, columns = shape
     y = (torch.arange(height) + 0.5) / height - 0.5

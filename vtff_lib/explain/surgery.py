@@ -23,7 +23,7 @@ PARTS = ("global", "local")
 
 @dataclass(frozen=True)
 class Surgery:
-    """One change, or none: of all that is not given, nothing is changed. Taught in 08.
+    """One change, or none: of all that is not given, nothing is changed.
 
     Args:
         patch: cell of the grid, row by row, that is filled with the image's mean colour.
@@ -61,7 +61,7 @@ class Surgery:
 
 
 def all_surgeries(model: VTFF) -> list[Surgery]:
-    """Return nothing, and then every change that can be made alone. Taught in 08.
+    """Return nothing, and then every change that can be made alone.
 
     The patches are those of an image of the model's own size.
     """
@@ -89,8 +89,6 @@ def masked(rgb: Tensor, surgeries: Sequence[Surgery], reduction: int) -> Tensor:
     Raises:
         ValueError: if there is not one surgery for each image, `rgb` is not uint8, or an image has
             no such patch.
-
-    Taught in 08.
     """
     _check_batch(rgb, surgeries)
     height, width = (size // reduction for size in rgb.shape[-2:])
@@ -117,8 +115,6 @@ def operated(model: VTFF, surgeries: Sequence[Surgery]) -> Iterator[None]:
     Raises:
         ValueError: if a head or a part is asked for that the model does not have; in a forward
             pass, if the batch has not one image for each surgery.
-
-    Taught in 08.
     """
     _check(model, surgeries)
     first = next(iter(model.backbones.values()))  # the first part that an image meets

@@ -47,8 +47,6 @@ def quantise(values: Tensor, apart: int = 0) -> Stored:
 
     Raises:
         ValueError: if there are no values, or one is not finite.
-
-    Taught in 08.
     """
     values = values.detach().cpu().double()
     if not values.numel():
@@ -73,7 +71,7 @@ def _short(values: Tensor) -> list[float]:
 
 
 def dequantise(stored: Mapping[str, Any]) -> Tensor:
-    """Return the values that `quantise` stored, as near as bytes are. Taught in 08."""
+    """Return the values that `quantise` stored, as near as bytes are."""
     steps = np.frombuffer(base64.b64decode(stored["data"]), dtype=np.uint8).copy()
     low, high = (torch.tensor(stored[end]).double().view(-1, 1) for end in ("low", "high"))
     values = low + (high - low) / 255 * torch.from_numpy(steps).view(len(low), -1)
@@ -94,8 +92,6 @@ def examine(model: VTFF, rgb: Tensor, surgeries: Sequence[Surgery]) -> dict[str,
         Arrays `(S, …)`, each change with a range of its own; but `cls_attention`, where [cls]
         looks, `(layers, heads, S, h·w)`, and of the unchanged model alone `attention` `(layers,
         heads, T, T)` and `gate_groups` `(groups, h·w)`. What the model does not have is left out.
-
-    Taught in 08.
     """
     with _looked_into(model), torch.enable_grad():
         face = rgb.to(model.cls_token.device).unsqueeze(0)
@@ -163,7 +159,7 @@ def _fusion_maps(model: VTFF, out: VTFFOutput) -> dict[str, Tensor]:
 
 
 def picture_address(image: Tensor) -> str:
-    """Return uint8 `(3, H, W)` as a WebP in a `data:` address. Taught in 08."""
+    """Return uint8 `(3, H, W)` as a WebP in a `data:` address."""
     buffer = io.BytesIO()
     pixels = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
     Image.fromarray(pixels).save(buffer, "webp", quality=QUALITY, method=4)

@@ -63,8 +63,6 @@ class Explorer:
 
     Raises:
         ValueError: if the images, names, labels, models or changes do not fit together.
-
-    Taught in 08.
     """
 
     def __init__(

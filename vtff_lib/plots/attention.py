@@ -20,8 +20,6 @@ class AttentionPicture(RedrawnPicture):
         over_face: whether a face is shown there and, pale, under L's map; else a map is.
         global_limit: the bars' axis goes from minus this to this; longer bars end there.
         local_limit: the colours of L's map, and of a map that is asked about, likewise.
-
-    Taught in 03.
     """
 
     HEIGHT = 2.55  # inches

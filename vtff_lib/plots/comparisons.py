@@ -40,10 +40,7 @@ def _style_of(name: str) -> tuple[str, Any, str]:
 def paired_points(
     scores: Mapping[str, Mapping[int, float]], ylabel: str, alt: str, caption: str = ""
 ) -> Picture:
-    """Return one mark for each score, by name (see `STYLES`) and seed; lines join a seed's.
-
-    Taught in 09.
-    """
+    """Return one mark for each score, by name (see `STYLES`) and seed; lines join a seed's."""
     figure = Figure(figsize=(7, 3), layout="constrained")
     axis = figure.add_subplot()
     names = list(scores)
@@ -74,8 +71,6 @@ def forest_plot(
         alt, caption: words of the picture.
         strong: rows that are drawn thick, with diamonds.
         band: half the width of a grey band around 0.
-
-    Taught in 09.
     """
     figure = Figure(figsize=(7.4, 0.7 + 0.25 * len(rows)), layout="constrained")
     axis = figure.add_subplot()
@@ -110,8 +105,6 @@ def curves_in_panels(
         alt, caption: words of the picture.
         level: height of a dotted line, of guessing say.
         limits: of the scale.
-
-    Taught in 09.
     """
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)

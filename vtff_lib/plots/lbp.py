@@ -33,8 +33,6 @@ def window_picture(window: Tensor, order: str = "reading", comparison: str = "â‰
 
     Raises:
         ValueError: if `window` has another shape, or `order` or `comparison` is unknown.
-
-    Taught in 01.
     """
     check_choice("order", order, OFFSETS)
     check_choice("comparison", comparison, COMPARISONS)
@@ -87,10 +85,7 @@ def _draw_table(
 
 
 class LightPicture(RedrawnPicture):
-    """A face in some light: both views, where comparisons changed, and the shares that did.
-
-    Taught in 01.
-    """
+    """A face in some light: both views, where comparisons changed, and the shares that did."""
 
     BARS = (  # name, colour, hatch
         ("RGB numbers", COLOURS["rgb"], ""),
@@ -169,8 +164,6 @@ def curves_picture(
         charts: curves by what is across; points (across, up) by the curve's name.
         label: what is up, the same for all.
         alt, caption: the words of the picture.
-
-    Taught in 01.
     """
     figure = Figure(figsize=(7.4, 2.7), layout="constrained")
     axes = figure.subplots(1, len(charts), sharey=True, squeeze=False)[0]
@@ -189,10 +182,7 @@ def curves_picture(
 def textures_picture(
     textures: Mapping[str, Tensor], histograms: Sequence[Tensor], alt: str, caption: str = ""
 ) -> Picture:
-    """Draw textures `(H, W)` in grey, and under each the histogram `(256,)` of its codes.
-
-    Taught in 01.
-    """
+    """Draw textures `(H, W)` in grey, and under each the histogram `(256,)` of its codes."""
     figure = Figure(figsize=(7.6, 3.4), layout="constrained")
     axes = figure.subplots(2, len(textures), squeeze=False, height_ratios=(1.6, 1))
     shared = 1.05 * max(histogram.max().item() for histogram in histograms)

@@ -34,8 +34,6 @@ class Team:
     Args:
         rank: number of this process, from 0. Process 0 leads: it alone writes and shows something.
         size: how many there are.
-
-    Taught in 07.
     """
 
     rank: int = 0
@@ -122,8 +120,6 @@ def everybody_answers() -> Iterator[None]:
 
     Raises:
         ConnectionError: with a sentence, in place of PyTorch's own.
-
-    Taught in 07.
     """
     try:
         yield
@@ -149,8 +145,6 @@ def join_team(device: str) -> Iterator[tuple[Team, torch.device]]:
     Raises:
         ValueError: if there are more processes on this machine than GPUs.
         ConnectionError: if another process was lost, or has not answered for ten minutes.
-
-    Taught in 07.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     kind = torch.device(device).type
@@ -180,8 +174,6 @@ def told_to_stop() -> Iterator[Callable[[], bool]]:
     """Catch SIGTERM; yield a function that returns whether it came.
 
     In another thread than the main one, where Python catches no signals, it never comes.
-
-    Taught in 07.
     """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -200,8 +192,6 @@ def enough_memory(batch_size: int, parts: int, step: int) -> Iterator[None]:
 
     Raises:
         torch.OutOfMemoryError: with a sentence, in place of PyTorch's own.
-
-    Taught in 07.
     """
     try:
         yield

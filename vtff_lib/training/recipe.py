@@ -74,8 +74,6 @@ class TrainingConfig:
 
     Raises:
         ValueError: if a number is out of range or `precision` is unknown.
-
-    Taught in 07.
     """
 
     epochs: int = 20
@@ -154,8 +152,6 @@ class Plan:
     Raises:
         ValueError: if there are fewer than two images to a part; batch norm has nothing to compare
             then.
-
-    Taught in 07.
     """
 
     count: int
@@ -216,12 +212,12 @@ class Plan:
 
 @lru_cache(maxsize=1)
 def shuffled(count: int, seed: int, epoch: int) -> Tensor:
-    """Return the order of the images in `epoch`, `(count,)`. Taught in 07."""
+    """Return the order of the images in `epoch`, `(count,)`."""
     return torch.randperm(count, generator=generator(seed, "order", epoch))
 
 
 def generator(seed: int, purpose: str, index: int) -> torch.Generator:
-    """Return a generator on the CPU for one purpose in one step or epoch. Taught in 07."""
+    """Return a generator on the CPU for one purpose in one step or epoch."""
     return torch.Generator().manual_seed(derive_seed(seed, purpose, index))
 
 
@@ -229,8 +225,6 @@ def derive_seed(seed: int, purpose: str, index: int) -> int:
     """Return a seed from 0 to 2^63 - 1 that shares nothing with that of any other arguments.
 
     Sums will not do: `seed + epoch` would give seed 1 the orders of seed 0, one epoch late.
-
-    Taught in 07.
     """
     digest = hashlib.sha256(f"{seed} {purpose} {index}".encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1

@@ -40,8 +40,6 @@ class PhotoBooth(widgets.VBox):
 
     Raises:
         ValueError: if there is no face in `photo`; and as `read_photo`.
-
-    Taught in 10.
     """
 
     def __init__(self, model: VTFF, photo: PhotoSource, least: float = 0.0):

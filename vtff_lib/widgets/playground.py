@@ -48,8 +48,6 @@ class Playground(widgets.VBox):
 
     Raises:
         ValueError: if there is no slider for a unit.
-
-    Taught in 08.
     """
 
     def __init__(self, model: VTFF, person: int = 0, units: Mapping[int, float] | None = None):

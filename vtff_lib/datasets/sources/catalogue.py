@@ -31,8 +31,6 @@ class Catalogue:
 
     Raises:
         ValueError: if there is no picture, an id comes twice, or a column does not fit.
-
-    Taught in 10.
     """
 
     name: str

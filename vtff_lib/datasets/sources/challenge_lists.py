@@ -32,8 +32,6 @@ def read_challenge_list(path: str | Path) -> tuple[str, ...]:
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if a line names no picture, or there is none.
-
-    Taught in 10.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -68,8 +66,6 @@ def mark_challenging(path: str | Path, ids: Sequence[str]) -> tuple[Tensor, str]
         FileNotFoundError: if there is no such file.
         ValueError: if a line names no picture; or if none of them is among `ids`, as for
             AffectNet's newer release, which has other names.
-
-    Taught in 10.
     """
     lines = read_challenge_list(path)
     listed = set(lines)

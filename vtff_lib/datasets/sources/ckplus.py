@@ -88,8 +88,6 @@ def catalogue_ckplus(
         FileNotFoundError: if the folder, or the pictures of all labelled sequences, are missing.
         ValueError: if the layout or a code is unknown, a label cannot be parsed, a sequence has two
             labels, or `last` or a share is out of range.
-
-    Taught in 10.
     """
     if last < 1:
         raise ValueError(f"last={last} will not do; give 1 or more frames.")

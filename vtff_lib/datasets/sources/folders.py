@@ -61,8 +61,6 @@ def catalogue_folders(
         FileNotFoundError: if the folder is missing.
         ValueError: if there are fewer than two class folders with pictures, two of them are for the
             same expression, or a share is out of range.
-
-    Taught in 10.
     """
     check_share("valid_share", valid_share)
     check_share("test_share", test_share)

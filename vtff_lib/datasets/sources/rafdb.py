@@ -72,8 +72,6 @@ def catalogue_rafdb(
         FileNotFoundError: if the folder or all its pictures are missing.
         ValueError: if the layout or a code is unknown, a line cannot be parsed, a name comes twice,
             or `order` is missing or does not fit.
-
-    Taught in 10.
     """
     folder = check_folder(source, NAME, HOW_TO_GET)
     basic = folder / "basic" if (folder / "basic").is_dir() else folder

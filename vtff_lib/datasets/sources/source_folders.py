@@ -1,4 +1,4 @@
-"""What the adapters share: looking into a folder of somebody's data set. Taught in 10.
+"""What the adapters share: looking into a folder of somebody's data set.
 
 Nothing is extracted and nothing is unpickled. What does not fit is refused in a sentence that says
 what was given, what was expected, and where the set comes from.
