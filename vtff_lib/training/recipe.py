@@ -12,7 +12,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from vtff_lib.refusals import check_choice
+from vtff_lib.refusals import check_choice, check_whole_numbers
 from vtff_lib.training.augmentation import Augmentation
 from vtff_lib.training.optimisation import learning_rate_share
 
@@ -21,6 +21,7 @@ PRECISIONS = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+SHARES = ("warmup", "label_smoothing", "class_balance", "ema_decay", "growth", "smallest")
 PRESETS: dict[str, dict[str, Any]] = {
     "minute": {
         "epochs": 12,
@@ -99,18 +100,8 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         check_choice("precision", self.precision, PRECISIONS)
-        for name, low in (("epochs", 1), ("batch_size", 2), ("parts", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < low:
-                raise ValueError(f"{name}={value!r} will not do; give a whole number from {low}.")
-        for name in (
-            "warmup",
-            "label_smoothing",
-            "class_balance",
-            "ema_decay",
-            "growth",
-            "smallest",
-        ):
+        check_whole_numbers(self, batch_size=2, seed=0)
+        for name in SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)} will not do; give 0 to 1.")
         for name in ("learning_rate", "clip_norm"):
