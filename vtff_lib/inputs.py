@@ -1,4 +1,4 @@
-"""The two views of a face at the model's door: checked, then normalised. Taught in 06."""
+"""The two views of a face at the model's door: resized, checked, normalised. Taught in 06."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The pictures of the lessons: one look, one colour for each thing, and words beside them.
+"""A picture with its words, and the plain ones: images, maps over a face, class scores.
 
 All draw with Matplotlib. Functions that take `alt` and `caption` return a `Picture`, which shows
 itself in Jupyter with both.

@@ -48,23 +48,24 @@ class Batches:
         self.parts = team.share(plan.config.parts)
         self.feed = Feed(images, targets.device, self.rows, plan.total_steps)
 
-    def rows(self, step: int) -> Tensor:
-        """Return which images are this process's share of a batch, `(n,)`."""
-        batch = self.plan.batch(step).chunk(self.plan.config.parts)
-        return torch.cat([batch[part] for part in self.parts])
-
     def __call__(self, step: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield rgb `(n, 3, H, W)` uint8 and targets `(n, num_classes)`, part by part."""
         count, config = len(self.parts), self.plan.config
         images = self.feed(step).chunk(count)
-        targets = self.targets[self.rows(step).to(self.targets.device)].chunk(count)
-        for part, rgb, wanted in zip(self.parts, images, targets, strict=True):
+        answers = self.targets[self.rows(step).to(self.targets.device)].chunk(count)
+        for part, rgb, targets in zip(self.parts, images, answers, strict=True):
             number = step * config.parts + part  # all chance follows from it
             rgb = resize(rgb, self.model.image_size)
             rgb = config.augmentation(rgb, generator(config.seed, "augmentation", number))
             rgb = resize(rgb, self.plan.side(step, rgb.shape[-1], self.model.reduction))
+            # `mix` and dropout throw PyTorch's own dice.
             torch.manual_seed(derive_seed(config.seed, "dropout", number))
-            yield mix(rgb, wanted, config.mixup, config.cutmix)
+            yield mix(rgb, targets, config.mixup, config.cutmix)
+
+    def rows(self, step: int) -> Tensor:
+        """Return which images are this process's share of a batch, `(n,)`."""
+        batch = self.plan.batch(step).chunk(self.plan.config.parts)
+        return torch.cat([batch[part] for part in self.parts])
 
     def close(self) -> None:
         """Read no more."""

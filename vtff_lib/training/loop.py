@@ -1,6 +1,8 @@
 """The training loop. Taught in 07.
 
-    choose, resize -> alter -> LBP and logits -> loss -> gradient -> AdamW -> moving average
+    choose, resize, alter, mix                              a batch: `feed.Batches`
+    LBP, logits, loss, gradient; AdamW; moving average      one step with it: `take_step`
+    validation, checkpoint, the next step                   the run: `train`
 
 All chance follows from the seed: the order of an epoch from (seed, epoch), the augmentation and the
 dropout of a part of a batch from (seed, its number). So nothing about chance has to be remembered
@@ -167,23 +169,26 @@ def take_step(
     state.model.train()
     for group in state.optimiser.param_groups:
         group["lr"] = learning_rate
+    state.optimiser.zero_grad()
+
+    # The gradients of the parts add up; with the last, the processes average theirs.
     low = config.precision != "float32"
     count = len(team.share(config.parts))
     statistics = PartStatistics(state.model, config.parts)
     total = torch.zeros_like(state.loss_sum)
-    state.optimiser.zero_grad()
     for number, (rgb, targets) in enumerate(parts, start=1):
         statistics.begin()
         with nullcontext() if number == count else team.apart(state.network):
             with torch.autocast(rgb.device.type, PRECISIONS[config.precision], enabled=low):
                 rgb = rgb.contiguous(memory_format=torch.channels_last)
-                logits = state.network(rgb).logits
+                logits = state.network(rgb).logits  # (n, num_classes); LBP is made in the model
             part_loss = loss(logits, targets) / count
-            # float16 alone is scaled, lest small gradients become 0
-            state.scaler.scale(part_loss).backward()
+            state.scaler.scale(part_loss).backward()  # float16's alone, lest small ones become 0
         statistics.end()
         total += part_loss.detach()
     statistics.average(team)
+
+    # One step of AdamW, then one of the moving average.
     state.scaler.unscale_(state.optimiser)
     nn.utils.clip_grad_norm_(state.model.parameters(), config.clip_norm)
     state.scaler.step(state.optimiser)
