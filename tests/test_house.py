@@ -79,3 +79,13 @@ def test_what_lies_flat_can_be_read_in_class():
     assert len(FLAT) <= 16
     for path in FLAT:
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 250, path.name
+
+
+def test_the_readme_says_how_much_there_is_to_read():
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    commands = ("train.py", "doctor.py")
+    read = [path for path in FLAT if path.name not in commands]
+    training = [*(LIBRARY / "training").glob("*.py")]
+    for words, paths in (("ground and model", read), ("`training` (07)", training)):
+        lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in paths)
+        assert f"{words}, {round(lines, -2):,} lines" in readme, lines
