@@ -2,14 +2,16 @@
 
 A check is a function of the learner's answer that demands things one after another and returns what
 they show together. `@exercise` turns it into one that returns a `Verdict` and never raises, so that
-a lesson runs to its end whatever is in its exercise cells.
+a lesson runs to its end whatever is in its exercise cells. A mistake is named by computing what it
+gives: `judge` compares values with that, `require_tensor` shapes.
 """
 
 import html
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import wraps
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -38,11 +40,14 @@ class Verdict:
         exercise: name of the check.
         right: whether the answer is.
         words: what it shows, or what is wrong with it.
+        error: what stopped the check itself, if anything did. It may be the odd thing that it was
+            given, or a fault of the check.
     """
 
     exercise: str
     right: bool
     words: str
+    error: Exception | None = field(default=None, compare=False)
 
     def __bool__(self) -> bool:
         return self.right
@@ -81,18 +86,15 @@ def exercise(lesson: str, task: str) -> Callable[[Callable[[Any], str]], Callabl
         task: what is asked for, in a few words.
     """
 
-    def make(judge: Callable[[Any], str]) -> Callable[[Any], Verdict]:
-        name = judge.__name__
+    def make(demand: Callable[[Any], str]) -> Callable[[Any], Verdict]:
+        name = demand.__name__
         EXERCISES[name] = Exercise(lesson, name, task)
 
-        @wraps(judge)
+        @wraps(demand)
         def check(answer: Any) -> Verdict:
             with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
-                try:
-                    verdict = Verdict(name, True, judge(answer))
-                except Wrong as wrong:
-                    verdict = Verdict(name, False, str(wrong))
+                torch.default_generator.manual_seed(0)  # the dice of GPUs are left alone too
+                verdict = _tried(name, demand, answer)
             SOLVED.note(verdict.exercise, verdict.right)
             return verdict
 
@@ -100,6 +102,17 @@ def exercise(lesson: str, task: str) -> Callable[[Callable[[Any], str]], Callabl
         return check
 
     return make
+
+
+def _tried(name: str, demand: Callable[[Any], str], answer: Any) -> Verdict:
+    try:
+        return Verdict(name, True, demand(answer))
+    except Wrong as wrong:
+        return Verdict(name, False, str(wrong))
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        words = f"This check cannot make sense of what was returned ({reason:.200})."
+        return Verdict(name, False, words, error)
 
 
 def require_answer(answer: Any) -> None:
@@ -122,10 +135,10 @@ def call(answer: Any, *arguments: Any, **named: Any) -> Any:
         Wrong: if it is no function, fails, or returns nothing.
     """
     require(callable(answer), f"Pass the function itself, not what it returned ({answer!r:.60}).")
-    copies = [each.clone() if isinstance(each, Tensor) else each for each in arguments]
-    shown = ", ".join(_short(each) for each in (*arguments, *named.values()))
+    copies = [value.clone() if isinstance(value, Tensor) else value for value in arguments]
+    shown = ", ".join(_short(value) for value in (*arguments, *named.values()))
     try:
-        found = answer(*copies, **named)
+        given = answer(*copies, **named)
     except NotImplementedError:
         raise NotDone(
             "To do: write your code in place of `raise NotImplementedError`, then run the cell "
@@ -134,34 +147,87 @@ def call(answer: Any, *arguments: Any, **named: Any) -> Any:
     except Exception as error:
         raise Wrong(f"Called with {shown}, it raised {type(error).__name__}: {error}") from error
     require(
-        found is not None,
+        given is not None,
         f"Called with {shown}, it returned None: is the `return` missing?",
     )
-    return found
+    return given
 
 
-def require_tensor(found: object, shape: tuple[int, ...], what: str) -> Tensor:
-    """Return `found` if it is a tensor of `shape`; say what it is otherwise.
+def require_tensor(
+    given: object,
+    shape: tuple[int, ...],
+    what: str,
+    mistakes: Mapping[Any, str] = MappingProxyType({}),
+) -> Tensor:
+    """Return `given` if it is a tensor of `shape`; say what it is otherwise.
 
     Args:
-        found: what the learner's function returned.
+        given: what the learner's function returned.
         shape: the shape it is to have.
         what: it is, such as "the local attention of a (2, 6, 3, 5) map".
+        mistakes: shapes that are told in words of their own.
     """
-    if not isinstance(found, Tensor):
-        raise Wrong(f"{what} should be a tensor of shape {shape}; yours is {describe(found)}.")
-    require(
-        tuple(found.shape) == shape,
-        f"{what} should have shape {shape}; yours has {tuple(found.shape)}.",
-    )
-    return found
+    if not isinstance(given, Tensor):
+        raise Wrong(f"{what} should be a tensor of shape {shape}; yours is {describe(given)}.")
+    if (found := tuple(given.shape)) != shape:
+        raise Wrong(mistakes.get(found, f"{what} should have shape {shape}; yours has {found}."))
+    return given
 
 
-def close(found: Any, expected: Any, tolerance: float = 1e-5) -> bool:
+def number(given: Any, what: str) -> float:
+    """Return one number, whatever holds it; say what it is otherwise.
+
+    Args:
+        given: what the learner's function returned.
+        what: it is, as the first words of a sentence.
+    """
+    try:
+        if isinstance(given, str):
+            raise TypeError
+        return float(given)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        shown = describe(given) if isinstance(given, Tensor) else f"{given!r:.60}"
+        raise Wrong(f"{what} should be one number; yours is {shown}.") from None
+
+
+class Either(tuple[Any, ...]):
+    """What one and the same mistake gives, depending on how it is made."""
+
+
+def judge(
+    given: Any,
+    right: Any,
+    mistakes: Mapping[str, Any],
+    otherwise: str | Callable[[], str],
+    tolerance: float = 1e-5,
+) -> None:
+    """Say which mistake gives what was given, unless it is right.
+
+    Args:
+        given: tensor, number or numbers.
+        right: what they should be.
+        mistakes: the words for each, and what it gives: one value, or `Either` of several.
+        otherwise: what to say if it is none of them; a function, where only what is wrong has it.
+        tolerance: how far values that count as equal may differ, absolutely and relatively.
+    """
+    if close(given, right, tolerance):
+        return
+    for words, value in mistakes.items():
+        values = value if isinstance(value, Either) else (value,)
+        require(not any(close(given, wrong, tolerance) for wrong in values), words)
+    raise Wrong(otherwise if isinstance(otherwise, str) else otherwise())
+
+
+def off(given: Tensor, right: Tensor) -> str:
+    """Say how far a tensor is from the right one."""
+    return f"is off by up to {(given.double() - right.double()).abs().max().item():.3g}."
+
+
+def close(given: Any, right: Any, tolerance: float = 1e-5) -> bool:
     """Say if two tensors or numbers are equal up to rounding, whatever their dtypes."""
-    found, expected = (torch.as_tensor(each).double() for each in (found, expected))
-    return found.shape == expected.shape and torch.allclose(
-        found, expected, rtol=tolerance, atol=tolerance
+    first, second = (torch.as_tensor(value, dtype=torch.double) for value in (given, right))
+    return first.shape == second.shape and torch.allclose(
+        first, second, rtol=tolerance, atol=tolerance
     )
 
 
