@@ -218,9 +218,9 @@ def judge(
     raise Wrong(otherwise if isinstance(otherwise, str) else otherwise())
 
 
-def off(given: Tensor, right: Tensor) -> str:
-    """Say how far a tensor is from the right one."""
-    return f"is off by up to {(given.double() - right.double()).abs().max().item():.3g}."
+def far(given: Tensor, right: Tensor) -> float:
+    """Return how far a tensor is from the right one at most."""
+    return (given.double() - right.double()).abs().max().item()
 
 
 def close(given: Any, right: Any, tolerance: float = 1e-5) -> bool:

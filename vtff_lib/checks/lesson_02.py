@@ -9,7 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vtff_lib.checks.judging import call, close, exercise, judge, number, require, require_tensor
+from vtff_lib.checks.judging import (
+    call,
+    close,
+    exercise,
+    far,
+    judge,
+    number,
+    require,
+    require_tensor,
+)
 
 SIZES = (  # size, kernel, stride, padding
     (224, 7, 2, 3),
@@ -250,7 +259,7 @@ def _judge_block(output: Tensor, x: Tensor, block: BlockParts) -> None:
         right,
         mistakes,
         "The shape is right, the numbers are not: they differ by up to "
-        f"{(output - right).abs().max():.3g}. Follow the arrows of the drawing.",
+        f"{far(output, right):.3g}. Follow the arrows of the drawing.",
         1e-4,
     )
 

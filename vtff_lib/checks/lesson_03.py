@@ -11,8 +11,8 @@ from vtff_lib.checks.judging import (
     call,
     close,
     exercise,
+    far,
     judge,
-    off,
     require,
     require_answer,
     require_tensor,
@@ -68,7 +68,8 @@ def mixed_map(answer: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -> str
                 + lbp_weight @ lbp_map
             }
         right = rgb_part + lbp_part
-        judge(u, right, mistakes, f"The shape is right, but your U {off(u, right)}")
+        words = f"The shape is right, but your U is off by up to {far(u, right):.3g}."
+        judge(u, right, mistakes, words)
     return (
         "U mixes all channels of both maps, and no place with another. That is what a 1×1 "
         "convolution does."
@@ -156,7 +157,8 @@ def _judge_global(
         "The ReLU came before norm1; normalise first.": norm2(excite(norm1(squeeze(mean).relu()))),
         "norm2 is missing: it comes last.": excite(norm1(squeeze(mean)).relu()),
     }
-    judge(scores, right, mistakes, f"The shape is right, but your G {off(scores, right)}")
+    words = f"The shape is right, but your G is off by up to {far(scores, right):.3g}."
+    judge(scores, right, mistakes, words)
 
 
 @exercise("03", "Local attention")
@@ -222,7 +224,8 @@ def _judge_local(scores: Tensor, u: Tensor, squeeze: Tensor, excite: Tensor) -> 
         "You put a sigmoid at the end. Here scores stay as they are; lesson 04 says where the "
         "sigmoid stands.": right.sigmoid(),
     }
-    judge(scores, right, mistakes, f"The shape is right, but your L {off(scores, right)}")
+    words = f"The shape is right, but your L is off by up to {far(scores, right):.3g}."
+    judge(scores, right, mistakes, words)
 
 
 @exercise("03", "A twin that G cannot tell apart")

@@ -13,6 +13,7 @@ from vtff_lib.checks.judging import (
     Wrong,
     call,
     exercise,
+    far,
     judge,
     number,
     require,
@@ -94,7 +95,7 @@ def logits_from_map(answer: Callable[[VTFF, Tensor], Tensor]) -> str:
             out.logits,
             other_readings(model, out.fused),
             f"For {what}, your logits differ from the model's by up to "
-            f"{(logits - out.logits).abs().max():.2g}. Compare with the cells above, step by step: "
+            f"{far(logits, out.logits):.2g}. Compare with the cells above, step by step: "
             "cells, projection, [cls] in front, positions, encoder, head.",
             1e-4,
         )

@@ -11,8 +11,8 @@ from vtff_lib.checks.judging import (
     Wrong,
     call,
     exercise,
+    far,
     judge,
-    off,
     require,
     require_tensor,
 )
@@ -112,7 +112,7 @@ def _judge_rollout(rollout: Tensor, layers: Sequence[Tensor]) -> None:
         "You averaged over the batch; every face has a rollout of its own.": of_batch,
     }
     right = _rolled(mixed)
-    words = f"The shape is right, but your rollout {off(rollout, right)}"
+    words = f"The shape is right, but your rollout is off by up to {far(rollout, right):.3g}."
     judge(rollout, right, mistakes, words)
 
 
@@ -143,7 +143,8 @@ def ranks_agree(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
         )
         right = rank_correlation(first, second)
         mistakes = _rank_mistakes(first, second, bool(what))
-        judge(agreement, right, mistakes, f"Your {which} {off(agreement, right)}")
+        words = f"Your {which} is off by up to {far(agreement, right):.3g}."
+        judge(agreement, right, mistakes, words)
     return "Only the order of the cells counts, so maps in different units can be compared."
 
 
@@ -273,4 +274,5 @@ def _judge_control(kept: Any, first: Tensor, second: Tensor) -> None:
             right.mean().expand_as(right)
         ),
     }
-    judge(kept, right, mistakes, f"What stays, by your function, {off(kept, right)}")
+    words = f"What stays, by your function, is off by up to {far(kept, right):.3g}."
+    judge(kept, right, mistakes, words)

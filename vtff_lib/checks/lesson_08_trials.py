@@ -11,9 +11,9 @@ from vtff_lib.checks.judging import (
     call,
     close,
     exercise,
+    far,
     judge,
     number,
-    off,
     require,
     require_answer,
     require_tensor,
@@ -99,7 +99,7 @@ def _judge_pointing(hits: Tensor, maps: Tensor, masks: Tensor) -> None:
         "it is inside.": _inside(maps, corner) >= 0.5,
     }
     right = share >= 0.5
-    judge(hits, right, mistakes, f"Your list of hits {off(hits, right)}")
+    judge(hits, right, mistakes, f"Your list of hits is off by up to {far(hits, right):.3g}.")
 
 
 class Watched:

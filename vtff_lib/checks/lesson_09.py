@@ -15,9 +15,9 @@ from vtff_lib.checks.judging import (
     Wrong,
     call,
     exercise,
+    far,
     judge,
     number,
-    off,
     require_tensor,
 )
 from vtff_lib.comparisons import detectable, holm, student_t
@@ -300,7 +300,7 @@ def without_twins(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
             _neighbours(pictures, splits)
         ),
     }
-    judge(kept, right, mistakes, f"Your mask {off(kept, right)}")
+    judge(kept, right, mistakes, f"Your mask is off by up to {far(kept, right):.3g}.")
     return "A twin lets a model be right by memory. Report both scores, with and without."
 
 

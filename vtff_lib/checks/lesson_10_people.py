@@ -1,7 +1,7 @@
 """The checks of lesson 10, second part: a gap, a split by person, and a frozen trunk."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -190,7 +190,10 @@ def frozen_trunk(answer: Callable[[VTFF], Any]) -> str:
     """Check Exercise 5 of lesson 10: after a step the head has moved, and nothing else at all."""
     model = VTFF(VTFFConfig.tiny(5)).train()  # as a training loop leaves it
     given = call(answer, model)
-    learned = list(given) if isinstance(given, Iterable) else []
+    try:
+        learned = list(given)
+    except TypeError:
+        learned = []
     require(
         learned and all(isinstance(part, torch.nn.Parameter) for part in learned),
         "Return the parameters that are to learn, as a list, for the optimiser.",
