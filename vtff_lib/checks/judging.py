@@ -8,9 +8,10 @@ gives: `judge` compares values with that, `require_tensor` shapes.
 
 import html
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -136,7 +137,6 @@ def call(answer: Any, *arguments: Any, **named: Any) -> Any:
     """
     require(callable(answer), f"Pass the function itself, not what it returned ({answer!r:.60}).")
     copies = [value.clone() if isinstance(value, Tensor) else value for value in arguments]
-    shown = ", ".join(_short(value) for value in (*arguments, *named.values()))
     try:
         given = answer(*copies, **named)
     except NotImplementedError:
@@ -145,11 +145,11 @@ def call(answer: Any, *arguments: Any, **named: Any) -> Any:
             "again."
         ) from None
     except Exception as error:
+        shown = _listed(arguments, named.values())
         raise Wrong(f"Called with {shown}, it raised {type(error).__name__}: {error}") from error
-    require(
-        given is not None,
-        f"Called with {shown}, it returned None: is the `return` missing?",
-    )
+    if given is None:
+        shown = _listed(arguments, named.values())
+        raise Wrong(f"Called with {shown}, it returned None: is the `return` missing?")
     return given
 
 
@@ -231,7 +231,13 @@ def close(given: Any, right: Any, tolerance: float = 1e-5) -> bool:
     )
 
 
+def _listed(*values: Iterable[Any]) -> str:
+    return ", ".join(map(_short, chain(*values)))
+
+
 def _short(value: Any) -> str:
+    if isinstance(value, tuple) and any(isinstance(inside, Tensor) for inside in value):
+        return f"({_listed(value)})"
     if not isinstance(value, Tensor):
         return f"{value!r:.40}"
     few = value.numel() <= 9 and not value.is_floating_point()

@@ -117,8 +117,8 @@ def lbp_code(answer: Callable[[Tensor], int]) -> str:
         f"The window {WORKED.tolist()} has the code 141; yours is {codes[0]:g}."
         if codes[0] != 141
         else f"141 is right for the worked example, but of {len(WINDOWS)} windows yours gives "
-        f"[{', '.join(f'{code:g}' for code in codes)}] where the codes are {right}. Is your function "
-        "bound to one window?",
+        f"[{', '.join(f'{code:g}' for code in codes)}] where the codes are {right}. Is your "
+        "function bound to one window?",
     )
     return (
         "Your function gives 141 for the worked example, 255 for flat windows, and the right code "

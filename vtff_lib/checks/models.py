@@ -3,7 +3,7 @@
 Lesson 06 takes the first half; lesson 08 the second, where a model's maps are asked for.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -31,31 +31,39 @@ def lively_model() -> VTFF:
     return model
 
 
-def patients() -> list[tuple[str, set[str], VTFF]]:
-    """Return models, what is wrong with each, and the parts that are idle for it."""
-    healthy, detached, zeroed, ungated, layer, old, small = (lively_model() for _ in range(7))
-    detached.backbones["lbp"].register_forward_hook(lambda part, inputs, out: out.detach())
-    zeroed.backbones["lbp"].register_forward_hook(lambda part, inputs, out: 0 * out)
+def patients() -> Iterator[tuple[str, set[str], VTFF]]:
+    """Yield models, what is wrong with each, and the parts that are idle for it."""
+    lbp, healthy = {"backbones.lbp"}, lively_model()
+    model = lively_model()
+    model.backbones["lbp"].register_forward_hook(detached)
+    yield "the LBP map detached", lbp, model
+    yield "nothing broken", set(), healthy
+    model = lively_model()
+    model.get_submodule("backbones.rgb.conv1").requires_grad_(False)
+    yield "one layer frozen", set(), model
+    model = lively_model()
+    model.backbones["lbp"].register_forward_hook(lambda part, inputs, out: 0 * out)
+    yield "the LBP map multiplied by 0", lbp, model
+    model = lively_model()
     for name in ("fusion.global_attention", "fusion.local_attention"):
-        attention = ungated.get_submodule(name)
-        attention.register_forward_hook(lambda part, inputs, out: out.detach())
-    layer.get_submodule("backbones.rgb.conv1").requires_grad_(False)
-    small.head.register_forward_hook(lambda part, inputs, out: 1e-9 * out)
-    old.backbones["lbp"].register_forward_hook(lambda part, inputs, out: out.detach())
-    for parameter in old.parameters():
+        model.get_submodule(name).register_forward_hook(detached)
+    yield "G and L detached", {"fusion"}, model
+    model = lively_model()
+    model.head.register_forward_hook(lambda part, inputs, out: 1e-9 * out)
+    yield "scores almost 0", set(), model
+    model = lively_model()
+    model.backbones["lbp"].register_forward_hook(detached)
+    for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)
-    lbp = {"backbones.lbp"}
-    return [
-        ("the LBP map detached", lbp, detached),
-        ("nothing broken", set(), healthy),
-        ("one layer frozen", set(), layer),
-        ("the LBP map multiplied by 0", lbp, zeroed),
-        ("G and L detached", {"fusion"}, ungated),
-        ("scores almost 0", set(), small),
-        ("old gradients, and the LBP map detached", lbp, old),
-    ]
+    yield "old gradients, and the LBP map detached", lbp, model
 
 
+def detached(part: nn.Module, inputs: object, out: Tensor) -> Tensor:
+    """Let no gradient through a part, as its forward hook."""
+    return out.detach()
+
+
+@torch.no_grad()
 def other_readings(model: VTFF, fused: Tensor) -> dict[str, Tensor]:
     """Return what plausible mistakes make of a fused map, by the words for each."""
     count, channels, rows, columns = fused.shape
