@@ -182,9 +182,9 @@ def number(given: Any, what: str) -> float:
         what: it is, as the first words of a sentence.
     """
     try:
-        if isinstance(given, str):
+        if isinstance(given, str | bytes):
             raise TypeError
-        return float(given)
+        return float(given.item() if hasattr(given, "item") else given)
     except (TypeError, ValueError, RuntimeError, OverflowError):
         shown = describe(given) if isinstance(given, Tensor) else f"{given!r:.60}"
         raise Wrong(f"{what} should be one number; yours is {shown}.") from None
