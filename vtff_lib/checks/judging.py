@@ -10,7 +10,7 @@ import html
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import partial, wraps
 from itertools import chain
 from types import MappingProxyType
 from typing import Any
@@ -153,6 +153,11 @@ def call(answer: Any, *arguments: Any, **named: Any) -> Any:
     return given
 
 
+def bound(answer: Any, *first: Any) -> Any:
+    """Return the learner's function with its first arguments filled in; what is none, as it is."""
+    return partial(answer, *first) if callable(answer) else answer
+
+
 def require_tensor(
     given: object,
     shape: tuple[int, ...],
@@ -169,8 +174,8 @@ def require_tensor(
     """
     if not isinstance(given, Tensor):
         raise Wrong(f"{what} should be a tensor of shape {shape}; yours is {describe(given)}.")
-    if (found := tuple(given.shape)) != shape:
-        raise Wrong(mistakes.get(found, f"{what} should have shape {shape}; yours has {found}."))
+    if (size := tuple(given.shape)) != shape:
+        raise Wrong(mistakes.get(size, f"{what} should have shape {shape}; yours has {size}."))
     return given
 
 

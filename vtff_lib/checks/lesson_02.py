@@ -19,6 +19,7 @@ from vtff_lib.checks.judging import (
     require,
     require_tensor,
 )
+from vtff_lib.checks.models import random_norm
 
 SIZES = (  # size, kernel, stride, padding
     (224, 7, 2, 3),
@@ -179,24 +180,14 @@ def block_parts(in_channels: int, out_channels: int, stride: int, project: bool)
     """Return layers in eval mode, whose batch norms have all kinds of statistics and weights."""
     shortcut: list[nn.Module] = [nn.Identity()]
     if project:
-        shortcut = [nn.Conv2d(in_channels, out_channels, 1, stride), _norm(out_channels)]
+        shortcut = [nn.Conv2d(in_channels, out_channels, 1, stride), random_norm(out_channels)]
     return BlockParts(
         nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False),
-        _norm(out_channels),
+        random_norm(out_channels),
         nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False),
-        _norm(out_channels),
+        random_norm(out_channels),
         nn.Sequential(*shortcut).eval(),
     )
-
-
-def _norm(channels: int) -> nn.BatchNorm2d:
-    norm = nn.BatchNorm2d(channels).eval()
-    for values in (norm.weight.data, norm.bias.data, norm.running_mean):
-        if values is not None:
-            values.normal_()
-    if norm.running_var is not None:
-        norm.running_var.uniform_(0.3, 2.0)
-    return norm
 
 
 @exercise("02", "The forward pass of a basic block")

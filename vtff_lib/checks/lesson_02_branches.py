@@ -133,13 +133,7 @@ UNEXPECTED = ["fcx.weight", "layer1.module.bn9.weight", "neck.fc.weight"]
 def compare_names(answer: Callable[[list[str], list[str]], Any]) -> str:
     """Check Exercise 6 of lesson 02: names of a file and of a trunk to missing and unexpected."""
     missing, unexpected = _compared(answer, list(PUBLISHED), list(EXPECTED))
-    names = set(missing) | set(unexpected)
-    _judge_prefixes(names)
-    require(
-        (missing, unexpected) != (UNEXPECTED, MISSING),
-        "Your two lists have changed places. Missing is what the trunk expects and the file lacks.",
-    )
-    _judge_dropped(names)
+    _judge_names(missing, unexpected)
     require(missing == MISSING, f"Missing is {MISSING}; yours is {missing}.")
     require(unexpected == UNEXPECTED, f"Unexpected are {UNEXPECTED}; yours are {unexpected}.")
     clean = _compared(answer, list(EXPECTED[::-1]), list(EXPECTED))
@@ -168,7 +162,8 @@ def _compared(
     return missing, unexpected
 
 
-def _judge_prefixes(names: set[str]) -> None:
+def _judge_names(missing: list[str], unexpected: list[str]) -> None:
+    names = {*missing, *unexpected}
     mistakes = {
         "`lstrip` takes off single letters, any of those in `module.`, in any order: it turned "
         "`layer1` into `ayer1`. A prefix is taken off by `removeprefix`.": any(
@@ -183,13 +178,8 @@ def _judge_prefixes(names: set[str]) -> None:
         ),
         "One name is wrapped twice, in `_orig_mod.` and `module.`. Take prefixes off until none is "
         "left.": any(name.endswith(".layer1.0.conv1.weight") for name in names),
-    }
-    for words, made in mistakes.items():
-        require(not made, words)
-
-
-def _judge_dropped(names: set[str]) -> None:
-    mistakes = {
+        "Your two lists have changed places. Missing is what the trunk expects and the file "
+        "lacks.": (missing, unexpected) == (UNEXPECTED, MISSING),
         "The classifier is no surprise: names that start with `fc.` or `feature.` are dropped. "
         "Look for them after the prefix is off.": {"fc.weight", "feature.bias"} <= names,
         "Names that start with `fc.` are dropped, too.": "fc.weight" in names,

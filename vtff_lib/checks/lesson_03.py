@@ -17,6 +17,7 @@ from vtff_lib.checks.judging import (
     require_answer,
     require_tensor,
 )
+from vtff_lib.checks.models import random_norm
 
 GLOBAL, LOCAL, BOTH, NEITHER = "G", "L", "both", "neither"
 WHO = (GLOBAL, LOCAL, BOTH, NEITHER)
@@ -74,21 +75,6 @@ def mixed_map(answer: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -> str
         "U mixes all channels of both maps, and no place with another. That is what a 1×1 "
         "convolution does."
     )
-
-
-def random_norm(channels: int) -> nn.BatchNorm2d:
-    """Return a batch norm that has learned something, in eval mode."""
-    norm = nn.BatchNorm2d(channels)
-    norm.load_state_dict(
-        {
-            "weight": torch.randn(channels),
-            "bias": torch.randn(channels),
-            "running_mean": torch.randn(channels),
-            "running_var": 0.5 + torch.rand(channels),
-            "num_batches_tracked": torch.tensor(1),
-        }
-    )
-    return norm.eval()
 
 
 @exercise("03", "Global attention")

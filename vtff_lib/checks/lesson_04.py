@@ -127,70 +127,50 @@ def is_a_sum(answer: Callable[[Tensor], bool]) -> str:
     by_row = _noise(4, 3, 1, seed=1) + _noise(1, 1, 5, seed=2)
     by_column = _noise(4, 1, 5, seed=3) + _noise(1, 3, 1, seed=4)
     product = (1 + _noise(4, 1, 1, seed=5).abs()) * _noise(1, 3, 5, seed=6)
-    cases: list[tuple[Tensor, bool, str]] = [
-        (
+    cases = {
+        "You reject G ⊕ L with G = [10, 20, 40] and L = [[1, 2], [3, 5]], whose rank is 2.": (
             torch.tensor([10.0, 20, 40])[:, None, None] + torch.tensor([[1.0, 2], [3, 5]]),
             True,
-            "You reject G ⊕ L with G = [10, 20, 40] and L = [[1, 2], [3, 5]], whose rank is 2.",
         ),
-        (
+        "You accept a sum of whole numbers and reject one of random decimals: floats are rounded, "
+        "so what should be 0 comes out as 0.0000001. Allow for that.": (
             _sum(4, 3, 5, seed=0),
             True,
-            "You accept a sum of whole numbers and reject one of random decimals: floats are "
-            "rounded, so what should be 0 comes out as 0.0000001. Allow for that.",
         ),
-        (
+        "You accept the checkerboard, which no G and L make, though its rank is 2 too.": (
             checkerboard,
             False,
-            "You accept the checkerboard, which no G and L make, though its rank is 2 too.",
         ),
-        (
+        "You accept a product of channel and place scores. Its places keep their order in all "
+        "channels, and yet no sum makes it: differences between places grow with the channel.": (
             product,
             False,
-            "You accept a product of channel and place scores. Its places keep their order in all "
-            "channels, and yet no sum makes it: differences between places grow with the channel.",
         ),
-        (
+        "You reject a map that is the same at all places. It is a sum: let L be 0.": (
             _noise(4, 1, 1, seed=7) * torch.ones(4, 3, 5),
             True,
-            "You reject a map that is the same at all places. It is a sum: let L be 0.",
         ),
-        (
+        "You reject a sum of scores in the ten thousands, where rounding is larger too: compare "
+        "with the size of the scores, not with a fixed number.": (
             1e4 * _sum(4, 3, 5, seed=8),
             True,
-            "You reject a sum of scores in the ten thousands, where rounding is larger too: "
-            "compare with the size of the scores, not with a fixed number.",
         ),
-        (
-            1e-5 * checkerboard,
-            False,
-            "You accept a checkerboard whose scores are small: 0.00001 and 0. What counts as "
-            "rounding must go with the size of the scores.",
-        ),
-        (
+        "You accept a checkerboard whose scores are small: 0.00001 and 0. What counts as rounding "
+        "must go with the size of the scores.": (1e-5 * checkerboard, False),
+        "You accept a sum that was changed in its last channel alone: compare all channels.": (
             _touched(_sum(4, 3, 5, seed=9), 3, 1, 2),
             False,
-            "You accept a sum that was changed in its last channel alone: compare all channels.",
         ),
-        (
-            by_row,
-            False,
-            "You accept scores in which each channel prefers other rows. Look down the height too, "
-            "not only along the width.",
-        ),
-        (
-            by_column,
-            False,
-            "You accept scores in which each channel prefers other columns. Look along the width "
-            "too, not only down the height.",
-        ),
-        (
+        "You accept scores in which each channel prefers other rows. Look down the height too, not "
+        "only along the width.": (by_row, False),
+        "You accept scores in which each channel prefers other columns. Look along the width too, "
+        "not only down the height.": (by_column, False),
+        "You accept a sum that was changed at its last place alone: compare all places.": (
             _touched(_sum(4, 3, 5, seed=10), 2, 2, 4),
             False,
-            "You accept a sum that was changed at its last place alone: compare all places.",
         ),
-    ]
-    for scores, wanted, words in cases:
+    }
+    for words, (scores, wanted) in cases.items():
         verdict = call(answer, scores)
         require(
             not isinstance(verdict, Tensor) or verdict.numel() == 1,

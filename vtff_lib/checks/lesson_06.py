@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from vtff_lib.checks.judging import (
     NotDone,
     Wrong,
+    bound,
     call,
     exercise,
     far,
@@ -26,11 +26,6 @@ from vtff_lib.fusion import AttentionalSelectiveFusion
 from vtff_lib.vtff import VTFF, count_parameters
 
 PARTS = ("backbones.rgb", "backbones.lbp", "fusion", "token_projection", "encoder", "head")
-
-
-def bound(answer: Any, model: VTFF) -> Any:
-    """Return the learner's function with its first argument filled in; what is none, as it is."""
-    return (lambda *rest: answer(model, *rest)) if callable(answer) else answer
 
 
 @exercise("06", "The number of tokens for any image")

@@ -2,13 +2,21 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vtff_lib.checks.judging import call, close, exercise, judge, number, require, require_tensor
+from vtff_lib.checks.judging import (
+    bound,
+    call,
+    close,
+    exercise,
+    judge,
+    number,
+    require,
+    require_tensor,
+)
 from vtff_lib.lbp import local_binary_pattern
 
 
@@ -131,7 +139,7 @@ def moved_average(answer: Callable[[Tensor, Tensor, int, float], Tensor]) -> str
     results: list[Tensor] = []
     for step, decay in cases:
         given, new = average.clone(), weight.clone()
-        mean = watched(answer, given, new, step, decay)
+        mean = call(bound(answer, given, new), step, decay)  # the tensors, not copies
         mean = require_tensor(mean, (1, 3), "The average of two (1, 3) tensors")
         require(
             torch.equal(given, average) and torch.equal(new, weight),
@@ -246,13 +254,6 @@ def mirrored_codes(answer: Callable[[Tensor], Tensor]) -> str:
         "Pixels moved, and directions renamed. For a turn by 10° there is no such table: that is "
         "why the model makes its codes last."
     )
-
-
-def watched(answer: Any, average: Tensor, weight: Tensor, step: int, decay: float) -> Any:
-    """Return what the answer makes of these tensors themselves, not of copies."""
-    if not callable(answer):
-        return call(answer, average, weight, step, decay)
-    return call(lambda *rest: answer(average, weight, *rest), step, decay)
 
 
 def listed(values: Iterable[float]) -> str:

@@ -1,7 +1,6 @@
 """The checks of lesson 08, first part: rollout, ranks, and a copy that has learned nothing."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import torch
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from vtff_lib.checks.judging import (
     Wrong,
+    bound,
     call,
     exercise,
     far,
@@ -223,8 +223,7 @@ def randomisation_control(answer: Callable[..., Tensor]) -> str:
     images[:, 0, 0, 0] = torch.arange(5)
     for explanation in explanations(trained):
         asked = Asked(explanation)
-        trial = partial(answer, asked, model) if callable(answer) else answer
-        kept = call(trial, images)
+        kept = call(bound(answer, asked, model), images)
         require(
             [part.training for part in model.modules()] == modes,
             "You left the given model in another mode, training or evaluation, than it was in.",

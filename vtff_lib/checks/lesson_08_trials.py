@@ -1,13 +1,13 @@
 """The checks of lesson 08, second part: pointing, deletion, and what follows."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from vtff_lib.checks.judging import (
+    bound,
     call,
     close,
     exercise,
@@ -131,8 +131,7 @@ def area_of_deletion(answer: Callable[..., float]) -> str:
         heat = torch.randperm(grid[0] * grid[1]).float().view(grid) - 4
         before = image.clone()
         given = image.clone()  # `call` copies too; here we want to see if it is changed
-        trial = partial(answer, predict, given) if callable(answer) else answer
-        amount = number(call(trial, heat, nothing), "The area")
+        amount = number(call(bound(answer, predict, given), heat, nothing), "The area")
         require(
             torch.equal(given, before),
             "You changed the picture that you were given; work on a copy (`image.clone()`), or "

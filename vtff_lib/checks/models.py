@@ -1,7 +1,4 @@
-"""Models to try answers on: sound, broken and trained ones, and what mistakes make of them.
-
-Lesson 06 takes the first half; lesson 08 the second, where a model's maps are asked for.
-"""
+"""Models to try answers on: sound, broken and trained ones, and what mistakes make of them."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -20,6 +17,21 @@ Explanation = Callable[[VTFF, Tensor], Tensor]
 SMALL = VTFFConfig.tiny(
     5, image_size=32, width=4, stages=2, embed_dim=12, num_heads=3, mlp_dim=16
 )  # R = 8, a 4×4 grid of 8 channels
+
+
+def random_norm(channels: int) -> nn.BatchNorm2d:
+    """Return a batch norm that has learned something, in eval mode."""
+    norm = nn.BatchNorm2d(channels)
+    norm.load_state_dict(
+        {
+            "weight": torch.randn(channels),
+            "bias": torch.randn(channels),
+            "running_mean": torch.randn(channels),
+            "running_var": 0.5 + torch.rand(channels),
+            "num_batches_tracked": torch.tensor(1),
+        }
+    )
+    return norm.eval()
 
 
 def lively_model() -> VTFF:
@@ -152,7 +164,7 @@ class Asked:
             isinstance(model, VTFF) and isinstance(images, Tensor) and images.ndim == 4,
             "`explanation` takes a model and a batch of pictures (N, 3, H, W), in this order.",
         )
-        state, training = learned(model), any(each.training for each in model.modules())
+        state, training = learned(model), any(part.training for part in model.modules())
         maps = self.explanation(model, images).detach()
         gradients = torch.is_grad_enabled()
         self.questions.append(Question(state, training, gradients, images.clone(), maps))
@@ -160,29 +172,29 @@ class Asked:
 
     def asked_of(self, trained: State) -> tuple[list[Question], list[Question]]:
         """Return the questions about the trained model, and about any other."""
-        known = [each for each in self.questions if not changed(trained, each.state)]
-        return known, [each for each in self.questions if changed(trained, each.state)]
+        known = [asked for asked in self.questions if not changed(trained, asked.state)]
+        return known, [asked for asked in self.questions if changed(trained, asked.state)]
 
 
 def learned(model: VTFF) -> State:
     """Return a copy of all that training moves: weights, and the statistics of batch norm."""
     state = model.state_dict().items()
-    return {name: each.detach().clone() for name, each in state if each.is_floating_point()}
+    return {name: value.detach().clone() for name, value in state if value.is_floating_point()}
 
 
 def changed(before: State, after: State) -> set[str]:
     """Return which tensors differ."""
-    return {name for name, each in before.items() if not torch.equal(each, after[name])}
+    return {name for name, value in before.items() if not torch.equal(value, after[name])}
 
 
 def trained_model() -> VTFF:
     """Return a small model in eval mode none of whose numbers is as a new model has it."""
     model = VTFF(SMALL).eval()
-    for each in model.state_dict().values():
-        if each.ndim > 1:
-            each.add_(torch.randn_like(each))
-        elif each.is_floating_point():
-            each.add_(0.2 + 0.5 * torch.rand_like(each))  # variances stay above 0
+    for values in model.state_dict().values():
+        if values.ndim > 1:
+            values.add_(torch.randn_like(values))
+        elif values.is_floating_point():
+            values.add_(0.2 + 0.5 * torch.rand_like(values))  # variances stay above 0
     return model
 
 
@@ -228,14 +240,14 @@ def maps_of(questions: list[Question], images: Tensor) -> Tensor | None:
     """Return what was last said of each picture, or `None` if one was never asked about."""
     said = [
         (picture, heat)
-        for each in questions
-        for picture, heat in zip(each.images, each.maps, strict=True)
+        for question in questions
+        for picture, heat in zip(question.images, question.maps, strict=True)
     ]
-    found = []
+    maps: list[Tensor] = []
     for image in images:
         same = [h for p, h in said if p.shape == image.shape and bool((p == image).all())]
-        found.extend(same[-1:])
-    return torch.stack(found) if len(found) == len(images) else None
+        maps.extend(same[-1:])
+    return torch.stack(maps) if len(maps) == len(images) else None
 
 
 def judge_copy(asked: Asked, trained: State) -> None:
@@ -257,7 +269,7 @@ def judge_copy(asked: Asked, trained: State) -> None:
         "Compare like with like: `.eval()`.",
     )
     require(
-        all(each.gradients for each in (known[-1], others[-1])),
+        known[-1].gradients and others[-1].gradients,
         "You asked for the maps with gradients switched off; Grad-CAM and others need them.",
     )
     require(
@@ -277,7 +289,7 @@ def _judge_forgetting(trained: State, state: State) -> None:
         "Only the head of your copy has forgotten; all parts have to.",
     )
     require(
-        any(each.ndim == 4 and name in moved for name, each in state.items()),
+        any(value.ndim == 4 and name in moved for name, value in state.items()),
         "The convolutions of your copy are still the trained ones; linear layers are not all that "
         "learns.",
     )
@@ -296,13 +308,14 @@ def _judge_forgetting(trained: State, state: State) -> None:
         f"{len(kept)} of the {len(trained)} tensors of your copy are as trained, such as "
         f"`{kept[0] if kept else ''}`. Draw all of them anew.",
     )
-    weights = [name for name, each in trained.items() if each.ndim > 1]
+    weights = [name for name, value in trained.items() if value.ndim > 1]
     require(
         any(state[name].unique().numel() > 1 for name in weights),
         "All weights of your copy are the same number; draw them at random.",
     )
-    before, after = (torch.cat([each[name].flatten() for name in weights]) for each in
-                     (trained, state))  # fmt: skip
+    before, after = (
+        torch.cat([tensors[name].flatten() for name in weights]) for tensors in (trained, state)
+    )
     alike = torch.stack([before, after]).corrcoef()[0, 1]
     require(
         alike < 0.2,
