@@ -16,7 +16,7 @@ from tests.lessons import NUMBERS, judged, stored, tables, tags
 from vtff_lib import checks
 from vtff_lib.checks import judging
 from vtff_lib.checks.judging import EXERCISES, Either, Exercise, Wrong, call, exercise, require
-from vtff_lib.checks.progress import LESSONS, NEXT, Overview
+from vtff_lib.checks.overview import LESSONS, NEXT, Overview
 from vtff_lib.checks.solved import SOLVED, progress_file
 
 ANSWERS = {name: a for number in NUMBERS for name, a in tables(number).ANSWERS.items()}

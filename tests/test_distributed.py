@@ -14,15 +14,15 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
+from vtff_lib.training.checkpoints import NAME
+from vtff_lib.training.history import History
+from vtff_lib.training.processes import ALONE, Team, everybody_answers, join_team
 
 from tests.test_training import CONFIG, SILENT, SMALL, faces, model, train, without_times
 from vtff_lib import train as command
 from vtff_lib import training
-from vtff_lib.checkpoints import NAME
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet
-from vtff_lib.distributed import ALONE, Team, everybody_answers, join_team
-from vtff_lib.history import History
 from vtff_lib.vtff import VTFF
 from vtff_lib.weights import read_metadata
 
@@ -32,7 +32,7 @@ WORKER = """
 import sys, torch
 from pathlib import Path
 from tests.test_distributed import PAIRED, SILENT, faces, model, train
-from vtff_lib.distributed import join_team
+from vtff_lib.training.processes import join_team
 torch.set_num_threads(1)
 out, limit = Path(sys.argv[1]), float(sys.argv[2])
 with join_team("cpu") as (team, device):

@@ -19,7 +19,7 @@ from tests import browser
 SETUP = """
 from skimage.data import astronaut
 from vtff_lib import load_pretrained
-from vtff_lib.photo_booth import PhotoBooth
+from vtff_lib.widgets.photo_booth import PhotoBooth
 booth = PhotoBooth(load_pretrained("faces"), astronaut())
 booth
 """

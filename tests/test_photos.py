@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-
-from vtff_lib.photos import read_photo
+from vtff_lib.photos.reading import read_photo
 
 EXIF_ORIENTATION = 0x0112
 # What a camera did to the upright picture before it wrote the tag, so that the tag undoes it.

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from vtff_lib.evaluation.measure import evaluate, predict
+from vtff_lib.names import EXPRESSIONS
 
 import vtff_lib
 from figures.ferplus import EXPERIMENTS
 from figures.model_card import faces_card, tiny_card
-from vtff_lib.config import EXPRESSIONS, VTFFConfig
+from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import load_default
-from vtff_lib.evaluation import evaluate, predict
 from vtff_lib.pretrained import FOLDER, load_pretrained, model_card
 from vtff_lib.synthetic_faces import render, sample
 from vtff_lib.vtff import count_parameters

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from vtff_lib.datasets.stored_images import StoredImages, store_images
+from vtff_lib.evaluation.measure import predict
+from vtff_lib.training.feed import Feed
 
 from tests.test_datasets import some_faces
 from tests.test_training import CONFIG, SILENT, faces, model, same_weights, train
-from vtff_lib import stored_images
-from vtff_lib.datasets import FaceSet
-from vtff_lib.evaluation import predict
-from vtff_lib.stored_images import Feed, StoredImages, store_images
+from vtff_lib.datasets import FaceSet, stored_images
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ from vtff_lib.checks.lesson_09 import (
 )
 from vtff_lib.checks.lesson_10 import least_confidence, square_crop
 from vtff_lib.checks.lesson_10_people import frozen_trunk, paired_gap, people_apart
-from vtff_lib.checks.progress import erase_progress, keep_progress, progress
+from vtff_lib.checks.overview import erase_progress, keep_progress, progress
 
 __all__ = [
     "EXERCISES",

@@ -25,7 +25,7 @@ from vtff_lib.checks.models import (
     maps_of,
     trained_model,
 )
-from vtff_lib.faithfulness import rank_correlation
+from vtff_lib.explain.faithfulness import rank_correlation
 
 
 @exercise("08", "Attention rollout, for any number of layers and heads")

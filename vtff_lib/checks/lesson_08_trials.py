@@ -18,7 +18,7 @@ from vtff_lib.checks.judging import (
     require_answer,
     require_tensor,
 )
-from vtff_lib.faithfulness import area
+from vtff_lib.explain.faithfulness import area
 
 
 @exercise("08", "The pointing game")

@@ -20,7 +20,7 @@ from vtff_lib.checks.judging import (
     number,
     require_tensor,
 )
-from vtff_lib.comparisons import detectable, holm, student_t
+from vtff_lib.evaluation.comparisons import detectable, holm, student_t
 
 Z, Z_POWER = 1.959964, 0.841621  # of a normal distribution: 95 % within, 80 % below
 

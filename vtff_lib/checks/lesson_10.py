@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from vtff_lib.checks.judging import Either, call, exercise, judge, number, require
-from vtff_lib.faces_in_photos import FaceBox, crop_face
+from vtff_lib.photos.finding import FaceBox, crop_face
 
 LIKE = 4.0  # grey levels: as far apart as two ways to resize a smooth photo
 
