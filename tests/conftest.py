@@ -5,11 +5,16 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+# Before NumPy and PyTorch are imported, here and in all that tests start: on tensors of a few
+# hundred numbers threads wait for each other most of the time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 from skimage import data
 
 from tests.browser import CHROMIUM_NAMES, Lab, find_chromium, open_lab
+from tests.order import pytest_collection_modifyitems  # noqa: F401
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import tomllib
 from itertools import chain
 from pathlib import Path
 
-import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
@@ -28,18 +27,6 @@ def test_every_dependency_has_a_floor_and_a_ceiling_and_no_pin():
         assert ">=" in requirement, requirement
         assert ",<" in requirement, requirement
         assert "==" not in requirement, requirement
-
-
-@pytest.mark.parametrize(
-    "command",
-    [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]],
-    ids=["lint", "format", "types"],
-)
-def test_code_and_notebooks_pass(command):
-    result = subprocess.run(
-        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_the_library_imports_without_jupyter_and_opens_no_windows():
