@@ -1,17 +1,12 @@
-"""Which tests share a process, and which begin: those that take longest, so that none is left over.
+"""Which tests share a process, and which begin: what takes longest, so that it is not left over."""
 
-Only with several processes (`pytest -n 2`) does the first matter.
-"""
-
-from pathlib import Path
+from pathlib import PurePath
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-# Files whose tests use the same thing that is dear to make: a site, slides, a JupyterLab.
-TOGETHER = {
-    "test_site_browser": "test_site",
-    "test_slides_browser": "test_slides",
-}
+# Files whose tests use one thing that is dear to make: a site, slides.
+TOGETHER = {"test_site_browser": "test_site", "test_slides_browser": "test_slides"}
 LONGEST = (
     "07_training",
     "08_attention_maps",
@@ -24,19 +19,25 @@ LONGEST = (
 )
 
 
-def group_of(path: Path) -> str:
-    """Return the name under which all tests of a file, and perhaps of others, run."""
-    return TOGETHER.get(path.stem, path.stem)
+def group_of(nodeid: str) -> str:
+    """Return the name of the group of a test: that of its file, or one for several files."""
+    stem = PurePath(nodeid.split("::")[0]).stem
+    return TOGETHER.get(stem, stem)
 
 
-def rank(group: str) -> int:
-    """Return the place of a group among those that take longest."""
-    return LONGEST.index(group) if group in LONGEST else len(LONGEST)
-
-
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests and put them in order."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item.path)))
-    items.sort(key=lambda item: rank(group_of(item.path)))
+    """Put the longest groups first, and let the others be as they come."""
+    rank = {group: place for place, group in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(group_of(item.nodeid), len(rank)))
+
+
+class Groups(LoadScopeScheduling):
+    """Gives each process one group after another (`pytest -n 2`)."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Groups:
+    """Give out whole groups, whatever --dist says."""
+    return Groups(config, log)
