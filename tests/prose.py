@@ -13,6 +13,8 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from notebooks import run
 
+LESSONS = run.choose([], run.FOLDER)
+GLOSSARY = "glossary.ipynb"  # words alone: no lesson, and never run
 PARSER = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin)
 
 

@@ -15,25 +15,24 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from tests.test_training import CONFIG, SILENT, SMALL, faces, model, train, without_times
-from vtff_lib import train as command
+from tests.small_runs import CONFIG, SILENT, faces, model, small_command, without_times
 from vtff_lib import training
 from vtff_lib.checkpoints import NAME
-from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet
 from vtff_lib.distributed import ALONE, Team, everybody_answers, join_team
 from vtff_lib.history import History
+from vtff_lib.training import train
 from vtff_lib.vtff import VTFF
 from vtff_lib.weights import read_metadata
 
 ROOT = Path(__file__).parent.parent
 PAIRED = replace(CONFIG, parts=2, epochs=4)  # 12 steps
 WORKER = """
-import sys, torch
+import sys
 from pathlib import Path
-from tests.test_distributed import PAIRED, SILENT, faces, model, train
+from tests.small_runs import SILENT, faces, model
+from tests.test_distributed import PAIRED, train
 from vtff_lib.distributed import join_team
-torch.set_num_threads(1)
 out, limit = Path(sys.argv[1]), float(sys.argv[2])
 with join_team("cpu") as (team, device):
     network = model(seed=team.rank).to(device)  # only the leader's first weights count
@@ -126,14 +125,6 @@ def test_one_process_asks_nobody():
 
 
 # A lost process
-
-
-def small_command(*arguments: object) -> int:
-    """Run the command with a small model in place of the tiny one."""
-    small = {name: getattr(SMALL, name) for name in ("width", "stages", "embed_dim", "mlp_dim")}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(command.MODELS, "tiny", lambda **given: VTFFConfig.tiny(**small, **given))
-        return command.main([str(argument) for argument in arguments])
 
 
 def train_until_killed(*arguments: str) -> int:

@@ -16,7 +16,7 @@ from skimage import data
 
 from notebooks.run import METADATA, canonical
 from tests.browser import open_lab
-from tests.test_explorer_browser import radio, values
+from tests.explored import radio, values
 from vtff_lib import load_pretrained
 from vtff_lib.explorer import Explorer
 from vtff_lib.surgery import Surgery

@@ -7,8 +7,16 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.prose import Paragraph, fragment, headings, markdown, notebook, paragraphs
-from tests.test_notebooks import GLOSSARY, LESSONS
+from tests.prose import (
+    GLOSSARY,
+    LESSONS,
+    Paragraph,
+    fragment,
+    headings,
+    markdown,
+    notebook,
+    paragraphs,
+)
 
 FULL = 3  # links to the glossary in a paragraph: with more it cannot be read
 ENTRY = re.compile(

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from tests.test_training import CONFIG, SILENT, Progress, faces, model, same_weights, trained
+from tests.small_runs import CONFIG, SILENT, faces, model, same_weights, trained
 from vtff_lib import training
 from vtff_lib.checkpoints import NAME
 from vtff_lib.interruptions import told_to_stop
+from vtff_lib.progress import Progress
 from vtff_lib.training import train
 from vtff_lib.weights import read_metadata
 

@@ -22,10 +22,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from notebooks import run
+from tests.prose import GLOSSARY, LESSONS
 
 ROOT = run.FOLDER.parent
-LESSONS = run.choose([], run.FOLDER)
-GLOSSARY = "glossary.ipynb"  # words alone: no lesson, and never run
 NOTEBOOKS = [*LESSONS, run.FOLDER / GLOSSARY]
 MEGABYTES = 3
 

@@ -10,8 +10,7 @@ import yaml
 from pybtex.database import Entry, parse_file, parse_string
 
 from notebooks import run
-from tests.prose import Paragraph, markdown, paragraphs
-from tests.test_notebooks import LESSONS
+from tests.prose import LESSONS, Paragraph, markdown, paragraphs
 
 BIBLIOGRAPHY = "references.bib"
 WORKS = parse_file(str(run.FOLDER / BIBLIOGRAPHY)).entries

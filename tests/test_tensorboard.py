@@ -8,14 +8,14 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from tests.test_distributed import small_command
-from tests.test_training import CONFIG, SILENT, faces, model, train
+from tests.small_runs import CONFIG, SILENT, faces, model, small_command
 from vtff_lib.datasets import FaceSet
 from vtff_lib.distributed import Team
 from vtff_lib.history import History
 from vtff_lib.progress import Progress
 from vtff_lib.recipe import TrainingConfig
 from vtff_lib.tensorboard_log import TensorBoardProgress
+from vtff_lib.training import train
 
 FIGURES = ["train_loss", "valid_loss", "valid_accuracy", "learning_rate", "seconds"]
 
