@@ -2,6 +2,9 @@
 
 import contextlib
 import os
+import random
+import secrets
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -35,6 +38,21 @@ def show_in_lab(chromium: str) -> Iterator[Callable[[Path], Lab]]:
     """Return a function that shows a folder of notebooks in JupyterLab until the test ends."""
     with contextlib.ExitStack() as stack:
         yield lambda notebooks: stack.enter_context(open_lab(notebooks, chromium))
+
+
+@pytest.fixture(autouse=True)
+def same_draws() -> None:
+    """What a test draws without a seed does not depend on what ran before it in its process."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
+
+
+@pytest.fixture
+def dice() -> random.Random:
+    """Other random numbers at each run; what is printed when a test fails repeats them."""
+    seed = os.environ.get("TEST_SEED") or str(secrets.randbits(32))
+    print(f"TEST_SEED={seed}")
+    return random.Random(seed)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """The markdown of the notebooks, parsed: what is running text, and where its links lead."""
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -75,6 +76,7 @@ def paragraph_of(inline: Token) -> Paragraph:
     return Paragraph(tuple(piece for piece in pieces if piece.text))
 
 
+@functools.cache
 def headings(path: Path) -> list[str]:
     """Return the words of a notebook's headings."""
     found = []

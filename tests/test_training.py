@@ -5,7 +5,6 @@ import io
 import json
 import math
 import os
-import random
 import re
 import signal
 import subprocess
@@ -487,7 +486,7 @@ KILLED_CONFIG = replace(CONFIG, epochs=12)  # 36 steps
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_a_run_that_is_killed_again_and_again_ends_as_if_it_was_not(tmp_path):
+def test_a_run_that_is_killed_again_and_again_ends_as_if_it_was_not(tmp_path, dice):
     """After some step, and then up to 30 ms later: within a step, or while it is written down."""
     steps = [0]
     for _ in range(2):
@@ -495,8 +494,8 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_it_was_not(tmp_path):
             [sys.executable, "-c", KILLED, tmp_path],
             cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
-        told = [int(process.stdout.readline()) for _ in range(random.randint(2, 9))]
-        threading.Timer(random.uniform(0, 0.03), process.send_signal, [signal.SIGKILL]).start()
+        told = [int(process.stdout.readline()) for _ in range(dice.randint(2, 9))]
+        threading.Timer(dice.uniform(0, 0.03), process.send_signal, [signal.SIGKILL]).start()
         assert process.wait() == -signal.SIGKILL
         process.stdout.close()
         assert told[0] == steps[-1] + 1  # on from the last checkpoint, and nothing is skipped
