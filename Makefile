@@ -28,7 +28,7 @@ lint: .venv/installed
 
 # Hand in and grade whole lessons with nbgrader: right, untouched and wrong answers.
 grade: .venv/installed
-	$(BIN)/python -m tests.grade_all_lessons
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.grade_all_lessons
 
 # The same lessons, three more ways, each from the stored notebooks and offline. SOLUTIONS=held makes
 # a site or slides without the solutions of the exercises; an assignment never has them.

@@ -21,6 +21,8 @@ from vtff_lib import load_pretrained
 from vtff_lib.explorer import Explorer
 from vtff_lib.surgery import Surgery
 
+pytestmark = pytest.mark.slow
+
 SETUP = """
 import torch
 from vtff_lib import load_pretrained
