@@ -165,7 +165,9 @@ def results(folder: Path) -> tuple[VTFF, History]:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-@pytest.mark.parametrize("lost", [0, 1], ids=["the leader", "another"])
+@pytest.mark.parametrize(
+    "lost", [0, pytest.param(1, marks=pytest.mark.slow)], ids=["the leader", "another"]
+)
 def test_who_is_left_says_how_to_go_on_and_the_run_goes_on_alone(straight, tmp_path, lost):
     """By hand, as torchrun ends the survivors itself, maybe before they have spoken."""
     arguments, undisturbed = straight
