@@ -38,6 +38,7 @@ class Groups(LoadScopeScheduling):
         return group_of(nodeid)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Groups:
     """Give out whole groups, whatever --dist says."""
     return Groups(config, log)
