@@ -7,10 +7,6 @@ from nbformat import NotebookNode
 from nbval import plugin
 
 from notebooks import run
-from tests.order import (  # noqa: F401
-    pytest_collection_modifyitems,
-    pytest_xdist_make_scheduler,
-)
 
 tell_how_texts_differ = plugin.IPyNbCell.compare_outputs
 

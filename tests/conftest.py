@@ -17,10 +17,7 @@ import pytest
 from skimage import data
 
 from tests.browser import CHROMIUM_NAMES, Lab, find_chromium, open_lab
-from tests.order import (  # noqa: F401
-    pytest_collection_modifyitems,
-    pytest_xdist_make_scheduler,
-)
+from tests.order import pytest_collection_modifyitems  # noqa: F401
 
 
 @pytest.fixture(scope="session")

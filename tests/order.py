@@ -1,44 +1,30 @@
-"""Which tests share a process, and which begin: what takes longest, so that it is not left over."""
+"""What takes longest begins, so that with several processes no long file is left for the end."""
 
 from pathlib import PurePath
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
 
-# Files whose tests use one thing that is dear to make: a site, slides.
-TOGETHER = {"test_site_browser": "test_site", "test_slides_browser": "test_slides"}
 LONGEST = (
     "07_training",
     "08_attention_maps",
+    "10_your_own_faces",
     "test_explorer_browser",
     "test_site",
-    "10_your_own_faces",
     "02_resnet_features",
+    "test_checks",
     "test_synthetic_faces",
     "04_broadcasting_fusion",
+    "test_assignment",
+    "06_assembling_vtff",
 )
 
 
-def group_of(nodeid: str) -> str:
-    """Return the name of the group of a test: that of its file, or one for several files."""
-    stem = PurePath(nodeid.split("::")[0]).stem
-    return TOGETHER.get(stem, stem)
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest groups first, and let the others be as they come."""
-    rank = {group: place for place, group in enumerate(LONGEST)}
-    items.sort(key=lambda item: rank.get(group_of(item.nodeid), len(rank)))
+    """Put the longest files first, and let the others be as they come."""
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(file_of(item), len(rank)))
 
 
-class Groups(LoadScopeScheduling):
-    """Gives each process one group after another (`pytest -n 2`)."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return group_of(nodeid)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Groups:
-    """Give out whole groups, whatever --dist says."""
-    return Groups(config, log)
+def file_of(item: pytest.Item) -> str:
+    """Return the name of the file of a test, or of the lesson of a cell."""
+    return PurePath(item.nodeid.split("::")[0]).stem

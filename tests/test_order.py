@@ -1,9 +1,9 @@
-"""Tests that share something run in one process, and what takes longest begins."""
+"""What takes longest begins."""
 
 from dataclasses import dataclass
 
 from notebooks.run import FOLDER
-from tests.order import LONGEST, TOGETHER, group_of, pytest_collection_modifyitems
+from tests.order import LONGEST, file_of, pytest_collection_modifyitems
 
 
 @dataclass
@@ -11,22 +11,14 @@ class Item:
     nodeid: str
 
 
-def test_cells_of_a_lesson_stay_together_and_so_do_files_of_a_group():
-    cells = [f"notebooks/{name}.ipynb::Cell {n}" for name in ("01_a", "02_b") for n in range(3)]
-    assert [*map(group_of, cells)] == 3 * ["01_a"] + 3 * ["02_b"]
-    for one, other in TOGETHER.items():
-        assert group_of(f"tests/{one}.py::test_a[b::c/d]") == group_of(f"tests/{other}.py::test_e")
-
-
-def test_the_longest_come_first_and_the_others_as_they_were():
+def test_the_longest_come_first_and_all_else_stays_in_order():
     names = ["test_lbp", *reversed(LONGEST), "test_vtff"]
-    items = [Item(f"tests/{name}.py::test_{n}") for name in names for n in range(2)]
+    items = [Item(f"tests/{name}.py::test[a::b/c]-{n}") for name in names for n in range(2)]
     pytest_collection_modifyitems(items)
-    found = [item.nodeid for item in items]
-    assert [*dict.fromkeys(map(group_of, found))] == [*LONGEST, "test_lbp", "test_vtff"]
-    assert [nodeid[-1] for nodeid in found] == ["0", "1"] * len(names)
+    assert [*dict.fromkeys(map(file_of, items))] == [*LONGEST, "test_lbp", "test_vtff"]
+    assert [item.nodeid[-1] for item in items] == ["0", "1"] * len(names)
 
 
-def test_the_names_are_those_of_files():
+def test_the_longest_are_there():
     files = {path.stem for folder in (FOLDER, FOLDER.parent / "tests") for path in folder.iterdir()}
-    assert {*LONGEST, *TOGETHER, *TOGETHER.values()} <= files
+    assert {*LONGEST} <= files
