@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-
-from vtff_lib.config import SPLITS
-from vtff_lib.datasets.catalogue import Catalogue
+from vtff_lib.datasets.sources.catalogue import Catalogue
+from vtff_lib.names import SPLITS
 
 COLUMNS = (
     "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,"

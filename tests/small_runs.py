@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import nn
+from vtff_lib.training.history import History
+from vtff_lib.training.loop import train
+from vtff_lib.training.progress import Progress
+from vtff_lib.training.recipe import TrainingConfig
+from vtff_lib.training.targets import Examples
 
 from vtff_lib import train as command
 from vtff_lib.config import VTFFConfig
-from vtff_lib.history import History
-from vtff_lib.optimisation import Examples
-from vtff_lib.progress import Progress
-from vtff_lib.recipe import TrainingConfig
-from vtff_lib.training import train
 from vtff_lib.vtff import VTFF
 
 SMALL = VTFFConfig.tiny(

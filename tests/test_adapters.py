@@ -8,6 +8,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from vtff_lib.datasets.sources.adapters import ADAPTERS
+from vtff_lib.datasets.sources.affectnet import catalogue_affectnet
+from vtff_lib.datasets.sources.ckplus import catalogue_ckplus
+from vtff_lib.datasets.sources.rafdb import catalogue_rafdb
+from vtff_lib.names import EXPRESSIONS
 
 from tests.adapter_trees import (
     named,
@@ -18,11 +23,6 @@ from tests.adapter_trees import (
     write_rafdb,
     write_rafdb_folders,
 )
-from vtff_lib.config import EXPRESSIONS
-from vtff_lib.datasets.adapters import ADAPTERS
-from vtff_lib.datasets.affectnet import catalogue_affectnet
-from vtff_lib.datasets.ckplus import catalogue_ckplus
-from vtff_lib.datasets.rafdb import catalogue_rafdb
 
 RAF = ["surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral"]  # codes 1 to 7
 AFFECTNET = ["neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt"]

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-
-from vtff_lib.config import SPLITS
-from vtff_lib.datasets.ferplus import PUBLISHED, catalogue_ferplus
-from vtff_lib.datasets.ferplus_votes import judge
+from vtff_lib.datasets.sources.ferplus import PUBLISHED, catalogue_ferplus
+from vtff_lib.datasets.sources.ferplus_votes import judge
+from vtff_lib.names import SPLITS
 
 EXPRESSIONS = [
     *("neutral", "happiness", "surprise", "sadness"),

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from vtff_lib.datasets.sources.ckplus import catalogue_ckplus
+from vtff_lib.datasets.sources.folders import catalogue_folders
+from vtff_lib.names import EXPRESSIONS
 
 from tests.adapter_trees import named, split_of, write_ckplus, write_picture
-from vtff_lib.config import EXPRESSIONS
-from vtff_lib.datasets.ckplus import catalogue_ckplus
-from vtff_lib.datasets.folders import catalogue_folders
 
 CK = ["neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise"]
 

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-
-from vtff_lib.datasets.challenge_lists import mark_challenging, read_challenge_list
+from vtff_lib.datasets.sources.challenge_lists import mark_challenging, read_challenge_list
 
 HASHES = [f"{number:056x}" for number in range(3)]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from data_scripts.archives import extract
 
-from vtff_lib import archives
-from vtff_lib.archives import extract
+from data_scripts import archives
 
 FILES = {"faces/a.png": b"a" * 100_000, "faces/deep/ä.txt": "ä".encode(), "empty": b""}
 Files = dict[str, bytes]

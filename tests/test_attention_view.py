@@ -5,9 +5,8 @@ import io
 import numpy as np
 import torch
 from PIL import Image
-
-from vtff_lib.attention_view import AttentionView
-from vtff_lib.plots import Picture
+from vtff_lib.plots.attention import AttentionPicture
+from vtff_lib.plots.pictures import Picture
 
 FACE = torch.randint(0, 256, (3, 32, 32), generator=torch.Generator().manual_seed(0)).byte()
 BLANK = {"global_attention": torch.zeros(5), "local_attention": torch.zeros(7, 7), "alt": "words"}
@@ -25,7 +24,7 @@ def panels_that_differ(before: np.ndarray, after: np.ndarray) -> tuple[int, int]
 
 
 def test_each_answer_is_drawn_in_its_own_panel():
-    view = AttentionView(5, "asked", over_face=False)
+    view = AttentionPicture(5, "asked", over_face=False)
     before = pixels(view.draw(torch.zeros(7, 7), **BLANK))
 
     def changed(**parts: torch.Tensor) -> tuple[int, int]:
@@ -39,13 +38,13 @@ def test_each_answer_is_drawn_in_its_own_panel():
 
 
 def test_a_face_is_shown_and_lies_pale_under_the_map():
-    view = AttentionView(5, "asked", over_face=True)
+    view = AttentionPicture(5, "asked", over_face=True)
     before = pixels(view.draw(FACE, **BLANK))
     assert panels_that_differ(before, pixels(view.draw(FACE.flip(-1), **BLANK))) == (0, 1)
 
 
 def test_nothing_is_kept_of_the_last_answer():
-    view = AttentionView(5, "asked", over_face=True)
+    view = AttentionPicture(5, "asked", over_face=True)
     first = pixels(view.draw(FACE, **BLANK))
     other = {"global_attention": torch.randn(5), "local_attention": torch.randn(7, 7), "alt": ""}
     assert np.abs(pixels(view.draw(FACE, before=torch.ones(5), **other)) - first).max() > 50
@@ -53,7 +52,7 @@ def test_nothing_is_kept_of_the_last_answer():
 
 
 def test_scales_stay_so_that_answers_can_be_compared():
-    view = AttentionView(5, "asked", over_face=False, global_limit=2, local_limit=3)
+    view = AttentionPicture(5, "asked", over_face=False, global_limit=2, local_limit=3)
     low = {**BLANK, "local_attention": torch.full((7, 7), 0.5)}
     high = {**BLANK, "local_attention": torch.full((7, 7), 2.5)}
     low, high = (pixels(view.draw(torch.zeros(7, 7), **scores)) for scores in (low, high))
@@ -61,7 +60,7 @@ def test_scales_stay_so_that_answers_can_be_compared():
 
 
 def test_words_go_with_the_picture():
-    picture = AttentionView(5, "asked", over_face=False).draw(
+    picture = AttentionPicture(5, "asked", over_face=False).draw(
         torch.zeros(7, 7), **BLANK, caption="more words"
     )
     assert (picture.alt, picture.caption) == ("words", "more words")

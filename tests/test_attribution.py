@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 from torch import nn
+from vtff_lib.explain.attribution import integrated_gradients, occlusion
 
-from vtff_lib.attribution import integrated_gradients, occlusion
 from vtff_lib.config import VTFFConfig
 from vtff_lib.lbp import local_binary_pattern
 from vtff_lib.pretrained import load_pretrained

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from vtff_lib.inputs import resize
+from vtff_lib.training.augmentation import LUMINANCE, PRESETS, Augmentation, mix
 
-from vtff_lib.augmentation import LUMINANCE, PRESETS, Augmentation, mix, resize
 from vtff_lib.lbp import local_binary_pattern
 
 STRONG = Augmentation.preset("strong")

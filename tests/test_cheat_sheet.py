@@ -17,15 +17,16 @@ import torch.nn.functional as F
 from axe_playwright_python.sync_playwright import Axe
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
+from vtff_lib.evaluation.comparisons import student_t
+from vtff_lib.names import EXPRESSIONS
+from vtff_lib.plots.pictures import COLOURS
+from vtff_lib.training.recipe import TrainingConfig
 
 from notebooks import run
 from notebooks.editions import cheat_sheet
 from tests.browser import open_browser
-from vtff_lib.comparisons import student_t
-from vtff_lib.config import EXPRESSIONS, VTFFConfig
+from vtff_lib.config import VTFFConfig
 from vtff_lib.fusion import PLAIN_FUSIONS
-from vtff_lib.plots import COLOURS
-from vtff_lib.recipe import TrainingConfig
 from vtff_lib.vtff import VTFF, VTFFOutput, count_parameters, trace_shapes
 
 SHEET = cheat_sheet.SHEET.read_text(encoding="utf-8")

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
+from vtff_lib.evaluation.intervals import Estimate
+from vtff_lib.plots.pictures import COLOURS
 
-from vtff_lib import comparison_view
-from vtff_lib.intervals import Estimate
-from vtff_lib.plots import COLOURS
+from vtff_lib.plots import comparisons
 
 
 @pytest.fixture
@@ -13,14 +13,14 @@ def drawn(monkeypatch):
     """The axes of the picture that is drawn next."""
     axes = []
     monkeypatch.setattr(
-        comparison_view, "picture", lambda figure, alt, caption: axes.extend(figure.axes)
+        comparisons, "picture", lambda figure, alt, caption: axes.extend(figure.axes)
     )
     return axes
 
 
 def test_scores_of_a_seed_are_joined_and_each_has_its_mark(drawn):
     scores = {"full": {0: 0.5, 1: 0.6}, "RGB alone": {0: 0.7, 1: 0.8, 2: 0.9}}
-    comparison_view.paired_points(scores, "accuracy", "words")
+    comparisons.paired_points(scores, "accuracy", "words")
     lines = [list(line.get_ydata()) for line in drawn[0].lines]
     assert lines == [[0.5, 0.7], [0.6, 0.8], [0.9]]
     marks = [marks.get_offsets()[:, 1].tolist() for marks in drawn[0].collections]
@@ -29,7 +29,7 @@ def test_scores_of_a_seed_are_joined_and_each_has_its_mark(drawn):
 
 def test_a_forest_has_its_first_row_on_top_and_its_strong_rows_thick(drawn):
     rows = {"first": Estimate(0.1, 0.05, 0.2), "second": Estimate(-0.1, -0.2, 0.0)}
-    comparison_view.forest_plot(rows, "difference", "words", strong={"second"}, band=0.02)
+    comparisons.forest_plot(rows, "difference", "words", strong={"second"}, band=0.02)
     bars = drawn[0].lines[1::2]
     assert [list(bar.get_xdata()) for bar in bars] == [[0.05, 0.2], [-0.2, 0.0]]
     assert bars[1].get_linewidth() > bars[0].get_linewidth()
@@ -45,7 +45,7 @@ def test_curves_share_style_by_name_and_have_bands_if_they_have_ends(drawn):
         "blur": {"full": middle, "rgb": middle / 2},
     }
     ticks = {"noise": (0, 8), "blur": (0.0, 1.6)}
-    comparison_view.curves_in_panels(panels, ticks, "accuracy", "words", level=0.125, limits=(0, 1))
+    comparisons.curves_in_panels(panels, ticks, "accuracy", "words", level=0.125, limits=(0, 1))
     first, second = drawn
     assert [line.get_color() for line in first.lines] == [line.get_color() for line in second.lines]
     assert [line.get_marker() for line in first.lines[:2]] == ["o", "s"]
@@ -55,15 +55,15 @@ def test_curves_share_style_by_name_and_have_bands_if_they_have_ends(drawn):
 
 
 def test_a_picture_has_its_words():
-    told = comparison_view.paired_points({"sum": {0: 0.5}}, "accuracy", "what is seen", "look")
+    told = comparisons.paired_points({"sum": {0: 0.5}}, "accuracy", "what is seen", "look")
     assert (told.alt, told.caption) == ("what is seen", "look")
 
 
 def test_one_thing_has_one_colour_whatever_it_stands_beside():
-    assert comparison_view._style_of("RGB alone, for as long")[0] == COLOURS["rgb"]
-    assert comparison_view._style_of("small, LBP alone")[0] == COLOURS["lbp"]
-    assert comparison_view._style_of("two on RGB")[0] not in (COLOURS["rgb"], COLOURS["lbp"])
-    marks = [mark for _, _, mark in comparison_view.STYLES.values()]
+    assert comparisons._style_of("RGB alone, for as long")[0] == COLOURS["rgb"]
+    assert comparisons._style_of("small, LBP alone")[0] == COLOURS["lbp"]
+    assert comparisons._style_of("two on RGB")[0] not in (COLOURS["rgb"], COLOURS["lbp"])
+    marks = [mark for _, _, mark in comparisons.STYLES.values()]
     assert len(set(marks)) >= len(marks) - 1  # the gate is never drawn beside the full model
     with pytest.raises(ValueError, match="'noise' has no style"):
-        comparison_view._style_of("noise")
+        comparisons._style_of("noise")

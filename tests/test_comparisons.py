@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from vtff_lib import comparisons
+from vtff_lib.evaluation import comparisons
 
 # Two-sided 5 % points, as every printed table has them.
 TABLE = {1: 12.706, 2: 4.303, 4: 2.776, 7: 2.365, 25: 2.060, 120: 1.980}

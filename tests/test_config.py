@@ -3,8 +3,9 @@
 from dataclasses import fields
 
 import pytest
+from vtff_lib.names import EXPRESSIONS, first_expressions
 
-from vtff_lib.config import EXPRESSIONS, VTFFConfig, first_expressions
+from vtff_lib.config import VTFFConfig
 from vtff_lib.vtff import VTFF
 
 

@@ -9,13 +9,12 @@ import pytest
 import safetensors.torch
 import torch
 from torch import Tensor
+from vtff_lib.datasets.packs import join_packs, read_pack
+from vtff_lib.names import SPLITS
 
 from tests.small_packs import NAMES, some_faces
-from vtff_lib import packs
-from vtff_lib.config import SPLITS
-from vtff_lib.datasets import FaceSet, load_default
+from vtff_lib.datasets import FaceSet, load_default, packs
 from vtff_lib.datasets import faces as faces_module
-from vtff_lib.packs import join_packs, read_pack
 from vtff_lib.weights import read_metadata, write_weights
 
 

@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
+from vtff_lib.training.checkpoints import NAME
+from vtff_lib.training.history import History
+from vtff_lib.training.loop import train
+from vtff_lib.training.processes import ALONE, Team, everybody_answers, join_team
 
 from tests.small_runs import CONFIG, SILENT, faces, model, small_command, without_times
 from vtff_lib import training
-from vtff_lib.checkpoints import NAME
 from vtff_lib.datasets import FaceSet
-from vtff_lib.distributed import ALONE, Team, everybody_answers, join_team
-from vtff_lib.history import History
-from vtff_lib.training import train
 from vtff_lib.vtff import VTFF
 from vtff_lib.weights import read_metadata
 
@@ -32,7 +32,7 @@ import sys
 from pathlib import Path
 from tests.small_runs import SILENT, faces, model
 from tests.test_distributed import PAIRED, train
-from vtff_lib.distributed import join_team
+from vtff_lib.training.processes import join_team
 out, limit = Path(sys.argv[1]), float(sys.argv[2])
 with join_team("cpu") as (team, device):
     network = model(seed=team.rank).to(device)  # only the leader's first weights count

@@ -14,9 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from data_scripts.downloads import DOWNLOADS, Download, fetch
 
-from vtff_lib import downloads
-from vtff_lib.downloads import DOWNLOADS, Download, fetch
+from data_scripts import downloads
 
 BODY = bytes(range(256)) * 1000  # 256,000 bytes: four reads
 SHA256 = hashlib.sha256(BODY).hexdigest()

@@ -16,11 +16,11 @@ from sklearn.metrics import (
     precision_score,
     recall_score,
 )
+from vtff_lib.evaluation.intervals import Estimate, bootstrap, wilson
+from vtff_lib.evaluation.measure import calibration_error, evaluate, predict
+from vtff_lib.inputs import resize
 
-from vtff_lib.augmentation import resize
 from vtff_lib.config import VTFFConfig
-from vtff_lib.evaluation import calibration_error, evaluate, predict
-from vtff_lib.intervals import Estimate, bootstrap, wilson
 from vtff_lib.vtff import VTFF
 
 NAMES = ("neutral", "happiness", "surprise", "sadness")

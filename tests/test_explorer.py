@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from vtff_lib.explain.surgery import Surgery, all_surgeries, masked, operated
+from vtff_lib.explorer.content import ASSETS, dequantise, examine, quantise
+from vtff_lib.explorer.explorer import Explorer
 
 from tests.explored import CELLS, CHANNELS, CLASSES, EVIL, HEADS, LAYERS, faces, small
-from vtff_lib import explain, explorer_data
-from vtff_lib.explorer import ASSETS, Explorer
-from vtff_lib.explorer_data import dequantise, examine, quantise
+from vtff_lib import explain
+from vtff_lib.explorer import content
 from vtff_lib.lbp import local_binary_pattern
-from vtff_lib.surgery import Surgery, all_surgeries, masked, operated
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ def near(stored, wanted):
 
 def test_each_row_is_what_the_model_says_when_it_is_changed_so_alone(model, monkeypatch):
     """Chunks of 4 do not divide the 24 changes and one more; the order must survive them."""
-    monkeypatch.setattr(explorer_data, "CHUNK", 4)
+    monkeypatch.setattr(content, "CHUNK", 4)
     face, surgeries = faces(1)[0], [*all_surgeries(model), Surgery(lbp_weight=0.25)]
     found = {name: dequantise(stored) for name, stored in examine(model, face, surgeries).items()}
     guess = model(face[None]).logits.argmax(dim=1)
@@ -368,7 +369,7 @@ def test_a_bundle_has_the_widget_and_what_stands_in_for_it(explorer):
 
 def test_without_anywidget_there_is_the_picture(model, monkeypatch):
     monkeypatch.setitem(sys.modules, "anywidget", None)
-    monkeypatch.delitem(sys.modules, "vtff_lib.explorer_widget", raising=False)
+    monkeypatch.delitem(sys.modules, "vtff_lib.explorer.widget", raising=False)
     data, _ = Explorer(model, faces(1), computed=[Surgery()])._repr_mimebundle_()
     assert data.keys() == {"text/html", "text/plain"}
 

@@ -11,15 +11,15 @@ import matplotlib
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
+from vtff_lib.explain.faithfulness import randomised
+from vtff_lib.explain.surgery import Surgery, all_surgeries, masked, operated
+from vtff_lib.explorer.explorer import Explorer
+from vtff_lib.names import EXPRESSIONS
 
 from tests.browser import open_browser
 from tests.explored import EVIL, faces, radio, small, values
 from vtff_lib import explain, load_pretrained
-from vtff_lib.config import EXPRESSIONS
 from vtff_lib.datasets import load_default
-from vtff_lib.explorer import Explorer
-from vtff_lib.faithfulness import randomised
-from vtff_lib.surgery import Surgery, all_surgeries, masked, operated
 
 HANDS = pytest.mark.parametrize("hand", ["mouse", "keyboard"])
 WORDS = {

@@ -13,13 +13,13 @@ import torch
 from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 from skimage import data
+from vtff_lib.explain.surgery import Surgery
+from vtff_lib.explorer.explorer import Explorer
 
 from notebooks.run import METADATA, canonical
 from tests.browser import open_lab
 from tests.explored import radio, values
 from vtff_lib import load_pretrained
-from vtff_lib.explorer import Explorer
-from vtff_lib.surgery import Surgery
 
 pytestmark = pytest.mark.slow
 
@@ -27,8 +27,8 @@ SETUP = """
 import torch
 from vtff_lib import load_pretrained
 from vtff_lib.explorer import Explorer
-from vtff_lib.explorer_data import dequantise
-from vtff_lib.surgery import Surgery
+from vtff_lib.explorer.content import dequantise
+from vtff_lib.explain.surgery import Surgery
 from vtff_lib.synthetic_faces import render, sample
 model = load_pretrained("tiny")
 images = render(sample([1, 6], split="test"), size=112).images
@@ -36,7 +36,7 @@ explorer = Explorer(model, images, ["Ada", "Bo"], computed=[Surgery(), Surgery(p
 explorer
 """
 PLAYGROUND = """
-from vtff_lib.playground import Playground
+from vtff_lib.widgets.playground import Playground
 ground = Playground(model)
 ground
 """

@@ -5,16 +5,15 @@ import sys
 
 import pytest
 import torch
+from vtff_lib.explain.surgery import Surgery
+from vtff_lib.explorer.content import ASSETS, dequantise
+from vtff_lib.names import EXPRESSIONS
 
 from figures import explorer_pages
 from tests.benchmarks import explorer as explorer_benchmark
 from tests.test_explorer import packed
 from vtff_lib import load_pretrained
-from vtff_lib.config import EXPRESSIONS
 from vtff_lib.datasets import load_default
-from vtff_lib.explorer import ASSETS
-from vtff_lib.explorer_data import dequantise
-from vtff_lib.surgery import Surgery
 
 PAGE = explorer_pages.FIGURES / "explorer_tiny.html"
 

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps
-
-from tests.photo_files import EXIF_ORIENTATION, file_of
-from vtff_lib.faces_in_photos import (
+from vtff_lib.photos.finding import (
     FaceBox,
     _agreed_boxes,
     crop_face,
@@ -14,6 +12,8 @@ from vtff_lib.faces_in_photos import (
     face_from_photo,
     find_faces,
 )
+
+from tests.photo_files import EXIF_ORIENTATION, file_of
 
 
 @pytest.fixture(scope="module")

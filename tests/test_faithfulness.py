@@ -5,18 +5,17 @@ import copy
 import pytest
 import torch
 from scipy.stats import spearmanr
-
-from vtff_lib.config import VTFFConfig
-from vtff_lib.faithfulness import (
-    FILLS,
+from vtff_lib.explain.faithfulness import (
     area,
     centred_blob,
     curve,
-    filled,
     random_map,
     randomised,
     rank_correlation,
 )
+from vtff_lib.explain.heat_maps import FILLS, filled
+
+from vtff_lib.config import VTFFConfig
 from vtff_lib.pretrained import load_pretrained
 from vtff_lib.vtff import VTFF
 

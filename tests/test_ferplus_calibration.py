@@ -6,11 +6,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from vtff_lib.evaluation.measure import BINS, calibration_error
 
 from figures import ferplus_calibration
 from figures.runs import FIGURES
 from vtff_lib.datasets import load_default
-from vtff_lib.evaluation import BINS, calibration_error
 
 
 def test_bins_hold_every_image_and_give_the_calibration_error():

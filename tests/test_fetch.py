@@ -7,10 +7,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from data_scripts.downloads import DOWNLOADS, Download
 
 from data_scripts import fetch as script
 from data_scripts.fetch import main
-from vtff_lib.downloads import DOWNLOADS, Download
 
 ROOT = Path(__file__).parent.parent
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 from sklearn.metrics import balanced_accuracy_score
+from vtff_lib.names import EXPRESSIONS
 
 from data_scripts import make_synthetic
 from figures import (
@@ -23,7 +24,6 @@ from figures import (
     train_tiny,
     training_choices,
 )
-from vtff_lib.config import EXPRESSIONS
 
 
 @pytest.fixture

@@ -4,13 +4,14 @@ import json
 
 import pytest
 import torch
+from vtff_lib.explain.surgery import Surgery, all_surgeries
+from vtff_lib.names import EXPRESSIONS
 
 from figures import gate_by, silenced
 from figures.runs import FIGURES
-from vtff_lib.config import EXPRESSIONS, VTFFConfig
+from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet
 from vtff_lib.pretrained import load_pretrained
-from vtff_lib.surgery import Surgery, all_surgeries
 from vtff_lib.synthetic_faces import REGIONS, render, sample
 from vtff_lib.vtff import VTFF
 

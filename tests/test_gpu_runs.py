@@ -10,12 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from vtff_lib.names import EXPRESSIONS
+from vtff_lib.training.recipe import TrainingConfig
 
 from figures import ferplus, ferplus_search, gpu_runs, runs
 from tests.test_training import SMALL
-from vtff_lib.config import EXPRESSIONS
 from vtff_lib.datasets import FaceSet
-from vtff_lib.recipe import TrainingConfig
 
 FEW = TrainingConfig(epochs=2, batch_size=8)
 

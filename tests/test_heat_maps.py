@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-
-from vtff_lib.heat_maps import SCALES, HeatMap, as_share, check_classes
+from vtff_lib.explain.heat_maps import SCALES, HeatMap, as_share, check_classes
 
 VALUES = torch.tensor([[[0.1, -0.4]], [[0.3, 0.2]]])  # two images of one row
 

@@ -8,13 +8,13 @@ import threading
 import pytest
 import torch
 from torch import nn
+from vtff_lib.training.checkpoints import NAME
+from vtff_lib.training.loop import train
+from vtff_lib.training.processes import told_to_stop
+from vtff_lib.training.progress import Progress
 
 from tests.small_runs import CONFIG, SILENT, faces, model, same_weights, trained
 from vtff_lib import training
-from vtff_lib.checkpoints import NAME
-from vtff_lib.interruptions import told_to_stop
-from vtff_lib.progress import Progress
-from vtff_lib.training import train
 from vtff_lib.weights import read_metadata
 
 

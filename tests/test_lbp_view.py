@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from vtff_lib.plots.lbp import LightPicture, curves_picture, textures_picture, window_picture
+from vtff_lib.plots.pictures import COLOURS, Picture
 
 from vtff_lib.lbp import OFFSETS, local_binary_pattern
-from vtff_lib.lbp_view import LightView, curves_picture, textures_picture, window_picture
-from vtff_lib.plots import COLOURS, Picture
 
 WINDOW = torch.tensor([[120, 42, 88], [37, 90, 103], [91, 65, 200]])
 ORANGE = tuple(int(COLOURS["lbp"][place : place + 2], 16) for place in (1, 3, 5))
@@ -63,7 +63,7 @@ def test_what_is_no_window_is_refused(window, settings, words):
         window_picture(window, **settings)
 
 
-def draw(view: LightView, shares=(0.5, 0.25, 0.1), level: float = 4, seed: int = 0) -> Picture:
+def draw(view: LightPicture, shares=(0.5, 0.25, 0.1), level: float = 4, seed: int = 0) -> Picture:
     generator = torch.Generator().manual_seed(seed)
     rgb = torch.randint(0, 256, (3, 32, 32), generator=generator).byte()
     changed = torch.full((32, 32), level)
@@ -71,19 +71,19 @@ def draw(view: LightView, shares=(0.5, 0.25, 0.1), level: float = 4, seed: int =
 
 
 def test_the_bars_of_a_light_are_as_long_as_the_shares():
-    view = LightView()
+    view = LightPicture()
     none, half, whole = (draw(view, (value, 0, 0)) for value in (0, 0.5, 1))
     assert share(none, BLUE) < 0.001
     assert abs(share(half, BLUE) / share(whole, BLUE) - 0.5) < 0.05
 
 
 def test_the_map_of_changes_keeps_its_scale():
-    view = LightView()
+    view = LightPicture()
     assert np.abs(pixels(draw(view, level=1)) - pixels(draw(view, level=7))).mean() > 1
 
 
 def test_a_light_that_is_drawn_again_looks_as_at_first():
-    view = LightView()
+    view = LightPicture()
     first = draw(view)
     draw(view, shares=(1, 1, 1), level=8, seed=1)
     assert draw(view).png == first.png

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from vtff_lib.names import SPLITS
 
 from data_scripts import make_synthetic
 from data_scripts.make_synthetic import Settings, main, make
 from vtff_lib import synthetic_faces
-from vtff_lib.config import SPLITS
 from vtff_lib.datasets import DEFAULT, FaceSet
 
 ROOT = Path(__file__).parent.parent

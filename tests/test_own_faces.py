@@ -5,15 +5,15 @@ import sys
 
 import pytest
 import torch
+from vtff_lib.evaluation.measure import predict
+from vtff_lib.names import EXPRESSIONS
+from vtff_lib.training.recipe import TrainingConfig
+from vtff_lib.training.targets import Examples
 
 from figures import accuracy_by_group, domain_gap, light_skin_only, twenty_pictures
 from figures.runs import FIGURES
 from vtff_lib import load_pretrained
-from vtff_lib.config import EXPRESSIONS
 from vtff_lib.datasets import FaceSet
-from vtff_lib.evaluation import predict
-from vtff_lib.optimisation import Examples
-from vtff_lib.recipe import TrainingConfig
 from vtff_lib.synthetic_faces import render, sample
 
 

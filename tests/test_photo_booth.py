@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from vtff_lib.evaluation.answering import least_confidence, verdict
+from vtff_lib.inputs import resize
+from vtff_lib.photos.finding import FaceBox, find_faces, grey_face
+from vtff_lib.widgets.photo_booth import PhotoBooth
+from vtff_lib.widgets.webcam import Webcam
 
 from vtff_lib import load_pretrained
-from vtff_lib.augmentation import resize
-from vtff_lib.camera import Camera
-from vtff_lib.faces_in_photos import FaceBox, find_faces
-from vtff_lib.photo_booth import PhotoBooth, grey_face, least_confidence, verdict
 
 
 @pytest.fixture(scope="module")
 def model():
-    return load_pretrained("faces")
+    return load_pretrained("photos")
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def test_below_the_least_confidence_no_word_is_given():
 
 def test_the_camera_hands_on_pictures_and_nothing_else():
     taken = []
-    camera = Camera(taken.append)
+    camera = Webcam(taken.append)
     shoot(camera, b"a picture")
     camera._handle_custom_msg({"kind": "other"}, [b"no"])
     camera._handle_custom_msg({"kind": "photo"}, [])

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.slow
 SETUP = """
 from skimage.data import astronaut
 from vtff_lib import load_pretrained
-from vtff_lib.photo_booth import PhotoBooth
-booth = PhotoBooth(load_pretrained("faces"), astronaut())
+from vtff_lib.widgets.photo_booth import PhotoBooth
+booth = PhotoBooth(load_pretrained("photos"), astronaut())
 booth
 """
 SAVE = "() => window.jupyterapp.commands.execute('docmanager:save')"

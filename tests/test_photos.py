@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from vtff_lib.photos.reading import read_photo
 
 from tests.photo_files import EXIF_ORIENTATION, file_of
-from vtff_lib.photos import read_photo
 
 # What a camera did to the upright picture before it wrote the tag, so that the tag undoes it.
 STORED_AS = {

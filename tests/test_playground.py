@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from vtff_lib.explain.surgery import Surgery, operated
+from vtff_lib.explorer.content import dequantise
+from vtff_lib.photos.finding import crops_to_batch, face_from_photo
+from vtff_lib.widgets import playground
+from vtff_lib.widgets.playground import UNITS, Playground
 
-from vtff_lib import load_pretrained, playground
-from vtff_lib.explorer_data import dequantise
-from vtff_lib.faces_in_photos import crops_to_batch, face_from_photo
-from vtff_lib.playground import UNITS, Playground
-from vtff_lib.surgery import Surgery, operated
+from vtff_lib import load_pretrained
 from vtff_lib.synthetic_faces.shots import OCCLUDERS
 
 

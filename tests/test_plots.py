@@ -8,11 +8,11 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
+from vtff_lib.photos.finding import FaceBox
+from vtff_lib.plots.face import FacePicture
+from vtff_lib.widgets.live import Live
 
 from vtff_lib import plots
-from vtff_lib.face_view import FaceView
-from vtff_lib.faces_in_photos import FaceBox
-from vtff_lib.live import Live
 
 FACE = torch.randint(0, 256, (3, 32, 32), generator=torch.Generator().manual_seed(0)).byte()
 
@@ -89,7 +89,7 @@ def test_every_kind_of_picture_has_its_words_and_is_not_blank():
         plots.over_face(FACE, {"map": maps[0]}, **words),
         plots.channel_scores(torch.randn(8).bfloat16(), **words),
         plots.class_scores(torch.rand(3).bfloat16(), ["a", "b", "c"], **words),
-        FaceView("abc").draw(FACE, FACE, maps[0], maps[1], torch.rand(3), **words),
+        FacePicture("abc").draw(FACE, FACE, maps[0], maps[1], torch.rand(3), **words),
     ):
         assert (picture.alt, picture.caption) == ("words", "more words")
         assert pixels(picture).std() > 5
@@ -165,7 +165,7 @@ def test_maps_in_rows_keep_their_order(monkeypatch):
     assert rows_and_columns == {"a": (0, 0), "b": (0, 1), "c": (1, 0), "d": (1, 1)}
 
 
-def view_of(view: FaceView, seed: int) -> np.ndarray:
+def view_of(view: FacePicture, seed: int) -> np.ndarray:
     generator = torch.Generator().manual_seed(seed)
     rgb, lbp = torch.randint(0, 256, (2, 3, 32, 32), generator=generator).byte()
     gate, attention = torch.rand(2, 7, 7, generator=generator)
@@ -174,16 +174,16 @@ def view_of(view: FaceView, seed: int) -> np.ndarray:
 
 
 def test_a_view_that_is_drawn_again_keeps_nothing_of_the_last_face():
-    view = FaceView(["a", "b", "c"])
+    view = FacePicture(["a", "b", "c"])
     first, second = view_of(view, 0), view_of(view, 1)
     assert np.abs(first - second).max() > 100
     np.testing.assert_array_equal(view_of(view, 0), first)
-    np.testing.assert_array_equal(view_of(FaceView(["a", "b", "c"]), 1), second)
+    np.testing.assert_array_equal(view_of(FacePicture(["a", "b", "c"]), 1), second)
 
 
 def test_each_part_of_a_view_is_shown_in_its_own_panel():
     """Five panels from left to right; what changes one leaves the others alone."""
-    view, words = FaceView(["a", "b"]), {"alt": ""}
+    view, words = FacePicture(["a", "b"]), {"alt": ""}
     parts = {
         "rgb": torch.zeros(3, 32, 32).byte(), "lbp": torch.zeros(3, 32, 32).byte(),
         "gate": torch.zeros(7, 7), "attention": torch.zeros(7, 7), "probabilities": torch.zeros(2),
@@ -202,7 +202,7 @@ def test_each_part_of_a_view_is_shown_in_its_own_panel():
 
 
 def test_a_small_share_of_attention_can_be_told_from_none():
-    view = FaceView(["a", "b"])
+    view = FacePicture(["a", "b"])
     blank = torch.zeros(7, 7)
 
     def drawn(share: float) -> np.ndarray:

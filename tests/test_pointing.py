@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from vtff_lib.explain.pointing import expression_masks, mass_inside, pointing_game, share_of_cells
 
-from vtff_lib.pointing import expression_masks, mass_inside, pointing_game, share_of_cells
 from vtff_lib.synthetic_faces import ACTION_UNITS, REGIONS, render, sample
 
 # 4 × 6 pixels for a grid of 2 × 3: the cell (0, 1) wholly inside, (1, 2) by half, (1, 0) a corner.

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from vtff_lib.evaluation.measure import evaluate, predict
+from vtff_lib.names import EXPRESSIONS
 
 import vtff_lib
 from figures.ferplus import EXPERIMENTS
 from figures.model_card import faces_card, tiny_card
-from vtff_lib.config import EXPRESSIONS, VTFFConfig
+from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import load_default
-from vtff_lib.evaluation import evaluate, predict
 from vtff_lib.pretrained import FOLDER, load_pretrained, model_card
 from vtff_lib.synthetic_faces import render, sample
 from vtff_lib.vtff import count_parameters
@@ -96,7 +97,7 @@ def test_the_shipped_model_tells_the_sliders_expressions_apart():
 
 
 def test_the_model_for_photographs_is_small_as_a_file_and_whole_in_memory():
-    model = load_pretrained("faces")
+    model = load_pretrained("photos")
     assert model.config == EXPERIMENTS["faces"][0]
     assert not model.training
     assert {each.dtype for each in model.parameters()} == {torch.float32}
@@ -118,7 +119,7 @@ def test_the_model_for_photographs_knows_a_rendered_smile():
     faces = sample(range(0, 64, 4), seed=5, split="test").in_studio()
     rgb = render(faces.showing({12: 0.9, 6: 0.8, 25: 0.8})).images
     grey = rgb.float().mean(dim=1, keepdim=True).round().to(torch.uint8).expand_as(rgb)
-    guesses = predict(load_pretrained("faces"), grey).argmax(dim=1)
+    guesses = predict(load_pretrained("photos"), grey).argmax(dim=1)
     assert (guesses == EXPRESSIONS.index("happiness")).float().mean() > 0.5
 
 

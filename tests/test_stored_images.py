@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from vtff_lib.datasets.stored_images import StoredImages, store_images
+from vtff_lib.evaluation.measure import predict
+from vtff_lib.training.feed import Feed
+from vtff_lib.training.loop import train
 
 from tests.small_packs import some_faces
 from tests.small_runs import CONFIG, SILENT, faces, model, same_weights
-from vtff_lib import stored_images
-from vtff_lib.datasets import FaceSet
-from vtff_lib.evaluation import predict
-from vtff_lib.stored_images import Feed, StoredImages, store_images
-from vtff_lib.training import train
+from vtff_lib.datasets import FaceSet, stored_images
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ import copy
 import pytest
 import torch
 from torch import nn
+from vtff_lib.explain.heat_maps import filled
+from vtff_lib.explain.surgery import FORCED, Surgery, all_surgeries, masked, operated
 
 from vtff_lib.config import VTFFConfig
 from vtff_lib.encoder import resize_position_embedding
-from vtff_lib.faithfulness import filled
 from vtff_lib.fusion import GATES
 from vtff_lib.pretrained import load_pretrained
-from vtff_lib.surgery import FORCED, Surgery, all_surgeries, masked, operated
 from vtff_lib.synthetic_faces import render, sample
 from vtff_lib.vtff import VTFF
 

@@ -13,8 +13,8 @@ import scipy.fft
 import scipy.interpolate
 import torch
 import torch.nn.functional as F
+from vtff_lib.names import EXPRESSIONS
 
-from vtff_lib.config import EXPRESSIONS
 from vtff_lib.lbp import local_binary_pattern
 from vtff_lib.synthetic_faces import (
     ACTION_UNIT_NAMES,

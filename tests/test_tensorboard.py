@@ -7,15 +7,14 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from vtff_lib.training.history import History
+from vtff_lib.training.loop import train
+from vtff_lib.training.processes import Team
+from vtff_lib.training.progress import Progress, TensorBoardProgress
+from vtff_lib.training.recipe import TrainingConfig
 
 from tests.small_runs import CONFIG, SILENT, faces, model, small_command
 from vtff_lib.datasets import FaceSet
-from vtff_lib.distributed import Team
-from vtff_lib.history import History
-from vtff_lib.progress import Progress
-from vtff_lib.recipe import TrainingConfig
-from vtff_lib.tensorboard_log import TensorBoardProgress
-from vtff_lib.training import train
 
 FIGURES = ["train_loss", "valid_loss", "valid_accuracy", "learning_rate", "seconds"]
 

@@ -15,6 +15,10 @@ import pytest
 import torch
 from torch import nn
 from torch.autograd import DeviceType
+from vtff_lib.training.loop import train
+from vtff_lib.training.optimisation import update_average
+from vtff_lib.training.progress import Progress
+from vtff_lib.training.recipe import Plan, TrainingConfig
 
 from tests.benchmarks.throughput import __main__ as throughput
 from tests.benchmarks.throughput import floor, profiling, usual_loop
@@ -37,10 +41,6 @@ from tests.benchmarks.throughput.usual_loop import UsualFaces, UsualLoop, worker
 from vtff_lib import training
 from vtff_lib.config import VTFFConfig
 from vtff_lib.lbp import local_binary_pattern, order_table
-from vtff_lib.optimisation import update_average
-from vtff_lib.progress import Progress
-from vtff_lib.recipe import Plan, TrainingConfig
-from vtff_lib.training import train
 from vtff_lib.vtff import VTFF
 
 SMALL = VTFFConfig.tiny(image_size=32, width=8, depth=1)

@@ -19,6 +19,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from vtff_lib.evaluation.measure import predict
+from vtff_lib.inputs import resize
+from vtff_lib.plots.runs import NotebookProgress
+from vtff_lib.training.augmentation import Augmentation
+from vtff_lib.training.checkpoints import NAME
+from vtff_lib.training.history import Epoch, History
+from vtff_lib.training.loop import start_state, take_step, train
+from vtff_lib.training.optimisation import learning_rate_share, make_optimiser, update_average
+from vtff_lib.training.progress import Progress, TextProgress, choose_progress
+from vtff_lib.training.recipe import Plan, TrainingConfig, derive_seed
+from vtff_lib.training.targets import Examples, Loss, class_weights, soft_targets
 
 from tests.small_runs import (
     CONFIG,
@@ -30,26 +41,11 @@ from tests.small_runs import (
     trained,
     without_times,
 )
-from vtff_lib import checkpoints, training
 from vtff_lib import train as command
-from vtff_lib.augmentation import Augmentation, resize
-from vtff_lib.checkpoints import NAME
+from vtff_lib import training
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet
-from vtff_lib.evaluation import predict
-from vtff_lib.history import Epoch, History
-from vtff_lib.optimisation import (
-    Examples,
-    Loss,
-    class_weights,
-    learning_rate_share,
-    make_optimiser,
-    soft_targets,
-    update_average,
-)
-from vtff_lib.progress import NotebookProgress, Progress, TextProgress, choose_progress
-from vtff_lib.recipe import Plan, TrainingConfig, derive_seed
-from vtff_lib.training import start_state, take_step, train
+from vtff_lib.training import checkpoints
 from vtff_lib.vtff import VTFF
 from vtff_lib.weights import read_metadata, read_weights, write_weights
 

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from vtff_lib.training.recipe import generator
+from vtff_lib.training.targets import Examples
 
 from figures import sick_runs, training_choices
 from figures.runs import FIGURES
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import load_default
 from vtff_lib.lbp import local_binary_pattern
-from vtff_lib.optimisation import Examples
-from vtff_lib.recipe import generator
 from vtff_lib.vtff import VTFF
 
 CURVES = ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy")

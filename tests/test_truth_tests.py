@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from vtff_lib.names import EXPRESSIONS
 
 from figures import draw_truth_tests, truth_tests
 from figures.by_person import means
 from figures.runs import FIGURES
-from vtff_lib.config import EXPRESSIONS
 from vtff_lib.datasets import FaceSet
 from vtff_lib.pretrained import load_pretrained
 from vtff_lib.synthetic_faces import render, sample

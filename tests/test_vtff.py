@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
+from vtff_lib.names import EXPRESSIONS
 
-from vtff_lib.config import EXPRESSIONS, VTFFConfig
+from vtff_lib.config import VTFFConfig
 from vtff_lib.encoder import resize_position_embedding
 from vtff_lib.fusion import PLAIN_FUSIONS
 from vtff_lib.lbp import local_binary_pattern

@@ -18,16 +18,16 @@ import torch.nn.functional as F
 import torchvision
 from skimage.feature import local_binary_pattern as skimage_lbp
 from torch import Tensor
+from vtff_lib.evaluation.circumstances import circumstances
+from vtff_lib.training.loop import start_state, take_step
+from vtff_lib.training.recipe import TrainingConfig
+from vtff_lib.training.targets import Loss
 
 from tests.benchmarks.pairs import Result, compare
 from tests.benchmarks.rendering import rendering, rendering_on
 from vtff_lib.backbone import ResNetTrunk
-from vtff_lib.circumstances import circumstances
 from vtff_lib.config import VTFFConfig
 from vtff_lib.lbp import local_binary_pattern
-from vtff_lib.optimisation import Loss
-from vtff_lib.recipe import TrainingConfig
-from vtff_lib.training import start_state, take_step
 from vtff_lib.vtff import VTFF
 
 

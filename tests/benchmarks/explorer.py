@@ -12,11 +12,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from vtff_lib.evaluation.circumstances import circumstances
+from vtff_lib.widgets.playground import Playground
+
 from tests.benchmarks.clock import seconds, significant
 from tests.browser import find_chromium, open_browser
 from vtff_lib import load_pretrained
-from vtff_lib.circumstances import circumstances
-from vtff_lib.playground import Playground
 
 PAGE = Path(__file__).parents[2] / "figures" / "explorer_tiny.html"
 WARM_UP = 3  # moves that are not told

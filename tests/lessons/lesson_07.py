@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
+from vtff_lib.training.optimisation import learning_rate_share
 
 from figures.runs import FIGURES
 from tests.lessons import Answers
 from vtff_lib.lbp import order_table
-from vtff_lib.optimisation import learning_rate_share
 
 # 1: the loss
 

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.stats import kendalltau, spearmanr
+from vtff_lib.explain.faithfulness import randomised, rank_correlation
+from vtff_lib.explain.pointing import pointing_game
 
 from tests.lessons import Answers
 from vtff_lib.checks.explain import CLAIMS
-from vtff_lib.faithfulness import randomised, rank_correlation
-from vtff_lib.pointing import pointing_game
 from vtff_lib.vtff import VTFF
 
 # 1: rollout

@@ -6,9 +6,9 @@ from statistics import mean, pstdev, stdev
 import numpy as np
 import torch
 from scipy import stats
+from vtff_lib.evaluation.comparisons import compare, detectable, holm, student_t
 
 from tests.lessons import Answers
-from vtff_lib.comparisons import compare, detectable, holm, student_t
 from vtff_lib.datasets.twins import find_twins
 
 # 1: an interval from pairs

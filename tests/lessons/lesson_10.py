@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import nn
+from vtff_lib.photos.finding import FaceBox, crop_face
 
 from figures.by_person import means
 from tests.lessons import Answers
-from vtff_lib.faces_in_photos import FaceBox, crop_face
 
 # 1: a square crop
 

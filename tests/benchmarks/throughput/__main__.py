@@ -19,6 +19,10 @@ from statistics import median
 from typing import Any
 
 import torch
+from vtff_lib.evaluation.circumstances import circumstances
+from vtff_lib.training.loop import require_finite
+from vtff_lib.training.recipe import PRECISIONS, generator
+from vtff_lib.training.targets import Examples
 
 from tests.benchmarks.clock import significant
 from tests.benchmarks.throughput.floor import measure_floor, peak_memory
@@ -35,10 +39,6 @@ from tests.benchmarks.throughput.settings import (
     shared_memory,
 )
 from tests.benchmarks.throughput.usual_loop import UsualLoop
-from vtff_lib.circumstances import circumstances
-from vtff_lib.optimisation import Examples
-from vtff_lib.recipe import PRECISIONS, generator
-from vtff_lib.training import require_finite
 from vtff_lib.vtff import VTFF
 
 

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 from torch.profiler import record_function
+from vtff_lib.inputs import resize
+from vtff_lib.training.augmentation import mix
+from vtff_lib.training.loop import start_state, take_step
+from vtff_lib.training.recipe import Plan, TrainingConfig, derive_seed, generator
+from vtff_lib.training.targets import Examples, Loss, soft_targets
 
 from tests.benchmarks.clock import seconds
 from tests.benchmarks.throughput.groups import AUGMENTATION
-from vtff_lib.augmentation import mix, resize
-from vtff_lib.optimisation import Examples, Loss, soft_targets
-from vtff_lib.recipe import Plan, TrainingConfig, derive_seed, generator
-from vtff_lib.training import start_state, take_step
 from vtff_lib.vtff import VTFF
 
 

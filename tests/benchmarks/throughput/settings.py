@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vtff_lib.augmentation import Augmentation
+from vtff_lib.training.augmentation import Augmentation
+from vtff_lib.training.recipe import Plan, TrainingConfig
+
 from vtff_lib.config import VTFFConfig
-from vtff_lib.recipe import Plan, TrainingConfig
 
 SEED = 0
 WARM_UP = 4  # steps of ours before the first that is timed; the first of all is timed apart

@@ -10,14 +10,14 @@ from skimage.feature import local_binary_pattern as skimage_lbp
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 from torchvision.transforms import v2
+from vtff_lib.training.augmentation import Augmentation
+from vtff_lib.training.recipe import generator
+from vtff_lib.training.targets import Examples
 
 from tests.benchmarks.clock import seconds
 from tests.benchmarks.throughput.settings import SEED, Settings
-from vtff_lib.augmentation import Augmentation
 from vtff_lib.config import VTFFConfig
 from vtff_lib.lbp import order_table
-from vtff_lib.optimisation import Examples
-from vtff_lib.recipe import generator
 from vtff_lib.vtff import VTFF
 
 
