@@ -14,31 +14,14 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.explored import CELLS, CHANNELS, CLASSES, EVIL, HEADS, LAYERS, faces, small
 from vtff_lib import explain
-from vtff_lib.config import VTFFConfig
 from vtff_lib.explain.maps import PLACES
 from vtff_lib.explain.surgery import Surgery, all_surgeries, masked, operated
 from vtff_lib.explorer import content
 from vtff_lib.explorer.content import ASSETS, dequantise, examine, quantise
 from vtff_lib.explorer.explorer import Explorer
 from vtff_lib.lbp import local_binary_pattern
-from vtff_lib.vtff import VTFF
-
-LAYERS, HEADS, CLASSES, CELLS, CHANNELS = 2, 3, 4, 9, 64
-EVIL = "</script></title><script>alert(1)</script><img src=x onerror=alert(2)>'\"&<!--]]>"
-
-
-def small(seed=0, **changes):
-    """Return an untrained model in which no two sizes are alike, with channels that are alive."""
-    torch.manual_seed(seed)
-    sizes = {"image_size": 48, "depth": LAYERS, "num_heads": HEADS, "embed_dim": 48, "mlp_dim": 48}
-    return VTFF(VTFFConfig.tiny(CLASSES, **{**sizes, **changes})).eval()
-
-
-def faces(count, seed=0, side=48):
-    generator = torch.Generator().manual_seed(seed)
-    coarse = torch.rand(count, 3, 6, 6, generator=generator)
-    return (torch.nn.functional.interpolate(coarse, side, mode="bilinear") * 255).byte()
 
 
 @pytest.fixture(scope="module")
