@@ -1,5 +1,10 @@
 """What the explorer is tested with: a small model, faces, a name that is an attack, and hands."""
 
+import base64
+import json
+import zlib
+from html.parser import HTMLParser
+
 import torch
 
 from vtff_lib.config import VTFFConfig
@@ -42,3 +47,27 @@ def radio(page, group, word, hand):
 def values(page, panel=0):
     found = page.locator(f'[data-panel="{panel}"][data-index]')
     return torch.tensor(found.evaluate_all("all => all.map(each => Number(each.dataset.value))"))
+
+
+class Elements(HTMLParser):
+    """The tags of a page, what its scripts and title hold, and the attributes of its elements."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.inside, self.attributes, self._open = [], {}, [], None
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self._open = tag if tag != "script" else dict(attrs).get("type")
+        self.attributes += [(tag, *pair) for pair in attrs]
+
+    def handle_endtag(self, tag):
+        self._open = None
+
+    def handle_data(self, data):
+        self.inside[self._open] = self.inside.get(self._open, "") + data
+
+
+def packed(page):
+    return json.loads(zlib.decompress(base64.b64decode(Elements(page).inside["text/plain"])))

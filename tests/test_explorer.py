@@ -6,15 +6,24 @@ import io
 import json
 import re
 import sys
-import zlib
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from tests.explored import CELLS, CHANNELS, CLASSES, EVIL, HEADS, LAYERS, faces, small
+from tests.explored import (
+    CELLS,
+    CHANNELS,
+    CLASSES,
+    EVIL,
+    HEADS,
+    LAYERS,
+    Elements,
+    faces,
+    packed,
+    small,
+)
 from vtff_lib import explain
 from vtff_lib.explain.maps import PLACES
 from vtff_lib.explain.surgery import Surgery, all_surgeries, masked, operated
@@ -246,30 +255,6 @@ def test_models_that_read_the_gate_otherwise_can_lie_side_by_side(model):
 
 
 # The page
-
-
-class Elements(HTMLParser):
-    """The tags of a page, what its scripts and title hold, and the attributes of its elements."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.tags, self.inside, self.attributes, self._open = [], {}, [], None
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self._open = tag if tag != "script" else dict(attrs).get("type")
-        self.attributes += [(tag, *pair) for pair in attrs]
-
-    def handle_endtag(self, tag):
-        self._open = None
-
-    def handle_data(self, data):
-        self.inside[self._open] = self.inside.get(self._open, "") + data
-
-
-def packed(page):
-    return json.loads(zlib.decompress(base64.b64decode(Elements(page).inside["text/plain"])))
 
 
 def test_a_page_holds_the_data_and_its_script_and_fetches_nothing(explorer):
