@@ -144,8 +144,8 @@ def _receive_patiently(
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
-            told = f"The disk is full. Make room and fetch again: it goes on after {partial}."
-            raise OSError(told) from error
+            sentence = f"The disk is full. Make room and fetch again: it goes on after {partial}."
+            raise OSError(sentence) from error
     raise ConnectionError(
         f"{download.url} could not be fetched in {tries} tries ({reason}); check the connection "
         "and fetch again: it goes on where it stopped."
@@ -209,8 +209,8 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         if not _is_allowed(newurl, req.full_url):
-            told = f"{msg}: it leads to {newurl}, which is not fetched, as only https is safe"
-            raise HTTPError(req.full_url, code, told, headers, fp)
+            reason = f"{msg}: it leads to {newurl}, which is not fetched, as only https is safe"
+            raise HTTPError(req.full_url, code, reason, headers, fp)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -227,8 +227,8 @@ def _difference(path: Path, download: Download) -> str:
     """Say how a file differs from what is expected; nothing if it does not."""
     size = path.stat().st_size
     if download.size is not None and size != download.size:
-        found = f"{size:,}" if size < download.size else "more"
-        return f"it has {found} bytes, expected are {download.size:,}"
+        amount = f"{size:,}" if size < download.size else "more"
+        return f"it has {amount} bytes, expected are {download.size:,}"
     sha256 = _sha256(path)
     if download.sha256 not in (None, sha256):
         return f"its SHA-256 is {sha256}, expected is {download.sha256}"

@@ -46,11 +46,11 @@ class Settings:
     def notes(self) -> Manifest:
         """Return what the manifest tells of the making; shards of one set have the same."""
         options = asdict(self) | ({"quality": "lossless"} if self.quality is None else {})
-        told = " ".join(f"--{name} {value}" for name, value in options.items())
+        flags = " ".join(f"--{name} {value}" for name, value in options.items())
         return {
             "name": "synthetic faces",
             "seed": self.seed,
-            "made_by": f"{COMMAND} {told}",
+            "made_by": f"{COMMAND} {flags}",
             "renderer_sha256": renderer_sha256(),
         }
 

@@ -104,9 +104,9 @@ def open_pictures(
     columns = {"votes": catalogue.votes, "identities": catalogue.people}
     extras = {name: column[kept] for name, column in columns.items() if column is not None}
     labels, splits = catalogue.labels[kept], catalogue.splits[kept]
-    told = {"left_out": left_out, "content_sha256": _digest(b"", images, labels, splits)}
+    outcome = {"left_out": left_out, "content_sha256": _digest(b"", images, labels, splits)}
     ids = tuple(catalogue.ids[row] for row in kept)
-    return FaceSet(images, labels, splits, catalogue.class_names, extras, notes | told, ids)
+    return FaceSet(images, labels, splits, catalogue.class_names, extras, notes | outcome, ids)
 
 
 def _opened(catalogue: Catalogue, settings: Settings, row: int) -> np.ndarray | str:

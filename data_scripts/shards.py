@@ -20,7 +20,7 @@ from vtff_lib.names import SPLITS
 
 
 class Shard(NamedTuple):
-    """A part of a pack: its file, how many faces it is to have, what makes it. Taught in 10."""
+    """A part of a pack: its file, how many faces it is to have, what makes it."""
 
     name: str
     size: int
@@ -33,8 +33,6 @@ def enough_room() -> Iterator[None]:
 
     Raises:
         OSError: with a sentence, in place of the system's own.
-
-    Taught in 10.
     """
     try:
         yield
@@ -71,8 +69,6 @@ def make_pack(
         ValueError: if `out` is no `.safetensors` file, an earlier run to `out` that was stopped had
             other notes, or every shard is empty.
         OSError: if the disk is full; with what to do.
-
-    Taught in 10.
     """
     if out.suffix != ".safetensors":
         raise ValueError(f"Cannot write to {out}; give a .safetensors file.")
@@ -117,13 +113,13 @@ def _finished(folder: Path, notes: Manifest) -> set[str]:
 
 
 def tell(path: Path, seconds: float, unit: str = "face") -> str:
-    """Return what a pack holds, its size, and how quickly it was made. Taught in 10."""
+    """Return what a pack holds, its size, and how quickly it was made."""
     manifest = read_pack(path)[1]
     lines, total = [], 0
     for split in [split for split in SPLITS if split in manifest["counts"]]:
         counts = manifest["counts"][split]
-        told = ", ".join(f"{name} {counts[name]}" for name in manifest["class_names"])
-        lines.append(f"{split}: {sum(counts.values()):,} {unit}s ({told})")
+        classes = ", ".join(f"{name} {counts[name]}" for name in manifest["class_names"])
+        lines.append(f"{split}: {sum(counts.values()):,} {unit}s ({classes})")
         total += sum(counts.values())
     size = path.stat().st_size
     lines.append(f"{path}: {size:,} bytes, {size / total:,.0f} a {unit}")

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -55,18 +56,43 @@ def test_every_public_name_of_a_module_is_in_its_lesson(number):
     assert {name for name in module if name not in words} == set()
 
 
-def taught() -> list[tuple[str, str, str]]:
-    """Return (module, name, number) for each docstring that says where its thing is taught."""
-    return [
-        (str(path.relative_to(LIBRARY)), name, number)
-        for path in SOURCES
-        for name, words in public(path).items()
-        for number in re.findall(r"Taught in (\d\d)", words)
-    ]
+UNTAUGHT = {  # what modules have beside what their lessons teach
+    "datasets/sources/catalogue.py": {"differences", "split_off"},
+    "datasets/sources/ferplus_votes.py": {"Verdicts"},
+    "datasets/twins.py": {"Twins"},
+    "doctor.py": {"Diagnosis", "Finding"},
+    "plots/runs.py": {"confusion_matrix"},
+    "train.py": {  # the lesson teaches the command, not its parts
+        *("main", "make_parser", "make_config", "make_model_config", "read_settings"),
+        *("read_faces", "write_json", "write_results", "describe"),
+    },
+    "training/progress.py": {"Bar"},
+    "vtff.py": {"in_eval"},
+    "weights.py": {"read_metadata"},
+}
+
+
+def lessons_of(docstring: str) -> list[str]:
+    """Return the numbers of the lessons in which a docstring says that its thing is taught."""
+    return re.findall(r"\d\d", " ".join(re.findall(r"Taught\s+in\s+([^.]*)\.", docstring)))
+
+
+def untrue(path: Path, words: Mapping[str, set[str]]) -> set[str]:
+    """Return the public names of a module that are not in the lesson where they are taught.
+
+    That is the lesson that a name's docstring names or, where it names none, its module's.
+    """
+    module = lessons_of(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "")
+    lessons = {name: lessons_of(text) or module for name, text in public(path).items()}
+    return {
+        name
+        for name, numbers in lessons.items()
+        if numbers and not any(name in words[number] for number in numbers)
+    }
 
 
 def test_taught_in_is_true():
     text = {path.name[:2]: stored(path.name[:2]) for path in LESSONS if path.name[0].isdigit()}
-    words = {n: set(re.findall(r"\w+", each.code + each.prose)) for n, each in text.items()}
-    untrue = [place for place in taught() if place[1] not in words.get(place[2], set())]
-    assert untrue == []
+    words = {n: set(re.findall(r"\w+", lesson.code + lesson.prose)) for n, lesson in text.items()}
+    names = {str(path.relative_to(LIBRARY)): untrue(path, words) for path in SOURCES}
+    assert {module: missing for module, missing in names.items() if missing} == UNTAUGHT

@@ -56,6 +56,7 @@ def test_settings_that_do_not_fit_are_refused():
         ({"image_size": 100}, "image_size=100 is not a multiple of 16"),
         ({"image_size": 0}, "image_size=0 will not do; give a whole number from 1"),
         ({"stages": 0}, "stages=0 will not do"),
+        ({"width": True}, "width=True will not do; give a whole number from 1"),
         ({"class_names": ("a",)}, "at least two names"),
         ({"class_names": (1, 2)}, "at least two names"),
         ({"class_names": "ab"}, "class_names='ab' will not do; give a tuple"),

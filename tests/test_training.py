@@ -715,11 +715,12 @@ def test_stored_settings_repeat_a_run_and_flags_change_them(packed, tmp_path):
     assert (b.config.image_size, b.config.fusion) == (16, "sum")
     changed = [str(packed), "--out", str(tmp_path / "c"), *stored, "--seed", "4"]
     command.main(changed)
-    told = [json.loads((tmp_path / n / "report.json").read_text())["training"] for n in "ac"]
-    assert told[0] | {"seed": 4} == told[1]
-    assert told[0]["parts"] == 2
-    assert told[0]["augmentation"]["erased"] == 0.4
-    assert not told[0]["soft_labels"]
+    first, last = (json.loads((tmp_path / n / "report.json").read_text()) for n in "ac")
+    assert first["training"] | {"seed": 4} == last["training"]
+    assert first["training"]["parts"] == 2
+    assert first["training"]["augmentation"]["erased"] == 0.4
+    assert not first["training"]["soft_labels"]
+    assert first["model"] == last["model"] == json.loads(b.config.to_json())
 
 
 @pytest.mark.parametrize(

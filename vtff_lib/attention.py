@@ -26,8 +26,6 @@ class GlobalAttention(nn.Module):
     Raises:
         ValueError: if `reduction` does not divide `channels`; in `forward`, if the shape does not
             fit or, in training, if there is only one image.
-
-    Taught in 03.
     """
 
     def __init__(self, channels: int, reduction: int = 8):
@@ -61,8 +59,6 @@ class LocalAttention(nn.Module):
     Raises:
         ValueError: if `reduction` does not divide `channels`; in `forward`, if the shape does not
             fit.
-
-    Taught in 03.
     """
 
     def __init__(self, channels: int, reduction: int = 8):

@@ -16,7 +16,7 @@ from vtff_lib.weights import read_weights, require_same_tensors
 
 
 class BasicBlock(nn.Module):
-    """Two 3×3 convolutions and a shortcut: `relu(x + f(x))`. Taught in 02.
+    """Two 3×3 convolutions and a shortcut: `relu(x + f(x))`.
 
     `(N, in_channels, H, W)` -> `(N, out_channels, H/stride, W/stride)`. Where the shape changes,
     the shortcut is a strided 1×1 convolution; elsewhere it is the identity.
@@ -55,8 +55,6 @@ class ResNetTrunk(nn.Module):
     Raises:
         ValueError: if `width` is below 1 or `stages` not 1 to 4; in `forward`, if the input is not
             a float `(N, 3, H, W)`.
-
-    Taught in 02.
     """
 
     def __init__(self, width: int = 64, stages: int = 4):
@@ -116,8 +114,6 @@ class ResNetTrunk(nn.Module):
             FileNotFoundError: if there is no such file.
             ValueError: if it is damaged, would run code, or holds another network; the trunk is
                 then unchanged.
-
-        Taught in 02.
         """
         weights = read_weights(path)
         dropped = [name for name in weights if name.startswith(("fc.", "feature."))]

@@ -9,18 +9,8 @@ from vtff_lib.encoder import NORMS
 from vtff_lib.fusion import FUSIONS, GATES
 from vtff_lib.lbp import OFFSETS
 from vtff_lib.names import first_expressions
-from vtff_lib.refusals import check_choice
+from vtff_lib.refusals import check_choice, check_whole_numbers
 
-SIZES = (
-    "image_size",
-    "width",
-    "stages",
-    "attention_reduction",
-    "embed_dim",
-    "depth",
-    "num_heads",
-    "mlp_dim",
-)
 STATISTICS = ("rgb_mean", "rgb_std", "lbp_mean", "lbp_std")
 
 
@@ -51,8 +41,6 @@ class VTFFConfig:
     Raises:
         ValueError: if a name is unknown or a number out of range. Whether widths can be divided as
             asked (by `num_heads`, by `attention_reduction`) is checked where the part is built.
-
-    Taught in 06.
     """
 
     class_names: tuple[str, ...] = field(default_factory=lambda: first_expressions(7))
@@ -96,10 +84,7 @@ class VTFFConfig:
         check_choice("lbp_order", self.lbp_order, OFFSETS)
 
     def _check_numbers(self) -> None:
-        for name in SIZES:
-            value, low = getattr(self, name), 0 if name == "depth" else 1
-            if not isinstance(value, int) or value < low:
-                raise ValueError(f"{name}={value!r} will not do; give a whole number from {low}.")
+        check_whole_numbers(self, depth=0)
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout={self.dropout} will not do; give a probability below 1.")
         if self.image_size % self.reduction:

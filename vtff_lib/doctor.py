@@ -79,13 +79,13 @@ def diagnose() -> Diagnosis:
     """Check Python, every package that the project's metadata names, and the device.
 
     Packages that the library needs are imported too, which takes seconds. What is missing or broken
-    becomes a finding; nothing is raised. Taught in 00.
+    becomes a finding; nothing is raised.
     """
     return Diagnosis((_check_python(), *_check_packages()), _describe_device())
 
 
 def device() -> "torch.device":
-    """Choose where to compute: cuda where there is one, else mps (Apple), else cpu. Taught in 00.
+    """Choose where to compute: cuda where there is one, else mps (Apple), else cpu.
 
     Raises:
         ImportError: PyTorch is missing.
@@ -138,28 +138,28 @@ def _check_package(requirement: str, extra: str, pair: str) -> Finding:
     name = re.split(r"[^\w.-]", requirement)[0]
     asked = (name, PURPOSES[extra], requirement.removeprefix(name))
     try:
-        found = importlib.metadata.version(name)
+        installed = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return Finding(*asked, "-", "is missing", _pip(f'"{requirement}"'))
-    state = _compare(found, requirement.removeprefix(name))
+    state = _compare(installed, requirement.removeprefix(name))
     if state == "is too old":
-        return Finding(*asked, found, state, _pip(f'--upgrade "{requirement}"'))
+        return Finding(*asked, installed, state, _pip(f'--upgrade "{requirement}"'))
     tried = "fine" if extra else _try_import(name)
     if tried != "fine":
         broken = pair if name in PAIR else f'"{requirement}"'
-        return Finding(*asked, found, tried, _pip(f"--force-reinstall {broken}"))
-    return Finding(*asked, found, state)
+        return Finding(*asked, installed, tried, _pip(f"--force-reinstall {broken}"))
+    return Finding(*asked, installed, state)
 
 
-def _compare(found: str, wanted: str) -> str:
+def _compare(installed: str, wanted: str) -> str:
     try:
         from packaging.specifiers import SpecifierSet
     except ImportError:
         return "fine"
     floor = ",".join(bound for bound in wanted.split(",") if bound.startswith(">="))
-    if not SpecifierSet(floor).contains(found, prereleases=True):
+    if not SpecifierSet(floor).contains(installed, prereleases=True):
         return "is too old"
-    tested = SpecifierSet(wanted).contains(found, prereleases=True)
+    tested = SpecifierSet(wanted).contains(installed, prereleases=True)
     return "fine" if tested else "fine, though newer than tested"
 
 

@@ -30,8 +30,6 @@ class MultiHeadSelfAttention(nn.Module):
     Raises:
         ValueError: if `num_heads` does not divide `embed_dim`; in `forward`, if the shape does not
             fit.
-
-    Taught in 05.
     """
 
     def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0):
@@ -72,7 +70,7 @@ class MultiHeadSelfAttention(nn.Module):
 
 
 class MLP(nn.Module):
-    """Each token for itself: `fc2(gelu(fc1(x)))`, `(N, T, embed_dim)` -> the same. Taught in 05."""
+    """Each token for itself: `fc2(gelu(fc1(x)))`, `(N, T, embed_dim)` -> the same."""
 
     def __init__(self, embed_dim: int, mlp_dim: int, dropout: float = 0.0):
         super().__init__()
@@ -100,8 +98,6 @@ class EncoderBlock(nn.Module):
 
     Raises:
         ValueError: if `norm` is unknown or `num_heads` does not divide `embed_dim`.
-
-    Taught in 05.
     """
 
     def __init__(
@@ -137,8 +133,6 @@ class TransformerEncoder(nn.Module):
 
     Arguments and errors are those of `EncoderBlock`. A `depth` of 0 leaves the last norm alone, and
     with post-LN nothing.
-
-    Taught in 05.
     """
 
     def __init__(
@@ -183,8 +177,6 @@ def resize_position_embedding(
 
     Raises:
         ValueError: if `embedding` has not one token for [cls] and one for each cell of `grid`.
-
-    Taught in 05.
     """
     if embedding.ndim != 3 or embedding.shape[:2] != (1, 1 + grid[0] * grid[1]):
         raise ValueError(

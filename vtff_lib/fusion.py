@@ -20,7 +20,7 @@ from vtff_lib.refusals import check_choice
 
 
 class FusionMaps(NamedTuple):
-    """What a fusion looked at; `None` where it has no such map. Taught in 04."""
+    """What a fusion looked at; `None` where it has no such map."""
 
     gate: Tensor | None = None  # (N, C, H, W): the weight of the gated branch
     local_attention: Tensor | None = None  # (N, 1, H, W): L(U), before any sigmoid
@@ -32,13 +32,13 @@ Reading = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def sigmoid_of_sum(global_map: Tensor, local_map: Tensor) -> tuple[Tensor, Tensor]:
-    """Return σ(G ⊕ L) and 1 - σ(G ⊕ L): both in (0, 1), sum 1. Ours. Taught in 04."""
+    """Return σ(G ⊕ L) and 1 - σ(G ⊕ L): both in (0, 1), sum 1. Ours."""
     gate = torch.sigmoid(global_map + local_map)
     return gate, 1 - gate
 
 
 def sum_of_sigmoids(global_map: Tensor, local_map: Tensor) -> tuple[Tensor, Tensor]:
-    """Return σ(G) ⊕ σ(L) in (0, 2) and 1 minus it in (-1, 1): sum 1. Reader B. Taught in 04."""
+    """Return σ(G) ⊕ σ(L) in (0, 2) and 1 minus it in (-1, 1): sum 1. Reader B."""
     gate = torch.sigmoid(global_map) + torch.sigmoid(local_map)
     return gate, 1 - gate
 
@@ -47,7 +47,7 @@ def double_sigmoid(global_map: Tensor, local_map: Tensor) -> tuple[Tensor, Tenso
     """Return σ(GL) and σ(1 - GL), with GL = σ(G) ⊕ σ(L).
 
     GL lies in (0, 2), so the weights lie in (0.5, 0.88) and (0.27, 0.73) and do not sum to 1.
-    Reader A. Taught in 04.
+    Reader A.
     """
     gl = torch.sigmoid(global_map) + torch.sigmoid(local_map)
     return torch.sigmoid(gl), torch.sigmoid(1 - gl)
@@ -61,7 +61,7 @@ GATES: dict[str, Reading] = {
 
 
 class Fusion(nn.Module):
-    """What all fusions share: `fusion(rgb_map, lbp_map)`, two `(N, C, H, W)` -> one. Taught in 04.
+    """What all fusions share: `fusion(rgb_map, lbp_map)`, two `(N, C, H, W)` -> one.
 
     `views` names the maps that a fusion uses; the other one may be `None`.
 
@@ -111,8 +111,6 @@ class AttentionalSelectiveFusion(Fusion):
     Raises:
         ValueError: if a setting is unknown or `reduction` does not divide `channels`; in `forward`
             as `Fusion` and `GlobalAttention`.
-
-    Taught in 04.
     """
 
     def __init__(
@@ -146,7 +144,7 @@ class AttentionalSelectiveFusion(Fusion):
 
 
 class SumFusion(Fusion):
-    """X_RGB + X_LBP. Taught in 04."""
+    """X_RGB + X_LBP."""
 
     def fuse(self, rgb_map: Tensor, lbp_map: Tensor) -> tuple[Tensor, FusionMaps]:
         """Return the sum."""
@@ -154,7 +152,7 @@ class SumFusion(Fusion):
 
 
 class MaxFusion(Fusion):
-    """The larger of X_RGB and X_LBP, value by value. Taught in 04."""
+    """The larger of X_RGB and X_LBP, value by value."""
 
     def fuse(self, rgb_map: Tensor, lbp_map: Tensor) -> tuple[Tensor, FusionMaps]:
         """Return the maximum."""
@@ -162,7 +160,7 @@ class MaxFusion(Fusion):
 
 
 class ConcatFusion(Fusion):
-    """W · [X_RGB, X_LBP]: both stacked, then a learned 1×1 convolution 2C -> C. Taught in 04."""
+    """W · [X_RGB, X_LBP]: both stacked, then a learned 1×1 convolution 2C -> C."""
 
     def __init__(self, channels: int):
         super().__init__(channels)
@@ -174,7 +172,7 @@ class ConcatFusion(Fusion):
 
 
 class RGBOnly(Fusion):
-    """X_RGB alone: the baseline that a fusion has to beat. Taught in 04."""
+    """X_RGB alone: the baseline that a fusion has to beat."""
 
     views = ("rgb",)
 
@@ -184,7 +182,7 @@ class RGBOnly(Fusion):
 
 
 class LBPOnly(Fusion):
-    """X_LBP alone, the other baseline. Taught in 04."""
+    """X_LBP alone, the other baseline."""
 
     views = ("lbp",)
 
@@ -216,8 +214,6 @@ def make_fusion(
 
     Raises:
         ValueError: if the name is unknown.
-
-    Taught in 04.
     """
     check_choice("fusion", name, FUSIONS)
     if name == "selective":

@@ -11,7 +11,7 @@ from vtff_lib.refusals import describe
 
 
 class Normalise(nn.Module):
-    """(x - mean) / std for each channel, of uint8 0 to 255 or float 0 to 1. Taught in 06."""
+    """(x - mean) / std for each channel, of uint8 0 to 255 or float 0 to 1."""
 
     mean: Tensor
     std: Tensor
@@ -38,8 +38,6 @@ def check_view(view: str, image: Tensor, config: VTFFConfig, device: torch.devic
 
     Raises:
         ValueError: if the shape, dtype, range or device will not do.
-
-    Taught in 06.
     """
     if not isinstance(image, Tensor):
         raise ValueError(f"{view} is {describe(image)}; VTFF needs a tensor (N, 3, H, W).")

@@ -42,8 +42,6 @@ def local_binary_pattern(image: Tensor, order: str = "reading") -> Tensor:
     Raises:
         ValueError: if `image` is no tensor of real numbers with at least two dimensions, or
             `order` is unknown.
-
-    Taught in 01.
     """
     check_choice("order", order, OFFSETS)
     if not isinstance(image, Tensor) or image.ndim < 2 or image.is_complex():
@@ -68,8 +66,6 @@ def order_table(source: str, target: str) -> Tensor:
 
     Raises:
         ValueError: if either order is unknown.
-
-    Taught in 01.
     """
     check_choice("source", source, OFFSETS)
     check_choice("target", target, OFFSETS)
@@ -89,8 +85,6 @@ class LocalBinaryPattern(nn.Module):
 
     Raises:
         ValueError: if `order` is unknown.
-
-    Taught in 01.
     """
 
     def __init__(self, order: str = "reading"):

@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +14,14 @@ def check_choice(setting: str, value: str, choices: Collection[str]) -> None:
     """Raise a `ValueError` that lists the `choices`, unless `value` is one of them."""
     if value not in choices:
         raise ValueError(f"{setting}={value!r} is unknown; choose one of {', '.join(choices)}.")
+
+
+def check_whole_numbers(settings: Any, **lowest: int) -> None:
+    """Raise a `ValueError` unless each `int` of a dataclass is one, from `lowest` or from 1."""
+    for name in (setting.name for setting in fields(settings) if setting.type is int):
+        value, low = getattr(settings, name), lowest.get(name, 1)
+        if type(value) is not int or value < low:
+            raise ValueError(f"{name}={value!r} will not do; give a whole number from {low}.")
 
 
 def describe(value: object) -> str:

@@ -3,21 +3,18 @@
 import argparse
 import json
 import math
-import platform
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from vtff_lib import files
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet, load_default
+from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.evaluation.measure import evaluate, predict
 from vtff_lib.plots.runs import confusion_matrix, curves
 from vtff_lib.refusals import in_a_sentence
@@ -214,31 +211,24 @@ def write_results(
     model.save(out / "model.safetensors")
     files.write(out / "confusion.png", confusion_matrix(report).png)
     files.write(out / "report.txt", f"{report}\n")
-    told = describe(options, config, faces, sum(epoch.seconds for epoch in history.epochs))
-    write_json(out / "report.json", {"test": report.to_dict(), **told})
+    seconds = sum(epoch.seconds for epoch in history.epochs)
+    record = {"test": report.to_dict(), **describe(options, model, config, faces, seconds)}
+    write_json(out / "report.json", record)
     print(report)
 
 
 def describe(
-    options: argparse.Namespace, config: TrainingConfig, faces: FaceSet, seconds: float
+    options: argparse.Namespace, model: VTFF, config: TrainingConfig, faces: FaceSet, seconds: float
 ) -> dict[str, Any]:
     """Return all that is needed to make the figures again, and what it took."""
-    cuda = options.device.startswith("cuda")
     return {
-        "command": shlex.join(["python", "-m", "vtff_lib.train", *sys.argv[1:]]),
-        "model": options.model,
-        "flipped": options.flipped,
-        "training": asdict(config),
-        "faces": {"images": len(faces.images), "sha256": faces.manifest.get("sha256")},
-        "hardware": torch.cuda.get_device_name(options.device) if cuda else platform.machine(),
-        "threads": torch.get_num_threads(),
+        **circumstances("numpy", "scikit-learn"),
+        "device": options.device,
         "seconds": round(seconds, 1),
-        "versions": {
-            "python": platform.python_version(),
-            "torch": str(torch.__version__),
-            "numpy": np.__version__,
-            "scikit-learn": version("scikit-learn"),
-        },
+        "faces": {"images": len(faces.images), "sha256": faces.manifest.get("sha256")},
+        "flipped": options.flipped,
+        "model": asdict(model.config),
+        "training": asdict(config),
     }
 
 

@@ -24,7 +24,7 @@ from vtff_lib.weights import read_metadata, read_weights, require_same_tensors, 
 
 
 class VTFFOutput(NamedTuple):
-    """What a VTFF returns; all but `logits` is `None` unless `return_maps=True`. Taught in 06.
+    """What a VTFF returns; all but `logits` is `None` unless `return_maps=True`.
 
     A part that the model does not have gives `None` too: a plain fusion has no gate, say.
 
@@ -52,8 +52,6 @@ class VTFF(nn.Module):
     Raises:
         ValueError: if the settings do not fit together; in `forward`, if the input has a shape,
             dtype, range or device that the model cannot use.
-
-    Taught in 06.
     """
 
     def __init__(self, config: VTFFConfig):
@@ -179,7 +177,7 @@ class VTFF(nn.Module):
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Return the number of learned values in `module`. Taught in 06."""
+    """Return the number of learned values in `module`."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 
@@ -205,8 +203,6 @@ def trace_shapes(model: VTFF, size: tuple[int, int] | None = None) -> dict[str, 
 
     Returns:
         Shapes by the name of the part, three levels deep, in the order in which the parts finish.
-
-    Taught in 06.
     """
     shapes: dict[str, tuple[int, ...]] = {}
 

@@ -109,11 +109,11 @@ def require_same_tensors(
             if name in found and found[name].is_floating_point() != tensor.is_floating_point()
         ],
     }
-    told = [f"{len(names)} {what} ({names[0]!r})" for what, names in problems.items() if names]
-    if told:
+    counts = [f"{len(names)} {what} ({names[0]!r})" for what, names in problems.items() if names]
+    if counts:
         raise ValueError(
             f"{path} holds the weights of another network: of {len(expected)} tensors, "
-            f"{', '.join(told)}. Build the model that it was saved from, or choose another file."
+            f"{', '.join(counts)}. Build the model that it was saved from, or choose another file."
         )
 
 

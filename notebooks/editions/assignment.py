@@ -75,14 +75,14 @@ class Exercise(NamedTuple):
     answer: str
 
 
-def exercise(cells: list[NotebookNode], place: int) -> Exercise:
-    """Return the exercise whose cell is at `place` among the cells of a lesson.
+def exercise(cells: list[NotebookNode], index: int) -> Exercise:
+    """Return the exercise whose cell is at `index` among the cells of a lesson.
 
     Raises:
         UngradableError: if the cell does not end in a call of one of the library's checks, or no
             solution follows.
     """
-    cell = cells[place]
+    cell = cells[index]
     match ast.parse(cell.source).body:
         case [
             *_,
@@ -91,7 +91,7 @@ def exercise(cells: list[NotebookNode], place: int) -> Exercise:
             ) as call,
         ] if check in EXERCISES:
             stub = "\n".join(cell.source.split("\n")[: call.lineno - 1]).rstrip()
-            return Exercise(stub, solution(cells, place), check, answer)
+            return Exercise(stub, solution(cells, index), check, answer)
     last_line = cell.source.rpartition("\n")[2]
     raise UngradableError(
         f"Exercise {cell.id} ends in `{last_line}`; to be graded it must end in "
@@ -99,9 +99,9 @@ def exercise(cells: list[NotebookNode], place: int) -> Exercise:
     )
 
 
-def solution(cells: list[NotebookNode], place: int) -> str:
-    """Return the code of the solution that belongs to the exercise at `place`."""
-    for cell in cells[place + 1 :]:
+def solution(cells: list[NotebookNode], index: int) -> str:
+    """Return the code of the solution that belongs to the exercise at `index`."""
+    for cell in cells[index + 1 :]:
         if "exercise" in source.tags(cell):
             break
         if "solution" in source.tags(cell):
@@ -109,7 +109,7 @@ def solution(cells: list[NotebookNode], place: int) -> str:
             if len(blocks) == 1:
                 return blocks[0]
     raise UngradableError(
-        f"Exercise {cells[place].id} has no solution: behind it belongs a cell with the tag "
+        f"Exercise {cells[index].id} has no solution: behind it belongs a cell with the tag "
         "`solution` and one ```python block."
     )
 
@@ -150,9 +150,9 @@ def instructors_version(lesson: Path) -> NotebookNode:
     """
     notebook = source.read(lesson)
     cells = []
-    for place, cell in enumerate(notebook.cells):
+    for index, cell in enumerate(notebook.cells):
         if "exercise" in source.tags(cell):
-            cells += graded(exercise(notebook.cells, place))
+            cells += graded(exercise(notebook.cells, index))
         elif "solution" not in source.tags(cell):
             cells.append(cell)
     for cell in cells:

@@ -72,7 +72,7 @@ def mathml(tex: str, block: bool = False) -> str:
         raise ValueError(f"The equation {tex!r} cannot be read: {error!r}.") from error
     if unknown := re.search(r"\\\w+", text):
         raise ValueError(f"The equation {tex!r} has {unknown[0]}, which is not known here.")
-    text = WORD.sub(lambda found: f"<mi>{''.join(LETTER.findall(found[1]))}</mi>", text)
+    text = WORD.sub(lambda match: f"<mi>{''.join(LETTER.findall(match[1]))}</mi>", text)
     text = text.replace(NO_SPACE, "-0.167em").replace(
         ' xmlns="http://www.w3.org/1998/Math/MathML"', ""
     )

@@ -66,8 +66,8 @@ class Site:
         self.pages = folder / "pages"  # what Sphinx reads
         self.copies = folder / "copies"  # what goes to the site as it is
         self.letters = folder / "letters"  # the font of equations, and the style that names it
-        for each in (self.pages, self.copies, self.letters):
-            each.mkdir()
+        for inner in (self.pages, self.copies, self.letters):
+            inner.mkdir()
         self.named = [  # the pages that the menu names, beside those of `site_files/pages`
             *source.lessons(), GLOSSARY, CHEAT_SHEET, LEDGER, FIGURES,
             *([source.GUIDE] if solutions else []),
@@ -80,14 +80,14 @@ class Site:
         table = LESSON_TABLE.search((ROOT / "README.md").read_text(encoding="utf-8"))
         if not table:
             raise ValueError("README.md has no table of lessons, which the home page shows.")
-        words = {
+        meanings = {
             "<LESSON TABLE>": table[0],
             "<LESSONS>": "\n".join(f"notebooks/{lesson.stem}" for lesson in source.lessons()),
             "<MODULES>": "\n".join(self.row(path) for path in sorted(LIBRARY.rglob("*.py"))),
         }
         for path in (FILES / "pages").rglob("*.md"):
             text = path.read_text(encoding="utf-8")
-            for word, meaning in words.items():
+            for word, meaning in meanings.items():
                 text = text.replace(word, meaning)
             if not self.solutions:
                 lines = text.splitlines(keepends=True)
@@ -145,11 +145,11 @@ class Site:
         title, *cells = notebook.cells
         size = download.stat().st_size / 1e6
         shown = f"{size:.1f} MB" if size >= 0.1 else f"{1000 * size:.0f} kB"
-        words = (
+        note = (
             f"To read, as it ran. [Download this notebook](to:{path.name}) ({shown}): it runs in "
             "the folder of the whole project."
         )
-        notebook.cells = [title, new_markdown_cell(words)]
+        notebook.cells = [title, new_markdown_cell(note)]
         for cell in cells:
             notebook.cells.append(cell)
             if cell.cell_type == "code" and EXPLORER.search(cell.source):
@@ -200,8 +200,8 @@ class Site:
                 return link[0]  # an address, or a page that is only here, or broken: Sphinx knows
             if path.suffix in (".ipynb", ".md"):
                 self.add(path)
-                place = slug(unquote(fragment))
-                return f"]({target}{place and '#'}{place})"
+                anchor = slug(unquote(fragment))
+                return f"]({target}{anchor and '#'}{anchor})"
             if path.suffix in (".svg", ".png", ".jpg"):
                 copy(path, self.pages)
                 return link[0]
@@ -244,13 +244,13 @@ def line_of(code: str, path: Path) -> int:
         ValueError: if there is no such line, or more than one.
     """
     lines = path.read_text(encoding="utf-8").splitlines()
-    found = [number for number, line in enumerate(lines, start=1) if code in line]
-    if len(found) != 1:
+    numbers = [number for number, line in enumerate(lines, start=1) if code in line]
+    if len(numbers) != 1:
         raise ValueError(
             f"A link to {path.relative_to(ROOT).as_posix()} names the code {code!r}, which is on "
-            f"{len(found)} lines there; it must be on one."
+            f"{len(numbers)} lines there; it must be on one."
         )
-    return found[0]
+    return numbers[0]
 
 
 def notes_as_list(text: str) -> str:
@@ -266,8 +266,8 @@ def notes_as_list(text: str) -> str:
 
 def summary(module: Path) -> str:
     """Return the first sentence of a module's docstring."""
-    words = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
-    return re.split(r"(?<=\.)\s|\n\n", words, maxsplit=1)[0].replace("\n", " ").replace("|", r"\|")
+    text = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
+    return re.split(r"(?<=\.)\s|\n\n", text, maxsplit=1)[0].replace("\n", " ").replace("|", r"\|")
 
 
 def module_page(path: Path) -> str:
@@ -275,11 +275,11 @@ def module_page(path: Path) -> str:
     text = path.read_text(encoding="utf-8")
     place = path.relative_to(ROOT)
     up = "../" * (len(place.parts) - 1)
-    words = " ".join(TAUGHT_IN.findall(text))
+    named = " ".join(TAUGHT_IN.findall(text))
     links = [
         f"[lesson {source.number(lesson)}]({up}notebooks/{lesson.name})"
         for lesson in source.lessons()
-        if source.number(lesson) in words
+        if source.number(lesson) in named
     ]
     lines = highlight(text, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)).splitlines()
     code = "".join(

@@ -38,8 +38,6 @@ class FaceSet:
     Raises:
         ValueError: if a tensor has another dtype or shape, a label or split is out of range, or
             there are some ids but not one for each face.
-
-    Taught in 10.
     """
 
     images: Tensor | StoredImages
@@ -129,8 +127,6 @@ class FaceSet:
         Raises:
             FileNotFoundError: if there is no such file.
             ValueError: if it is empty, no pack, cut short, damaged, or of another version.
-
-        Taught in 10.
         """
         columns, manifest = read_pack(path)
         extras = _read_extras(columns)
@@ -155,8 +151,6 @@ class FaceSet:
         Raises:
             ValueError: if the set is empty, `quality` is out of range, `path` has another ending,
                 or its folder does not exist.
-
-        Taught in 10.
         """
         if not len(self):
             raise ValueError(f"There is no face to write to {path}; choose faces first.")
@@ -219,8 +213,6 @@ def load_default() -> FaceSet:
     Raises:
         FileNotFoundError: if the package was installed without them.
         ValueError: if the file is damaged.
-
-    Taught in 10.
     """
     if not DEFAULT.is_file():
         raise FileNotFoundError(

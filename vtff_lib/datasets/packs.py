@@ -40,8 +40,6 @@ def encode_pictures(pictures: Tensor, quality: int | None) -> tuple[Tensor, Tens
 
     With `quality` from 0 to 100, or None for every pixel as it is. Returns all files one after
     another, `(B,)` uint8, and the length of each, `(N,)` int64.
-
-    Taught in 10.
     """
     options = {"lossless": True} if quality is None else {"quality": quality}
     pixels = (pictures.movedim(1, -1) if pictures.ndim == 4 else pictures).cpu().numpy()
@@ -61,8 +59,6 @@ def decode_pictures(content: Tensor, lengths: Tensor) -> Tensor:
 
     Raises:
         ValueError: if a picture cannot be read, or is of another size than the first.
-
-    Taught in 10.
     """
     ends = lengths.cumsum(0).tolist()
     starts = [0, *ends[:-1]]
@@ -103,8 +99,6 @@ def write_pack(path: str | Path, columns: Columns, manifest: Manifest) -> None:
 
     Raises:
         ValueError: if `path` does not end in `.safetensors`, or its folder does not exist.
-
-    Taught in 10.
     """
     manifest = manifest | {"format": FORMAT, "version": VERSION, "splits": list(SPLITS)}
     manifest["counts"] = _count(columns["labels"], columns["splits"], manifest["class_names"])
@@ -119,8 +113,6 @@ def read_pack(path: str | Path) -> tuple[Columns, Manifest]:
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if it is empty, no pack, cut short, damaged, or of another version or splits.
-
-    Taught in 10.
     """
     columns, manifest = _read_columns(Path(path))
     if not columns.keys() >= REQUIRED or manifest.get("format") != FORMAT:
@@ -152,8 +144,6 @@ def join_packs(paths: Sequence[str | Path], out: str | Path, notes: Manifest) ->
         FileNotFoundError: if there is no file at one of the `paths`.
         ValueError: as `read_pack` and `write_pack` do, and if a pack differs from the first in its
             columns, class names, image size or codec.
-
-    Taught in 10.
     """
     packs = [read_pack(path) for path in paths]
     first_columns, first = packs[0]
@@ -184,8 +174,8 @@ def _read_columns(path: Path) -> tuple[Columns, Manifest]:
             columns = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
         return columns, dict(json.loads(note))
     except (safetensors.SafetensorError, ValueError, TypeError) as error:
-        told = f"{path} is cut short or damaged ({error}); download or make it again."
-        raise ValueError(told) from error
+        sentence = f"{path} is cut short or damaged ({error}); download or make it again."
+        raise ValueError(sentence) from error
 
 
 def _count(labels: Tensor, splits: Tensor, class_names: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -200,8 +190,8 @@ def _count(labels: Tensor, splits: Tensor, class_names: Sequence[str]) -> dict[s
 
 def _digest(columns: Columns, manifest: Manifest) -> str:
     """Return the SHA-256 of all columns and of the manifest without its hash."""
-    told = {name: value for name, value in manifest.items() if name != "sha256"}
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    hashed = {name: value for name, value in manifest.items() if name != "sha256"}
+    digest = hashlib.sha256(json.dumps(hashed, sort_keys=True).encode())
     for name, column in sorted(columns.items()):
         digest.update(f"{name} {column.dtype} {list(column.shape)}".encode())
         digest.update(np.ascontiguousarray(column.numpy()).data)

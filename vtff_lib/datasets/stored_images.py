@@ -28,8 +28,6 @@ class StoredImages:
 
     Raises:
         ValueError: if the file has another size.
-
-    Taught in 07.
     """
 
     dtype, ndim, device = torch.uint8, 4, torch.device("cpu")
@@ -72,8 +70,6 @@ def store_images(path: Path, content: Tensor, lengths: Tensor) -> StoredImages:
 
     Raises:
         ValueError: if a picture cannot be read, or the file that is there has another size.
-
-    Taught in 07.
     """
     ends = lengths.cumsum(0)
     first = decode_pictures(content[: ends[0]], lengths[:1])

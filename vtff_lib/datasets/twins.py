@@ -44,16 +44,16 @@ class Twins:
 
     def report(self) -> list[str]:
         """Return a sentence for each split that has twins."""
-        told = []
+        sentences = []
         for index, split in enumerate(SPLITS):
             chosen = self.splits == index
             across, within = int(self.across[chosen].sum()), int(self.within[chosen].sum())
             if across or within:
-                told.append(
+                sentences.append(
                     f"Of {int(chosen.sum())} pictures of {split}, {across} have a twin of the same "
                     f"pixels in another split, {within} one in {split} itself."
                 )
-        return told
+        return sentences
 
 
 def find_twins(pictures: Iterable[np.ndarray | Tensor], splits: Tensor) -> Twins:
@@ -72,8 +72,6 @@ def find_twins(pictures: Iterable[np.ndarray | Tensor], splits: Tensor) -> Twins
 
     Raises:
         ValueError: if there are more or fewer pictures than splits.
-
-    Taught in 10.
     """
     rows_of: dict[bytes, list[int]] = defaultdict(list)
     for row, picture in enumerate(pictures):

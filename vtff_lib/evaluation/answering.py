@@ -15,12 +15,10 @@ def least_confidence(confidence: Tensor, right: Tensor, wanted: float) -> float:
         confidence: of each picture's first choice, `(N,)`.
         right: whether it is right, `(N,)` bool.
         wanted: the share, 0 to 1.
-
-    Taught in 10.
     """
-    levels, places = confidence.unique(return_inverse=True)  # rising
-    answered = places.bincount(minlength=len(levels)).flip(0).cumsum(0)
-    correct = places.bincount(right.double(), minlength=len(levels)).flip(0).cumsum(0)
+    levels, level_of = confidence.unique(return_inverse=True)  # rising
+    answered = level_of.bincount(minlength=len(levels)).flip(0).cumsum(0)
+    correct = level_of.bincount(right.double(), minlength=len(levels)).flip(0).cumsum(0)
     good = levels.flip(0)[correct / answered >= wanted]
     return float(good[-1]) if len(good) else math.inf
 
@@ -32,12 +30,10 @@ def verdict(probabilities: Tensor, names: tuple[str, ...], least: float) -> str:
         probabilities: of the classes, `(K,)`.
         names: of the classes.
         least: confidence below which no word is given, 0 to 1.
-
-    Taught in 10.
     """
-    share, place = probabilities.max(dim=0)
+    share, choice = probabilities.max(dim=0)
     if share < least:
         return (
             f"Not sure enough to answer: the first choice has {share:.2f}, less than {least:.2f}."
         )
-    return f"Most annotators would choose: {names[int(place)]} ({share:.2f})."
+    return f"Most annotators would choose: {names[int(choice)]} ({share:.2f})."

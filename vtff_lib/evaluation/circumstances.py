@@ -11,10 +11,7 @@ import torch
 
 
 def circumstances(*libraries: str) -> dict[str, str | int]:
-    """Return what belongs beside every stored figure, the versions of `libraries` among it.
-
-    Taught in 07.
-    """
+    """Return what belongs beside every stored figure, the versions of `libraries` among it."""
     spec = sys.modules["__main__"].__spec__
     module = spec.name.removesuffix(".__main__") if spec else "?"
     graphics = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}

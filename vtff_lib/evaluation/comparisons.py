@@ -18,7 +18,7 @@ from vtff_lib.evaluation.intervals import Estimate
 
 
 class Comparison(NamedTuple):
-    """What pairs of runs say of a difference. Taught in 09."""
+    """What pairs of runs say of a difference."""
 
     difference: Estimate  # the mean over the pairs, with its 95 % interval
     deviation: float  # of the pairs' differences
@@ -31,8 +31,6 @@ def student_p(t: float, degrees: int) -> float:
 
     Raises:
         ValueError: if there is no degree of freedom.
-
-    Taught in 09.
     """
     if degrees < 1:
         raise ValueError(f"degrees={degrees} will not do; give 1 or more, two pairs at least.")
@@ -49,7 +47,7 @@ def student_t(degrees: int, share: float = 0.95) -> float:
     Raises:
         ValueError: if a number is out of range.
 
-    Source: "Student" 1908, "The probable error of a mean". Taught in 09.
+    Source: "Student" 1908, "The probable error of a mean".
     """
     if degrees < 1 or not 0 <= share < 1:
         raise ValueError(
@@ -68,8 +66,6 @@ def compare(first: Sequence[float], second: Sequence[float]) -> Comparison:
 
     Raises:
         ValueError: if the two differ in length or there are fewer than two pairs.
-
-    Taught in 09.
     """
     if len(first) != len(second) or len(first) < 2:
         raise ValueError(
@@ -98,15 +94,15 @@ def sign_flips(differences: Sequence[float]) -> float:
     Raises:
         ValueError: if there are none, or more than twenty.
 
-    Source: Fisher 1935, "The design of experiments". Taught in 09.
+    Source: Fisher 1935, "The design of experiments".
     """
     if not 1 <= len(differences) <= 20:
         raise ValueError(f"{len(differences)} differences will not do; give 1 to 20.")
-    found = abs(sum(differences)) * (1 - 1e-9)  # a rounding must not lose the one that was found
-    sizes = [abs(each) for each in differences]
+    least = abs(sum(differences)) * (1 - 1e-9)  # a rounding must not lose the one that was found
+    sizes = [abs(difference) for difference in differences]
     ways = list(product((-1, 1), repeat=len(sizes)))
     far = sum(
-        abs(sum(sign * size for sign, size in zip(way, sizes, strict=True))) >= found
+        abs(sum(sign * size for sign, size in zip(way, sizes, strict=True))) >= least
         for way in ways
     )
     return far / len(ways)
@@ -119,11 +115,11 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     one before it, and none larger than 1. If nothing is there to find, the chance that any falls
     below 0.05 is then 0.05 at most, however many are looked at.
 
-    Source: Holm 1979, "A simple sequentially rejective multiple test procedure". Taught in 09.
+    Source: Holm 1979, "A simple sequentially rejective multiple test procedure".
     """
     corrected: dict[str, float] = {}
     largest = 0.0
-    for rank, name in enumerate(sorted(p_values, key=lambda each: p_values[each])):
+    for rank, name in enumerate(sorted(p_values, key=p_values.__getitem__)):
         largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[name]))
         corrected[name] = largest
     return {name: corrected[name] for name in p_values}
@@ -143,8 +139,6 @@ def detectable(deviation: float, pairs: int, power: float = 0.8) -> float:
 
     Raises:
         ValueError: if a number is out of range.
-
-    Taught in 09.
     """
     if pairs < 2 or not 0.5 <= power < 1:
         raise ValueError(f"pairs={pairs} and power={power} will not do; give 2 or more, 0.5 to 1.")

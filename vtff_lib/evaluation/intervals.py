@@ -10,7 +10,7 @@ Z = 1.959964  # 95 % of a normal distribution lie within ± Z standard deviation
 
 
 class Estimate(NamedTuple):
-    """A figure and its 95 % confidence interval. Taught in 07."""
+    """A figure and its 95 % confidence interval."""
 
     value: float
     low: float
@@ -30,8 +30,6 @@ def wilson(successes: int, trials: int) -> Estimate:
     small. Without trials nothing is known: NaN, from 0 to 1.
 
     Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
-
-    Taught in 07.
     """
     if trials == 0:
         return Estimate(math.nan, 0.0, 1.0)
@@ -56,7 +54,7 @@ def bootstrap(
         seed: of the draws.
         repeats: number of draws.
 
-    Source: Efron 1979, "Bootstrap methods: another look at the jackknife". Taught in 07.
+    Source: Efron 1979, "Bootstrap methods: another look at the jackknife".
     """
     random = np.random.default_rng(seed)
     values = scores(np.arange(count))

@@ -37,8 +37,6 @@ def predict(
 
     Raises:
         ValueError: if the images do not fit the model.
-
-    Taught in 07.
     """
     device = model.cls_token.device
     shares = []
@@ -74,8 +72,6 @@ def evaluate(
 
     Raises:
         ValueError: if the three do not fit together, or rows are no probabilities.
-
-    Taught in 07.
     """
     # Here, because it takes a second, and training needs `predict` alone.
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
@@ -126,7 +122,7 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = BIN
         right: whether it was right, `(N,)`.
         bins: how many.
 
-    Source: Guo et al. 2017, "On calibration of modern neural networks". Taught in 07.
+    Source: Guo et al. 2017, "On calibration of modern neural networks".
     """
     edges = np.linspace(0, 1, bins + 1)
     in_bin = np.digitize(confidence, edges[1:-1], right=True)

@@ -19,7 +19,7 @@ class ClassReport:
             accuracy.
         f1: the harmonic mean of both; 0 if both are 0.
 
-    Precision and recall have Wilson intervals. Taught in 07.
+    Precision and recall have Wilson intervals.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Report:
         classes: each class for itself, in order.
         confusion: `confusion[i][j]`: images of class i called j.
 
-    All but the accuracy have bootstrap intervals. Taught in 07.
+    All but the accuracy have bootstrap intervals.
     """
 
     images: int
@@ -70,12 +70,12 @@ class Report:
         }
         lines = [f"{self.images} images, with 95 % confidence intervals", ""]
         lines += [f"{name:18}{figure}" for name, figure in figures.items()]
-        width = max(len("class"), *(len(each.name) for each in self.classes))
+        width = max(len("class"), *(len(row.name) for row in self.classes))
         lines += ["", f"{'class':{width}}  images  precision  recall                    F1"]
         lines += [
-            f"{each.name:{width}}  {each.support:6d}  {_share(each.precision):>9}  "
-            f"{f'{_share(each.recall)} {_range(each.recall)}':22}  {each.f1:6.3f}"
-            for each in self.classes
+            f"{row.name:{width}}  {row.support:6d}  {_share(row.precision):>9}  "
+            f"{f'{_share(row.recall)} {_range(row.recall)}':22}  {row.f1:6.3f}"
+            for row in self.classes
         ]
         return "\n".join(lines)
 

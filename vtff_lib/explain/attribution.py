@@ -37,8 +37,6 @@ def integrated_gradients(
     Raises:
         ValueError: as `VTFF`; if the model lacks a branch, or `classes` are not one for each image.
         ImportError: if captum is not installed.
-
-    Taught in 08.
     """
     from captum.attr import IntegratedGradients  # slow to import, and needed only here
 
@@ -50,10 +48,10 @@ def integrated_gradients(
         )
     views = as_share(rgb), as_share(model.lbp(rgb))
     method = IntegratedGradients(lambda rgb, lbp: model(rgb, lbp).logits)
-    found = method.attribute(
+    attributions = method.attribute(
         views, target=classes, n_steps=steps, internal_batch_size=max(AT_ONCE, len(rgb))
     )
-    sums = [_sum_in_cells(each, model.config.reduction) for each in found]
+    sums = [_sum_in_cells(attribution, model.config.reduction) for attribution in attributions]
     rgb_map, lbp_map = (
         HeatMap(values, "signed", f"what {view} adds to the logit")
         for view, values in zip(("RGB", "LBP"), sums, strict=True)
@@ -78,8 +76,6 @@ def occlusion(model: VTFF, rgb: Tensor, classes: Tensor) -> HeatMap:
     Raises:
         ValueError: as `VTFF`; if `classes` are not one for each image.
         ImportError: if captum is not installed.
-
-    Taught in 08.
     """
     from captum.attr import FeatureAblation
 

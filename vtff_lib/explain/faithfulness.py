@@ -48,8 +48,6 @@ def curve(
     Raises:
         ValueError: if `fill` is unknown, `rgb` is not uint8, `maps` or `classes` are not one for
             each image, or there are no steps.
-
-    Taught in 08.
     """
     if maps.ndim != 3 or len(maps) != len(rgb):
         raise ValueError(
@@ -58,16 +56,16 @@ def curve(
     if steps < 1:
         raise ValueError(f"steps={steps} will not do; give at least 1.")
     cells = maps[0].numel()
-    place = _places(maps.flatten(1)).view(maps.shape).unsqueeze(1)  # (N, 1, h, w), 0 goes first
-    place = F.interpolate(place.float(), rgb.shape[-2:], mode="nearest")
+    turn = _places(maps.flatten(1)).view(maps.shape).unsqueeze(1)  # (N, 1, h, w), 0 goes first
+    turn = F.interpolate(turn.float(), rgb.shape[-2:], mode="nearest")
     nothing = filled(rgb, fill)
     before, after = (nothing, rgb) if insert else (rgb, nothing)
-    found = []
+    points = []
     for step in range(steps + 1):
-        probabilities = predict(torch.where(place < step * cells / steps, after, before))
+        probabilities = predict(torch.where(turn < step * cells / steps, after, before))
         check_classes(classes, *probabilities.shape)
-        found.append(probabilities.gather(1, classes.view(-1, 1))[:, 0])
-    return torch.stack(found, dim=1)
+        points.append(probabilities.gather(1, classes.view(-1, 1))[:, 0])
+    return torch.stack(points, dim=1)
 
 
 def _places(values: Tensor) -> Tensor:
@@ -81,7 +79,7 @@ def _places(values: Tensor) -> Tensor:
 def area(curves: Tensor) -> Tensor:
     """Return the area under each curve `(N, steps + 1)` over 0 to 1, `(N,)`.
 
-    Low is good for deletion, high for insertion. Taught in 08.
+    Low is good for deletion, high for insertion.
     """
     return torch.trapezoid(curves, dx=1 / (curves.shape[1] - 1), dim=1)
 
@@ -93,16 +91,14 @@ def rank_correlation(first: Tensor, second: Tensor) -> Tensor:
 
     Raises:
         ValueError: if the shapes differ.
-
-    Taught in 08.
     """
     if first.shape != second.shape or first.ndim != 3:
         raise ValueError(
             f"rank_correlation got shapes {tuple(first.shape)} and {tuple(second.shape)}; give "
             "two of one shape (N, h, w)."
         )
-    ranks = [_ranks(each.flatten(1)) for each in (first, second)]
-    centred = [each - each.mean(dim=1, keepdim=True) for each in ranks]
+    ranks = [_ranks(heat.flatten(1)) for heat in (first, second)]
+    centred = [rank - rank.mean(dim=1, keepdim=True) for rank in ranks]
     product = (centred[0] * centred[1]).sum(dim=1)
     norm = centred[0].norm(dim=1) * centred[1].norm(dim=1)
     return product / norm.clamp_min(1e-30)
@@ -128,8 +124,6 @@ def randomised(model: VTFF, seed: int = 0) -> Iterator[tuple[str, VTFF]]:
 
     Returns:
         Pairs of what was forgotten last, and the model, in eval mode.
-
-    Taught in 08.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -145,21 +139,21 @@ def randomised(model: VTFF, seed: int = 0) -> Iterator[tuple[str, VTFF]]:
     forgotten = copy.deepcopy(model).eval()
     for part, modules in parts.items():
         starts = tuple(f"{module}." for module in modules)
-        weights = {name: each for name, each in fresh.items() if f"{name}.".startswith(starts)}
+        weights = {name: tensor for name, tensor in fresh.items() if f"{name}.".startswith(starts)}
         if weights:  # a sum has none, say
             forgotten.load_state_dict(weights, strict=False)
             yield part, copy.deepcopy(forgotten)
 
 
 def random_map(shape: tuple[int, int, int], seed: int = 0) -> Tensor:
-    """Return maps `(N, h, w)` of nothing but chance, 0 to 1. Taught in 08."""
+    """Return maps `(N, h, w)` of nothing but chance, 0 to 1."""
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def centred_blob(shape: tuple[int, int, int], width: float = 0.25) -> Tensor:
     """Return maps `(N, h, w)` that mark the middle, whatever is shown: faces are in the middle.
 
-    exp(-d² / 2·width²), d the distance from the middle as a share of the side. Taught in 08.
+    exp(-d² / 2·width²), d the distance from the middle as a share of the side.
     """
     _, height, columns = shape
     y = (torch.arange(height) + 0.5) / height - 0.5

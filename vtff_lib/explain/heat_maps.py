@@ -24,12 +24,12 @@ SCALES = ("share", "amount", "signed")
 
 @dataclass(frozen=True, eq=False)
 class HeatMap:
-    """One value for each cell of the grid, and how to show it. Taught in 08.
+    """One value for each cell of the grid, and how to show it.
 
     Args:
         values: `(N, h, w)` float; kept without gradients.
         scale: `"share"`, `"amount"` or `"signed"`, see above.
-        told: what a value is, in a few words.
+        meaning: what a value is, in a few words.
 
     Raises:
         ValueError: if the shape or the scale will not do.
@@ -37,7 +37,7 @@ class HeatMap:
 
     values: Tensor
     scale: str
-    told: str
+    meaning: str
 
     def __post_init__(self) -> None:
         check_choice("scale", self.scale, SCALES)
@@ -68,8 +68,6 @@ def check_classes(classes: Tensor, count: int, num_classes: int) -> None:
 
     Raises:
         ValueError: if they do not.
-
-    Taught in 08.
     """
     whole = isinstance(classes, Tensor) and not classes.is_floating_point()
     if not whole or classes.shape != (count,):
@@ -84,7 +82,7 @@ def check_classes(classes: Tensor, count: int, num_classes: int) -> None:
 
 
 def as_share(image: Tensor) -> Tensor:
-    """Return an image or its codes as float 0 to 1, from uint8 or as they are. Taught in 08."""
+    """Return an image or its codes as float 0 to 1, from uint8 or as they are."""
     return image.float() / 255 if image.dtype == torch.uint8 else image
 
 
@@ -96,8 +94,6 @@ def filled(rgb: Tensor, fill: str = "mean") -> Tensor:
 
     Raises:
         ValueError: if `fill` is unknown or `rgb` is not uint8 `(N, 3, H, W)`.
-
-    Taught in 08.
     """
     check_choice("fill", fill, FILLS)
     if rgb.dtype != torch.uint8 or rgb.ndim != 4:

@@ -31,8 +31,6 @@ def gate(out: VTFFOutput, channels: Sequence[int] | None = None) -> HeatMap:
 
     Raises:
         ValueError: if the model has no gate, or was not asked for its maps.
-
-    Taught in 08.
     """
     weight = _needed(out.gate, "gate")  # (N, C, h, w)
     chosen = weight if channels is None else weight[:, list(channels)]
@@ -54,8 +52,6 @@ def energy_share(out: VTFFOutput, gated_branch: str = "lbp") -> HeatMap:
 
     Raises:
         ValueError: if the model has no gate, or was not asked for its maps.
-
-    Taught in 08.
     """
     check_choice("gated_branch", gated_branch, ("lbp", "rgb"))
     gated_map = out.lbp_map if gated_branch == "lbp" else out.rgb_map
@@ -73,8 +69,6 @@ def local_part(out: VTFFOutput) -> HeatMap:
 
     Raises:
         ValueError: if the model has none, or was not asked for its maps.
-
-    Taught in 08.
     """
     return HeatMap(_needed(out.local_attention, "local_attention")[:, 0], "signed", "L(U)")
 
@@ -84,8 +78,6 @@ def global_part(out: VTFFOutput) -> Tensor:
 
     Raises:
         ValueError: if the model has none, or was not asked for its maps.
-
-    Taught in 08.
     """
     return _needed(out.global_attention, "global_attention")[:, :, 0, 0].detach()
 
@@ -102,8 +94,6 @@ def attention(out: VTFFOutput, layer: int = -1, head: int | None = None, token: 
     Raises:
         ValueError: if the model has no encoder block, or was not asked for its maps.
         IndexError: if there is no such layer, head or token.
-
-    Taught in 08.
     """
     weights = _layers(out)[layer]  # (N, heads, T, T)
     chosen = weights.mean(dim=1) if head is None else weights[:, head]
@@ -121,8 +111,6 @@ def rollout(out: VTFFOutput) -> HeatMap:
 
     Raises:
         ValueError: if the model has no encoder block, or was not asked for its maps.
-
-    Taught in 08.
     """
     layers = [weights.mean(dim=1) for weights in _layers(out)]
     identity = torch.eye(layers[0].shape[-1], device=layers[0].device, dtype=layers[0].dtype)
@@ -148,8 +136,6 @@ def gradient_attention(out: VTFFOutput, classes: Tensor) -> HeatMap:
     Raises:
         ValueError: if the model has no encoder block, was not asked for its maps, or ran without
             gradients, or if `classes` are not one for each image.
-
-    Taught in 08.
     """
     layers = _layers(out)
     gradients = _gradients(out, classes, layers)
@@ -175,8 +161,6 @@ def grad_cam(out: VTFFOutput, classes: Tensor, place: str = "fused") -> HeatMap:
     Raises:
         ValueError: if `place` is unknown or the model has no such branch, was not asked for its
             maps, or ran without gradients, or if `classes` are not one for each image.
-
-    Taught in 08.
     """
     check_choice("place", place, PLACES)
     maps = {"fused": out.fused, "rgb": out.rgb_map, "lbp": out.lbp_map}[place]
@@ -206,7 +190,7 @@ def _gradients(out: VTFFOutput, classes: Tensor, maps: tuple[Tensor, ...]) -> tu
     The logits are summed: in eval mode no image touches another's.
     """
     check_classes(classes, *out.logits.shape)
-    if not all(each.requires_grad for each in maps):
+    if not all(features.requires_grad for features in maps):
         raise ValueError(
             "The output was made without gradients; call the model outside torch.no_grad() and "
             "torch.inference_mode(), and do not freeze its weights."

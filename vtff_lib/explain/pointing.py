@@ -29,8 +29,6 @@ def expression_masks(regions: Tensor, action_units: Tensor, active: float = ACTI
 
     Raises:
         ValueError: if the two do not fit together.
-
-    Taught in 08.
     """
     if regions.ndim != 3 or action_units.shape != (len(regions), len(ACTION_UNITS), 2):
         raise ValueError(
@@ -56,8 +54,6 @@ def pointing_game(maps: Tensor, masks: Tensor) -> Tensor:
 
     Raises:
         ValueError: if they are not one for each image.
-
-    Taught in 08.
     """
     hit = share_of_cells(masks, maps) >= 0.5
     best = maps == maps.amax(dim=(1, 2), keepdim=True)
@@ -75,8 +71,6 @@ def mass_inside(maps: Tensor, masks: Tensor) -> Tensor:
 
     Raises:
         ValueError: if they are not one for each image.
-
-    Taught in 08.
     """
     share, mass = share_of_cells(masks, maps), maps.clamp_min(0)
     empty = mass.sum(dim=(1, 2), keepdim=True) == 0
@@ -89,8 +83,6 @@ def share_of_cells(masks: Tensor, maps: Tensor) -> Tensor:
 
     Raises:
         ValueError: if they are not one for each image.
-
-    Taught in 08.
     """
     if maps.ndim != 3 or masks.ndim != 3 or len(maps) != len(masks):
         raise ValueError(

@@ -23,7 +23,7 @@ PARTS = ("global", "local")
 
 @dataclass(frozen=True)
 class Surgery:
-    """One change, or none: of all that is not given, nothing is changed. Taught in 08.
+    """One change, or none: of all that is not given, nothing is changed.
 
     Args:
         patch: cell of the grid, row by row, that is filled with the image's mean colour.
@@ -42,7 +42,7 @@ class Surgery:
     without: str | None = None
 
     def __post_init__(self) -> None:
-        if sum(each is not None for each in vars(self).values()) > 1:
+        if sum(change is not None for change in vars(self).values()) > 1:
             raise ValueError(f"{self!r} has several changes; give one, or make several surgeries.")
         if self.without is not None:
             check_choice("without", self.without, PARTS)
@@ -61,18 +61,21 @@ class Surgery:
 
 
 def all_surgeries(model: VTFF) -> list[Surgery]:
-    """Return nothing, and then every change that can be made alone. Taught in 08.
+    """Return nothing, and then every change that can be made alone.
 
     The patches are those of an image of the model's own size.
     """
     config = model.config
-    found = [Surgery(), *(Surgery(patch=cell) for cell in range(config.grid[0] * config.grid[1]))]
+    surgeries = [
+        Surgery(),
+        *(Surgery(patch=cell) for cell in range(config.grid[0] * config.grid[1])),
+    ]
     heads = [(layer, head) for layer in range(config.depth) for head in range(config.num_heads)]
-    found += [Surgery(head=each) for each in heads]
+    surgeries += [Surgery(head=head) for head in heads]
     if isinstance(model.fusion, AttentionalSelectiveFusion):
-        found += [Surgery(lbp_weight=weight) for weight in FORCED.values()]
-        found += [Surgery(without=part) for part in PARTS]
-    return found
+        surgeries += [Surgery(lbp_weight=weight) for weight in FORCED.values()]
+        surgeries += [Surgery(without=part) for part in PARTS]
+    return surgeries
 
 
 def masked(rgb: Tensor, surgeries: Sequence[Surgery], reduction: int) -> Tensor:
@@ -86,8 +89,6 @@ def masked(rgb: Tensor, surgeries: Sequence[Surgery], reduction: int) -> Tensor:
     Raises:
         ValueError: if there is not one surgery for each image, `rgb` is not uint8, or an image has
             no such patch.
-
-    Taught in 08.
     """
     _check_batch(rgb, surgeries)
     height, width = (size // reduction for size in rgb.shape[-2:])
@@ -114,17 +115,15 @@ def operated(model: VTFF, surgeries: Sequence[Surgery]) -> Iterator[None]:
     Raises:
         ValueError: if a head or a part is asked for that the model does not have; in a forward
             pass, if the batch has not one image for each surgery.
-
-    Taught in 08.
     """
     _check(model, surgeries)
     first = next(iter(model.backbones.values()))  # the first part that an image meets
     hooks = [first.register_forward_pre_hook(lambda _, inputs: _check_batch(inputs[0], surgeries))]
     try:
-        for layer in {each.head[0] for each in surgeries if each.head is not None}:
+        for layer in {surgery.head[0] for surgery in surgeries if surgery.head is not None}:
             proj = model.get_submodule(f"encoder.blocks.{layer}.attn.proj")
             hooks.append(proj.register_forward_pre_hook(_silence(model, surgeries, layer)))
-        if any(each.lbp_weight is not None or each.without for each in surgeries):
+        if any(surgery.lbp_weight is not None or surgery.without for surgery in surgeries):
             hooks.append(model.fusion.register_forward_hook(_regate(surgeries)))
         yield
     finally:
@@ -134,12 +133,13 @@ def operated(model: VTFF, surgeries: Sequence[Surgery]) -> Iterator[None]:
 
 def _check(model: VTFF, surgeries: Sequence[Surgery]) -> None:
     selective = isinstance(model.fusion, AttentionalSelectiveFusion)
-    heads = {each.head for each in all_surgeries(model)}
-    for each in surgeries:
-        on_gate = each.lbp_weight is not None or each.without is not None
-        if each.head not in heads or (on_gate and not selective):
+    heads = {surgery.head for surgery in all_surgeries(model)}
+    for surgery in surgeries:
+        on_gate = surgery.lbp_weight is not None or surgery.without is not None
+        if surgery.head not in heads or (on_gate and not selective):
             raise ValueError(
-                f"This model has nothing to operate on for {each.name!r}; see all_surgeries(model)."
+                f"This model has nothing to operate on for {surgery.name!r}; see "
+                "all_surgeries(model)."
             )
 
 
@@ -147,9 +147,9 @@ def _silence(model: VTFF, surgeries: Sequence[Surgery], layer: int) -> Callable[
     """Return a hook that sets to 0 what the heads of this layer hand to its projection."""
     width = model.config.embed_dim // model.config.num_heads
     speaks = torch.ones(len(surgeries), 1, model.config.embed_dim)
-    for index, each in enumerate(surgeries):
-        if each.head is not None and each.head[0] == layer:
-            speaks[index, :, each.head[1] * width : (each.head[1] + 1) * width] = 0
+    for index, surgery in enumerate(surgeries):
+        if surgery.head is not None and surgery.head[0] == layer:
+            speaks[index, :, surgery.head[1] * width : (surgery.head[1] + 1) * width] = 0
 
     def hook(proj: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
         return (inputs[0] * speaks.to(inputs[0]),)
@@ -172,12 +172,12 @@ def _regate(surgeries: Sequence[Surgery]) -> Callable[..., tuple[Tensor, FusionM
         _, local_map, global_map = output[1]
         assert local_map is not None
         assert global_map is not None
-        global_map = global_map * column([each.without != "global" for each in surgeries])
-        local_map = local_map * column([each.without != "local" for each in surgeries])
+        global_map = global_map * column([surgery.without != "global" for surgery in surgeries])
+        local_map = local_map * column([surgery.without != "local" for surgery in surgeries])
         gate, rest = GATES[fusion.gate](global_map, local_map)
         by_lbp = fusion.gated_branch == "lbp"
-        forced = column([each.lbp_weight is not None for each in surgeries]).bool()
-        lbp_weight = column([each.lbp_weight or 0.0 for each in surgeries])
+        forced = column([surgery.lbp_weight is not None for surgery in surgeries]).bool()
+        lbp_weight = column([surgery.lbp_weight or 0.0 for surgery in surgeries])
         gate = torch.where(forced, lbp_weight if by_lbp else 1 - lbp_weight, gate)
         rest = torch.where(forced, 1 - lbp_weight if by_lbp else lbp_weight, rest)
         gated, other = (lbp_map, rgb_map) if by_lbp else (rgb_map, lbp_map)

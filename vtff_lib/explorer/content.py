@@ -47,8 +47,6 @@ def quantise(values: Tensor, apart: int = 0) -> Stored:
 
     Raises:
         ValueError: if there are no values, or one is not finite.
-
-    Taught in 08.
     """
     values = values.detach().cpu().double()
     if not values.numel():
@@ -73,7 +71,7 @@ def _short(values: Tensor) -> list[float]:
 
 
 def dequantise(stored: Mapping[str, Any]) -> Tensor:
-    """Return the values that `quantise` stored, as near as bytes are. Taught in 08."""
+    """Return the values that `quantise` stored, as near as bytes are."""
     steps = np.frombuffer(base64.b64decode(stored["data"]), dtype=np.uint8).copy()
     low, high = (torch.tensor(stored[end]).double().view(-1, 1) for end in ("low", "high"))
     values = low + (high - low) / 255 * torch.from_numpy(steps).view(len(low), -1)
@@ -94,8 +92,6 @@ def examine(model: VTFF, rgb: Tensor, surgeries: Sequence[Surgery]) -> dict[str,
         Arrays `(S, …)`, each change with a range of its own; but `cls_attention`, where [cls]
         looks, `(layers, heads, S, h·w)`, and of the unchanged model alone `attention` `(layers,
         heads, T, T)` and `gate_groups` `(groups, h·w)`. What the model does not have is left out.
-
-    Taught in 08.
     """
     with _looked_into(model), torch.enable_grad():
         face = rgb.to(model.cls_token.device).unsqueeze(0)
@@ -107,16 +103,16 @@ def examine(model: VTFF, rgb: Tensor, surgeries: Sequence[Surgery]) -> dict[str,
             with operated(model, some):
                 out = model(batch[start : start + AT_ONCE], return_maps=True)
             answers.append(_maps(model, out, plain.logits.argmax(dim=1)))
-    found = {name: torch.cat([answer[name] for answer in answers]) for name in answers[0]}
+    arrays = {name: torch.cat([answer[name] for answer in answers]) for name in answers[0]}
     stored = {}
     if plain.attentions:
-        towards = found.pop("cls_attention").movedim(0, 2)  # S becomes the third dimension
+        towards = arrays.pop("cls_attention").movedim(0, 2)  # S becomes the third dimension
         stored["cls_attention"] = quantise(towards, apart=2)
         stored["attention"] = quantise(torch.cat(plain.attentions), apart=2)
     if plain.gate is not None:
         groups = plain.gate[0].flatten(1).tensor_split(min(GROUPS, model.config.channels))
         stored["gate_groups"] = quantise(torch.stack([g.mean(dim=0) for g in groups]), apart=1)
-    return {name: quantise(values, apart=1) for name, values in found.items()} | stored
+    return {name: quantise(values, apart=1) for name, values in arrays.items()} | stored
 
 
 @contextmanager
@@ -137,17 +133,17 @@ def _looked_into(model: VTFF) -> Iterator[None]:
 def _maps(model: VTFF, out: VTFFOutput, guess: Tensor) -> dict[str, Tensor]:
     """Return the maps of N images, each `(N, …)`, for the class `guess` `(1,)`."""
     classes = guess.expand(len(out.logits))
-    found = {"probabilities": out.logits.detach().softmax(dim=1)}
+    arrays = {"probabilities": out.logits.detach().softmax(dim=1)}
     if out.gate is not None:
-        found |= _fusion_maps(model, out)
+        arrays |= _fusion_maps(model, out)
     if out.attentions:
         weights = torch.stack(out.attentions, dim=1).detach()  # (N, layers, heads, T, T)
-        found["cls_attention"] = weights[..., 0, 1:]
-        found["rollout"] = maps.rollout(out).values.flatten(1).detach()
-        found["gradient"] = maps.gradient_attention(out, classes).values.flatten(1)
+        arrays["cls_attention"] = weights[..., 0, 1:]
+        arrays["rollout"] = maps.rollout(out).values.flatten(1).detach()
+        arrays["gradient"] = maps.gradient_attention(out, classes).values.flatten(1)
     for place in ("fused", *model.backbones):
-        found[f"cam_{place}"] = maps.grad_cam(out, classes, place).values.flatten(1)
-    return found
+        arrays[f"cam_{place}"] = maps.grad_cam(out, classes, place).values.flatten(1)
+    return arrays
 
 
 def _fusion_maps(model: VTFF, out: VTFFOutput) -> dict[str, Tensor]:
@@ -163,7 +159,7 @@ def _fusion_maps(model: VTFF, out: VTFFOutput) -> dict[str, Tensor]:
 
 
 def picture_address(image: Tensor) -> str:
-    """Return uint8 `(3, H, W)` as a WebP in a `data:` address. Taught in 08."""
+    """Return uint8 `(3, H, W)` as a WebP in a `data:` address."""
     buffer = io.BytesIO()
     pixels = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
     Image.fromarray(pixels).save(buffer, "webp", quality=QUALITY, method=4)

@@ -63,8 +63,6 @@ class Explorer:
 
     Raises:
         ValueError: if the images, names, labels, models or changes do not fit together.
-
-    Taught in 08.
     """
 
     def __init__(
@@ -285,7 +283,7 @@ def _check_faces(
     for what, given in (("names", names), ("labels", labels)):
         if given is None:
             continue
-        if isinstance(given, str) or not all(isinstance(each, str) for each in given):
+        if isinstance(given, str) or not all(isinstance(word, str) for word in given):
             raise ValueError(f"{what} holds something else than words; give one for each face.")
         if len(given) != len(images):
             raise ValueError(

@@ -7,7 +7,7 @@ import traitlets
 
 
 class ExplorerWidget(anywidget.AnyWidget):
-    """An explorer whose data can be replaced while the reader's choices stay. Taught in 08.
+    """An explorer whose data can be replaced while the reader's choices stay.
 
     Args:
         content: the data as JSON, `json.dumps(Explorer(…).content)`.

@@ -29,8 +29,6 @@ def read_photo(source: PhotoSource) -> np.ndarray:
         FileNotFoundError: there is no such file.
         ValueError: the source is empty, damaged, no image, too large to be opened safely, or an
             array of another shape, type or range.
-
-    Taught in 10.
     """
     if isinstance(source, np.ndarray):
         image = _image_from_array(source)

@@ -20,8 +20,6 @@ class AttentionPicture(RedrawnPicture):
         over_face: whether a face is shown there and, pale, under L's map; else a map is.
         global_limit: the bars' axis goes from minus this to this; longer bars end there.
         local_limit: the colours of L's map, and of a map that is asked about, likewise.
-
-    Taught in 03.
     """
 
     HEIGHT = 2.55  # inches
@@ -57,8 +55,8 @@ class AttentionPicture(RedrawnPicture):
         bottom = (h - self.TOP - self.SIDE) / h
         return self._figure.add_axes((left / w, bottom, width / w, self.SIDE / h))
 
-    def _square(self, place: int, title: str, veiled: bool) -> list[AxesImage]:
-        axis = self._axes(0.1 + place * (self.SIDE + 0.15), self.SIDE)
+    def _square(self, column: int, title: str, veiled: bool) -> list[AxesImage]:
+        axis = self._axes(0.1 + column * (self.SIDE + 0.15), self.SIDE)
         axis.set_axis_off()
         title_axis(axis, title)
         blank, frame = np.zeros((7, 7)), (0, 1, 1, 0)

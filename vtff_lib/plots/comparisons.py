@@ -40,19 +40,16 @@ def _style_of(name: str) -> tuple[str, Any, str]:
 def paired_points(
     scores: Mapping[str, Mapping[int, float]], ylabel: str, alt: str, caption: str = ""
 ) -> Picture:
-    """Return one mark for each score, by name (see `STYLES`) and seed; lines join a seed's.
-
-    Taught in 09.
-    """
+    """Return one mark for each score, by name (see `STYLES`) and seed; lines join a seed's."""
     figure = Figure(figsize=(7, 3), layout="constrained")
     axis = figure.add_subplot()
     names = list(scores)
-    for seed in sorted({seed for each in scores.values() for seed in each}):
-        places = [place for place, name in enumerate(names) if seed in scores[name]]
-        axis.plot(places, [scores[names[place]][seed] for place in places], c="#B0B0B0", lw=1)
-    for place, (name, each) in enumerate(scores.items()):
-        (colour, _, mark), found = _style_of(name), list(each.values())
-        axis.scatter([place] * len(found), found, color=colour, marker=mark, s=22, zorder=3)
+    for seed in sorted({seed for by_seed in scores.values() for seed in by_seed}):
+        columns = [column for column, name in enumerate(names) if seed in scores[name]]
+        axis.plot(columns, [scores[names[column]][seed] for column in columns], c="#B0B0B0", lw=1)
+    for column, (name, by_seed) in enumerate(scores.items()):
+        (colour, _, mark), values = _style_of(name), list(by_seed.values())
+        axis.scatter([column] * len(values), values, color=colour, marker=mark, s=22, zorder=3)
     axis.set_xticks(range(len(names)), names)
     _tidy(axis, "", ylabel)
     return picture(figure, alt, caption)
@@ -74,17 +71,15 @@ def forest_plot(
         alt, caption: words of the picture.
         strong: rows that are drawn thick, with diamonds.
         band: half the width of a grey band around 0.
-
-    Taught in 09.
     """
     figure = Figure(figsize=(7.4, 0.7 + 0.25 * len(rows)), layout="constrained")
     axis = figure.add_subplot()
     axis.axvspan(-band, band, color="#EDEDED", zorder=0)
     axis.axvline(0, color=INK, lw=0.8)
-    for height, (name, each) in enumerate(rows.items()):
+    for height, (name, difference) in enumerate(rows.items()):
         colour, width, mark = (COLOURS["gate"], 2.4, "D") if name in strong else (INK, 1.2, "o")
-        axis.plot([each.low, each.high], [height, height], color=colour, lw=width)
-        axis.plot(each.value, height, mark, color=colour, ms=5)
+        axis.plot([difference.low, difference.high], [height, height], color=colour, lw=width)
+        axis.plot(difference.value, height, mark, color=colour, ms=5)
     axis.set_yticks(range(len(rows)), list(rows))
     axis.invert_yaxis()
     _tidy(axis, xlabel, "")
@@ -110,16 +105,14 @@ def curves_in_panels(
         alt, caption: words of the picture.
         level: height of a dotted line, of guessing say.
         limits: of the scale.
-
-    Taught in 09.
     """
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     size = (3 * columns if columns > 1 else 6.4, 2.4 * rows + 0.6 * (rows == 1))
     figure = Figure(figsize=size, layout="constrained")
-    for place, (words, each) in enumerate(panels.items()):
-        axis = figure.add_subplot(rows, columns, place + 1)
-        for name, values in each.items():
+    for number, (title, curves) in enumerate(panels.items()):
+        axis = figure.add_subplot(rows, columns, number + 1)
+        for name, values in curves.items():
             colour, line, mark = _style_of(name)
             middle = values[0] if values.ndim == 2 else values
             axis.plot(middle, ls=line, marker=mark, color=colour, ms=3.5, lw=1.4, label=name)
@@ -127,9 +120,9 @@ def curves_in_panels(
                 axis.fill_between(range(len(middle)), *values[1:], color=colour, alpha=0.13, lw=0)
         if level is not None:
             axis.axhline(level, color=INK, lw=0.8, ls=":")
-        axis.set_xticks(range(len(ticks[words])), list(map(str, ticks[words])))
+        axis.set_xticks(range(len(ticks[title])), list(map(str, ticks[title])))
         axis.set_ylim(limits)
-        _tidy(axis, words, "" if place % columns else ylabel)
+        _tidy(axis, title, "" if number % columns else ylabel)
     axis.legend(fontsize=8, frameon=False)
     return picture(figure, alt, caption)
 

@@ -32,18 +32,18 @@ class FacePicture(RedrawnPicture):
         super().__init__()
         blank = np.zeros((7, 7))
         images = []
-        for place, title in enumerate(("RGB view", "LBP view")):
-            axis = self._panel(place, title)
+        for column, title in enumerate(("RGB view", "LBP view")):
+            axis = self._panel(column, title)
             images.append(axis.imshow(np.zeros((7, 7, 3)), extent=(0, 1, 1, 0)))
         maps = (  # title, power of the scale, ticks and their words
             ("gate, mean over channels", 1, {0: "0 RGB", 0.5: "0.5", 1: "1 LBP"}),
             ("where [cls] looks", 0.5, {0: "0", 0.02: "0.02", 0.1: "0.1", 0.5: "0.5", 1: "1"}),
         )
-        for place, (title, power, ticks) in enumerate(maps, start=2):
-            axis, norm = self._panel(place, title), PowerNorm(power, 0, 1)
+        for column, (title, power, ticks) in enumerate(maps, start=2):
+            axis, norm = self._panel(column, title), PowerNorm(power, 0, 1)
             images.append(axis.imshow(blank, cmap="gray", vmin=0, vmax=1, extent=(0, 1, 1, 0)))
             images.append(axis.imshow(blank, norm=norm, alpha=0.7, extent=(0, 1, 1, 0)))
-            self._bar(place, images[-1], ticks)
+            self._bar(column, images[-1], ticks)
         axis = self._axes(8.85, self.TOP, 1.05, self.SIDE)
         title_axis(axis, "class scores")
         bars = draw_class_scores(axis, torch.zeros(len(class_names)), class_names)
@@ -55,14 +55,14 @@ class FacePicture(RedrawnPicture):
         w, h = self.WIDTH, self.HEIGHT
         return self._figure.add_axes((left / w, 1 - (top + height) / h, width / w, height / h))
 
-    def _panel(self, place: int, title: str) -> Axes:
-        axis = self._axes(0.05 + place * (self.SIDE + 0.13), self.TOP, self.SIDE, self.SIDE)
+    def _panel(self, column: int, title: str) -> Axes:
+        axis = self._axes(0.05 + column * (self.SIDE + 0.13), self.TOP, self.SIDE, self.SIDE)
         axis.set_axis_off()
         title_axis(axis, title)
         return axis
 
-    def _bar(self, place: int, drawn: AxesImage, ticks: Mapping[float, str]) -> None:
-        left = 0.05 + place * (self.SIDE + 0.13)
+    def _bar(self, column: int, drawn: AxesImage, ticks: Mapping[float, str]) -> None:
+        left = 0.05 + column * (self.SIDE + 0.13)
         axis = self._axes(left, self.TOP + self.SIDE + 0.06, self.SIDE, 0.08)
         bar = self._figure.colorbar(drawn, cax=axis, orientation="horizontal")
         bar.ax.set_xticks(list(ticks), list(ticks.values()), fontsize=7.5)

@@ -33,8 +33,6 @@ def window_picture(window: Tensor, order: str = "reading", comparison: str = "â‰
 
     Raises:
         ValueError: if `window` has another shape, or `order` or `comparison` is unknown.
-
-    Taught in 01.
     """
     check_choice("order", order, OFFSETS)
     check_choice("comparison", comparison, COMPARISONS)
@@ -82,15 +80,12 @@ def _draw_table(
             fill = COLOURS["lbp"] if (i, j) in coloured else "#EDEDED" if middle else "white"
             axis.add_patch(Rectangle((j, i), 1, 1, facecolor=fill, edgecolor=INK, lw=1))
             weight = "bold" if middle or (i, j) in coloured else "normal"
-            words = axis.text(j + 0.5, i + 0.5, table.get((i, j), ""), ha="center", va="center")
-            words.set(fontsize=11, weight=weight, color=INK)
+            label = axis.text(j + 0.5, i + 0.5, table.get((i, j), ""), ha="center", va="center")
+            label.set(fontsize=11, weight=weight, color=INK)
 
 
 class LightPicture(RedrawnPicture):
-    """A face in some light: both views, where comparisons changed, and the shares that did.
-
-    Taught in 01.
-    """
+    """A face in some light: both views, where comparisons changed, and the shares that did."""
 
     BARS = (  # name, colour, hatch
         ("RGB numbers", COLOURS["rgb"], ""),
@@ -101,7 +96,7 @@ class LightPicture(RedrawnPicture):
     def __init__(self) -> None:
         super().__init__()
         titles = ("RGB view", "LBP view", "comparisons changed")
-        self._images = [self._panel(place, title) for place, title in enumerate(titles)]
+        self._images = [self._panel(column, title) for column, title in enumerate(titles)]
         self._images[2].set_clim(0, 8)
         scale_axis = self._figure.add_axes((0.62, 0.11, 0.01, 0.75))
         scale = self._figure.colorbar(self._images[2], cax=scale_axis, ticks=[0, 4, 8])
@@ -109,8 +104,8 @@ class LightPicture(RedrawnPicture):
         self._bars, self._words = self._bar_chart()
         self._keep((*self._images, *self._bars, *self._words))
 
-    def _panel(self, place: int, title: str) -> AxesImage:
-        axis = self._figure.add_axes((0.005 + 0.205 * place, 0.11, 0.195, 0.75))
+    def _panel(self, column: int, title: str) -> AxesImage:
+        axis = self._figure.add_axes((0.005 + 0.205 * column, 0.11, 0.195, 0.75))
         axis.set_axis_off()
         title_axis(axis, title)
         return axis.imshow(np.zeros((7, 7)), extent=(0, 1, 1, 0))
@@ -118,17 +113,17 @@ class LightPicture(RedrawnPicture):
     def _bar_chart(self) -> tuple[list[Rectangle], list[Text]]:
         axis = self._figure.add_axes((0.76, 0.22, 0.17, 0.64))
         bars: list[Rectangle] = []
-        words: list[Text] = []
-        for place, (_, colour, hatch) in enumerate(self.BARS):
-            bars += axis.barh(place, 0, color=colour, hatch=hatch, edgecolor=INK, lw=0.8)
-            words.append(axis.text(0, place, "", va="center", fontsize=9, color=INK))
+        labels: list[Text] = []
+        for row, (_, colour, hatch) in enumerate(self.BARS):
+            bars += axis.barh(row, 0, color=colour, hatch=hatch, edgecolor=INK, lw=0.8)
+            labels.append(axis.text(0, row, "", va="center", fontsize=9, color=INK))
         axis.set_yticks(range(3), [name for name, _, _ in self.BARS])
         axis.set(xlim=(0, 1), xticks=(0, 0.5, 1), xticklabels=("0", "Â½", "1"))
         axis.invert_yaxis()
         axis.tick_params(labelsize=8.5, length=0)
         axis.spines[["top", "right"]].set_visible(False)
         title_axis(axis, "share changed")
-        return bars, words
+        return bars, labels
 
     def draw(
         self,
@@ -169,8 +164,6 @@ def curves_picture(
         charts: curves by what is across; points (across, up) by the curve's name.
         label: what is up, the same for all.
         alt, caption: the words of the picture.
-
-    Taught in 01.
     """
     figure = Figure(figsize=(7.4, 2.7), layout="constrained")
     axes = figure.subplots(1, len(charts), sharey=True, squeeze=False)[0]
@@ -189,13 +182,10 @@ def curves_picture(
 def textures_picture(
     textures: Mapping[str, Tensor], histograms: Sequence[Tensor], alt: str, caption: str = ""
 ) -> Picture:
-    """Draw textures `(H, W)` in grey, and under each the histogram `(256,)` of its codes.
-
-    Taught in 01.
-    """
+    """Draw textures `(H, W)` in grey, and under each the histogram `(256,)` of its codes."""
     figure = Figure(figsize=(7.6, 3.4), layout="constrained")
     axes = figure.subplots(2, len(textures), squeeze=False, height_ratios=(1.6, 1))
-    shared = 1.05 * max(each.max().item() for each in histograms)
+    shared = 1.05 * max(histogram.max().item() for histogram in histograms)
     for column, (name, histogram) in enumerate(zip(textures, histograms, strict=True)):
         top, bottom = axes[:, column]
         draw_image(top, textures[name], name, cmap="gray", vmin=0, vmax=255)

@@ -1,4 +1,4 @@
-"""The picture of a face that was found in a photo. Taught in 10."""
+"""The picture of a face that was found in a photo."""
 
 import numpy as np
 from matplotlib.patches import Rectangle

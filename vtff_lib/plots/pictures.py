@@ -204,13 +204,13 @@ def class_scores(
         probabilities = {"": probabilities}
     count = len(probabilities)
     figure = Figure(figsize=(2.2 + 2.3 * count, 2.4 + 0.25 * (count > 1)), layout="constrained")
-    for place, (title, scores) in enumerate(probabilities.items()):
-        axis = figure.add_subplot(1, count, place + 1)
+    for column, (title, scores) in enumerate(probabilities.items()):
+        axis = figure.add_subplot(1, count, column + 1)
         draw_class_scores(axis, scores, names)
         axis.axvline(1 / len(names), color=INK, lw=1, ls=":")
         axis.set_xlabel("probability", fontsize=9)
         title_axis(axis, title)
-        if place:
+        if column:
             axis.set_yticklabels([])
     return picture(figure, alt, caption)
 

@@ -1,4 +1,4 @@
-"""Pictures that follow a slider: laid out once, then only what changes is drawn. Taught in 00."""
+"""Pictures that follow a slider: laid out once, then only what changes is drawn."""
 
 import io
 from collections.abc import Iterable

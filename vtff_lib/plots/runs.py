@@ -21,7 +21,7 @@ PALE = "#9A9A9A"  # the training images, behind the validation images in ink
 
 
 def curves(history: History) -> Picture:
-    """Return the curves of loss and accuracy. Taught in 07."""
+    """Return the curves of loss and accuracy."""
     figure = Figure(figsize=(7.2, 2.7), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
     _frame(loss, history, "loss (nats)", math.log(history.num_classes))
@@ -68,7 +68,7 @@ def _frame(axis: Axes, history: History, quantity: str, guessing: float) -> None
 
 
 def confusion_matrix(report: Report) -> Picture:
-    """Return the confusion matrix: shares of each true class, and the counts. Taught in 07."""
+    """Return the confusion matrix: shares of each true class, and the counts."""
     counts = np.array(report.confusion)
     shares = counts / counts.sum(axis=1, keepdims=True).clip(1)
     names = [one.name for one in report.classes]
@@ -95,22 +95,20 @@ def _describe_confusion(report: Report) -> str:
     counts = np.array(report.confusion)
     wrong = counts * (1 - np.eye(len(counts), dtype=int))
     row, column = np.unravel_index(wrong.argmax(), wrong.shape)
-    words = (
+    sentence = (
         f"Confusion matrix of {len(counts)} classes over {report.images} images; "
         f"{report.accuracy.value:.0%} lie on the diagonal."
     )
     if not wrong.any():
-        return words
+        return sentence
     labelled, called = report.classes[row].name, report.classes[column].name
-    return f"{words} Most often mistaken: {labelled} for {called}, {wrong.max()} times."
+    return f"{sentence} Most often mistaken: {labelled} for {called}, {wrong.max()} times."
 
 
 class NotebookProgress(Progress):
     """The curves of the run, redrawn after each epoch, with the bar below while it runs.
 
     It is one output that is replaced, no widget: what stays in the notebook is the last picture.
-
-    Taught in 07.
     """
 
     def __init__(self) -> None:

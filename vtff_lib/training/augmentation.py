@@ -43,8 +43,6 @@ class Augmentation:
     Raises:
         ValueError: if a number is out of its range: 0 to 180 for `rotation`, 0.05 to 1 for
             `smallest`, 0 to 1 for all others.
-
-    Taught in 07.
     """
 
     flip: float = 0.0
@@ -199,7 +197,6 @@ def mix(rgb: Tensor, targets: Tensor, mixup: float, cutmix: float) -> tuple[Tens
         cutmix: α of laying over; 0: none.
 
     Source: Zhang et al. 2018 (mixup), Yun et al. 2019 (CutMix), as torchvision has them.
-    Taught in 07.
     """
     wanted = [(name, alpha) for name, alpha in (("MixUp", mixup), ("CutMix", cutmix)) if alpha]
     if not wanted:

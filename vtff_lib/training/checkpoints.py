@@ -38,8 +38,6 @@ class TrainingState:
         loss_sum: sum of the losses of this epoch's steps so far, `()`.
         step: steps taken since the start.
         seconds: time spent in this epoch so far.
-
-    Taught in 07.
     """
 
     model: VTFF
@@ -69,7 +67,7 @@ class TrainingState:
 
 
 def save_checkpoint(folder: Path, state: TrainingState, fingerprint: dict[str, Any]) -> None:
-    """Write `checkpoint.safetensors` into `folder`, whole or not at all. Taught in 07."""
+    """Write `checkpoint.safetensors` into `folder`, whole or not at all."""
     tensors = {name: tensor.detach().cpu() for name, tensor in state.tensors().items()}
     notes = {
         "fingerprint": fingerprint,
@@ -90,8 +88,6 @@ def load_checkpoint(folder: Path, state: TrainingState, fingerprint: dict[str, A
 
     Raises:
         ValueError: if it is damaged, or was written with another model, other settings or faces.
-
-    Taught in 07.
     """
     path = folder / NAME
     clear_unfinished(path)
@@ -115,8 +111,6 @@ def describe_faces(faces: LabelledFaces, targets: Tensor) -> str:
     """Return a short text that tells `faces` from other faces.
 
     It is made of their number and size, of all `targets`, and of 64 images spread over the set.
-
-    Taught in 07.
     """
     spread = torch.linspace(0, len(faces.images) - 1, SAMPLED_IMAGES).long()
     sample = faces.images[spread.to(faces.images.device)].cpu()

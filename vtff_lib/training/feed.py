@@ -34,8 +34,6 @@ class Batches:
 
     Raises:
         ValueError: if the parts of a batch cannot be shared out evenly.
-
-    Taught in 07.
     """
 
     def __init__(
@@ -83,8 +81,6 @@ class Feed:
         device: where they are to go.
         rows: returns which images a step takes, `(n,)` int64, from its number.
         steps: how many there are.
-
-    Taught in 07.
     """
 
     def __init__(

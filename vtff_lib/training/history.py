@@ -21,8 +21,6 @@ class Epoch:
         valid_accuracy: share of the validation images that the averaged weights name rightly.
         learning_rate: of the last step.
         seconds: time that training and validation took.
-
-    Taught in 07.
     """
 
     number: int
@@ -42,8 +40,6 @@ class History:
         num_classes: of the model; guessing evenly costs log(num_classes) nats.
         planned: epochs that the run is to have.
         epochs: those that it had, in order.
-
-    Taught in 07.
     """
 
     num_classes: int
@@ -80,7 +76,7 @@ class History:
 
 
 def describe_epoch(epoch: Epoch) -> str:
-    """Return an epoch as a line of the table that `str(history)` is. Taught in 07."""
+    """Return an epoch as a line of the table that `str(history)` is."""
     return (
         f"{epoch.number:5d}  {epoch.train_loss:10.4f}  {epoch.valid_loss:10.4f}  "
         f"{epoch.valid_accuracy:13.1%}  {epoch.learning_rate:13.2e}  {epoch.seconds:7.1f}"

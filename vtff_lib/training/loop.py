@@ -76,8 +76,6 @@ def train(
             or the parts of a batch cannot be shared out.
         FloatingPointError: if the loss is no number any more; no such state is saved.
         torch.OutOfMemoryError: if the memory of the GPU does not do; with what to change.
-
-    Taught in 07.
     """
     started = time.monotonic()
     device = model.cls_token.device
@@ -130,7 +128,7 @@ def train(
 
 
 def start_state(model: VTFF, config: TrainingConfig, team: Team = ALONE) -> TrainingState:
-    """Return the state before the first step; `model` becomes channels-last. Taught in 07."""
+    """Return the state before the first step; `model` becomes channels-last."""
     model.to(memory_format=torch.channels_last)  # rows of pixels, which convolutions like better
     device = model.cls_token.device
     return TrainingState(
@@ -165,8 +163,6 @@ def take_step(
         learning_rate: of this step.
         config: the settings.
         team: the processes that train together.
-
-    Taught in 07.
     """
     state.model.train()
     for group in state.optimiser.param_groups:
@@ -205,8 +201,6 @@ def finish_epoch(
 
     Raises:
         FloatingPointError: if the loss is no number any more.
-
-    Taught in 07.
     """
     started, number = time.monotonic(), state.step // plan.steps_per_epoch
     team.mean([state.loss_sum])
@@ -233,8 +227,6 @@ def require_finite(state: TrainingState) -> None:
 
     Raises:
         FloatingPointError: if they are not.
-
-    Taught in 07.
     """
     if not math.isfinite(state.loss_sum.item()):
         raise FloatingPointError(
@@ -247,7 +239,7 @@ def require_finite(state: TrainingState) -> None:
 def describe_run(
     model: VTFF, config: TrainingConfig, faces: LabelledFaces, targets: Tensor
 ) -> dict[str, Any]:
-    """Return what a checkpoint has to agree with to be gone on from. Taught in 07."""
+    """Return what a checkpoint has to agree with to be gone on from."""
     settings = asdict(config)
     parts = {
         "augmentation": settings.pop("augmentation"),

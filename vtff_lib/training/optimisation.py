@@ -19,8 +19,6 @@ def make_optimiser(
 
     Biases, norms, [cls] and positions are left out: they set levels and places, and do not
     multiply features. Source: Loshchilov & Hutter 2019; the two groups are ViT's habit.
-
-    Taught in 07.
     """
     groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
     for name, parameter in model.named_parameters():
@@ -42,8 +40,6 @@ def learning_rate_share(step: int, total_steps: int, warmup_steps: int) -> float
         1/2 + 1/2 cos(π (step - W)/(S - W))  from there         (down to nearly 0 at step S - 1)
 
     with W `warmup_steps` and S `total_steps`. Source: Loshchilov & Hutter 2017 (cosine).
-
-    Taught in 07.
     """
     if step < warmup_steps:
         return (step + 1) / warmup_steps
@@ -55,7 +51,7 @@ class PartStatistics:
     """Batch norm's running statistics while a batch is learned in parts.
 
     Each part begins with those from before the batch, and the batch ends with the mean of what the
-    parts left: the same one after another and in several processes. Taught in 07.
+    parts left: the same one after another and in several processes.
     """
 
     def __init__(self, model: nn.Module, parts: int):
@@ -92,7 +88,7 @@ def update_average(average: nn.Module, model: nn.Module, step: int, decay: float
     over about the last tenth of the steps until `decay` is reached. The statistics of batch norm
     are averaged like the weights that they belong to; whole numbers are copied.
 
-    Source: Polyak & Juditsky 1992; the warm-up is TensorFlow's. Taught in 07.
+    Source: Polyak & Juditsky 1992; the warm-up is TensorFlow's.
     """
     means, news = ([*network.state_dict().values()] for network in (average, model))
     floats = [index for index, mean in enumerate(means) if mean.is_floating_point()]

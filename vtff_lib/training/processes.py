@@ -34,8 +34,6 @@ class Team:
     Args:
         rank: number of this process, from 0. Process 0 leads: it alone writes and shows something.
         size: how many there are.
-
-    Taught in 07.
     """
 
     rank: int = 0
@@ -104,9 +102,9 @@ class Team:
     def _from_leader(self, number: int, device: torch.device) -> int:
         if self.size == 1:
             return number
-        told = torch.tensor(number, device=device)
-        dist.broadcast(told, src=0)
-        return int(told.item())
+        sent = torch.tensor(number, device=device)
+        dist.broadcast(sent, src=0)
+        return int(sent.item())
 
 
 ALONE = Team()
@@ -122,16 +120,14 @@ def everybody_answers() -> Iterator[None]:
 
     Raises:
         ConnectionError: with a sentence, in place of PyTorch's own.
-
-    Taught in 07.
     """
     try:
         yield
     except RuntimeError as error:
-        told = str(error).partition("\n")[0]
-        if not isinstance(error, dist.DistError) and not GLOO_TRANSPORT.match(told):
+        message = str(error).partition("\n")[0]
+        if not isinstance(error, dist.DistError) and not GLOO_TRANSPORT.match(message):
             raise
-        reason = GLOO_TRANSPORT.sub("", told).partition(". ")[0].rstrip(".")
+        reason = GLOO_TRANSPORT.sub("", message).partition(". ")[0].rstrip(".")
         raise ConnectionError(
             f"Another process of the run was lost or does not answer ({reason}); its own message, "
             "if there is one, says why. The same torchrun command goes on from the last "
@@ -149,15 +145,13 @@ def join_team(device: str) -> Iterator[tuple[Team, torch.device]]:
     Raises:
         ValueError: if there are more processes on this machine than GPUs.
         ConnectionError: if another process was lost, or has not answered for ten minutes.
-
-    Taught in 07.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     kind = torch.device(device).type
     if size == 1:
         yield Team(), torch.device(device)
         return
-    place = torch.device(device)
+    chosen = torch.device(device)
     if kind == "cuda":
         local, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
         if local >= gpus:
@@ -165,12 +159,12 @@ def join_team(device: str) -> Iterator[tuple[Team, torch.device]]:
                 f"Process {local} of this machine has no GPU, there are {gpus}; start at most "
                 f"{gpus} processes."
             )
-        place = torch.device("cuda", local)
-        torch.cuda.set_device(place)
+        chosen = torch.device("cuda", local)
+        torch.cuda.set_device(chosen)
     with everybody_answers():
         dist.init_process_group(BACKENDS.get(kind, "gloo"), timeout=PATIENCE)
         try:
-            yield Team(dist.get_rank(), size), place
+            yield Team(dist.get_rank(), size), chosen
         finally:
             dist.destroy_process_group()
 
@@ -180,16 +174,14 @@ def told_to_stop() -> Iterator[Callable[[], bool]]:
     """Catch SIGTERM; yield a function that returns whether it came.
 
     In another thread than the main one, where Python catches no signals, it never comes.
-
-    Taught in 07.
     """
-    told = threading.Event()
+    stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield told.is_set
+        yield stop.is_set
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: told.set())
+    before = signal.signal(signal.SIGTERM, lambda *_: stop.set())
     try:
-        yield told.is_set
+        yield stop.is_set
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -200,8 +192,6 @@ def enough_memory(batch_size: int, parts: int, step: int) -> Iterator[None]:
 
     Raises:
         torch.OutOfMemoryError: with a sentence, in place of PyTorch's own.
-
-    Taught in 07.
     """
     try:
         yield

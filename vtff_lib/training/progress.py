@@ -19,10 +19,7 @@ FIGURES = ("train_loss", "valid_loss", "valid_accuracy", "learning_rate", "secon
 
 
 class Progress:
-    """Told what happens, it shows nothing: for runs that are to be silent, and to build on.
-
-    Taught in 07.
-    """
+    """Told what happens, it shows nothing: for runs that are to be silent, and to build on."""
 
     def start(self, history: History, step: int, total_steps: int) -> None:
         """Begin, or go on at `step`, with the epochs so far."""
@@ -42,8 +39,6 @@ class TextProgress(Progress):
 
     Args:
         stream: where to write; standard error if not given, as it is not held back.
-
-    Taught in 07.
     """
 
     def __init__(self, stream: TextIO | None = None):
@@ -86,8 +81,6 @@ class TensorBoardProgress(Progress):
 
     Raises:
         ValueError: if the package `tensorboard` is not installed.
-
-    Taught in 07.
     """
 
     def __init__(self, folder: str | Path, shown: Progress | None = None):
@@ -131,7 +124,7 @@ class TensorBoardProgress(Progress):
 
 
 class Bar:
-    """The line that moves: how far, with what loss, how long still. Taught in 07."""
+    """The line that moves: how far, with what loss, how long still."""
 
     def start(self, history: History, step: int, total_steps: int) -> None:
         """Begin, or go on, at `step`."""

@@ -12,7 +12,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from vtff_lib.refusals import check_choice
+from vtff_lib.refusals import check_choice, check_whole_numbers
 from vtff_lib.training.augmentation import Augmentation
 from vtff_lib.training.optimisation import learning_rate_share
 
@@ -21,6 +21,7 @@ PRECISIONS = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+SHARES = ("warmup", "label_smoothing", "class_balance", "ema_decay", "growth", "smallest")
 PRESETS: dict[str, dict[str, Any]] = {
     "minute": {
         "epochs": 12,
@@ -74,8 +75,6 @@ class TrainingConfig:
 
     Raises:
         ValueError: if a number is out of range or `precision` is unknown.
-
-    Taught in 07.
     """
 
     epochs: int = 20
@@ -101,18 +100,8 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         check_choice("precision", self.precision, PRECISIONS)
-        for name, low in (("epochs", 1), ("batch_size", 2), ("parts", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < low:
-                raise ValueError(f"{name}={value!r} will not do; give a whole number from {low}.")
-        for name in (
-            "warmup",
-            "label_smoothing",
-            "class_balance",
-            "ema_decay",
-            "growth",
-            "smallest",
-        ):
+        check_whole_numbers(self, batch_size=2, seed=0)
+        for name in SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)} will not do; give 0 to 1.")
         for name in ("learning_rate", "clip_norm"):
@@ -154,8 +143,6 @@ class Plan:
     Raises:
         ValueError: if there are fewer than two images to a part; batch norm has nothing to compare
             then.
-
-    Taught in 07.
     """
 
     count: int
@@ -216,12 +203,12 @@ class Plan:
 
 @lru_cache(maxsize=1)
 def shuffled(count: int, seed: int, epoch: int) -> Tensor:
-    """Return the order of the images in `epoch`, `(count,)`. Taught in 07."""
+    """Return the order of the images in `epoch`, `(count,)`."""
     return torch.randperm(count, generator=generator(seed, "order", epoch))
 
 
 def generator(seed: int, purpose: str, index: int) -> torch.Generator:
-    """Return a generator on the CPU for one purpose in one step or epoch. Taught in 07."""
+    """Return a generator on the CPU for one purpose in one step or epoch."""
     return torch.Generator().manual_seed(derive_seed(seed, purpose, index))
 
 
@@ -229,8 +216,6 @@ def derive_seed(seed: int, purpose: str, index: int) -> int:
     """Return a seed from 0 to 2^63 - 1 that shares nothing with that of any other arguments.
 
     Sums will not do: `seed + epoch` would give seed 1 the orders of seed 0, one epoch late.
-
-    Taught in 07.
     """
     digest = hashlib.sha256(f"{seed} {purpose} {index}".encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1

@@ -18,7 +18,7 @@ class LabelledFaces(Protocol):
     The images may also be `StoredImages`.
 
     If it also has `targets` `(N, num_classes)` that are not `None`, annotators' votes or
-    probabilities, these are what is learned. Taught in 07.
+    probabilities, these are what is learned.
     """
 
     @property
@@ -31,7 +31,7 @@ class LabelledFaces(Protocol):
 
 
 class Examples(NamedTuple):
-    """The simplest `LabelledFaces`. Taught in 07."""
+    """The simplest `LabelledFaces`."""
 
     images: Tensor  # (N, 3, H, W) uint8
     labels: Tensor | None = None  # (N,) int64
@@ -47,8 +47,6 @@ def soft_targets(faces: LabelledFaces, num_classes: int, soft: bool = True) -> T
     Raises:
         ValueError: if labels or votes do not fit the images or the classes, an image has no vote,
             or there is no image.
-
-    Taught in 07.
     """
     images, labels = faces.images, faces.labels
     votes = getattr(faces, "targets", None) if soft else None
@@ -93,7 +91,7 @@ def class_weights(targets: Tensor, balance: float) -> Tensor:
     Returns:
         The weights; a class that nothing belongs to weighs as if one image did.
 
-    Source: ours; 1 is scikit-learn's `"balanced"`. Taught in 07.
+    Source: ours; 1 is scikit-learn's `"balanced"`.
     """
     counts = targets.sum(dim=0)
     weights = counts.clamp_min(1) ** -balance
@@ -114,7 +112,6 @@ class Loss:
             be named more clearly in training, and is named more often afterwards.
 
     Source: Szegedy et al. 2016 (ε); Menon et al. 2021, *Long-tail learning via logit adjustment*.
-    Taught in 07.
     """
 
     weights: Tensor

@@ -78,8 +78,8 @@ class Live(widgets.VBox):
         try:
             self._view.value = self._drawn()
         except Exception as error:  # would vanish in a log, and leave a picture that is not true
-            words = html.escape(f"{type(error).__name__}: {error}")
-            self._view.value = f'<pre role="alert">This could not be drawn. {words}</pre>'
+            reason = html.escape(f"{type(error).__name__}: {error}")
+            self._view.value = f'<pre role="alert">This could not be drawn. {reason}</pre>'
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         """Show the picture where there is no kernel too: on a web page, or before the first run."""

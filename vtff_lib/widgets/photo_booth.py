@@ -40,16 +40,14 @@ class PhotoBooth(widgets.VBox):
 
     Raises:
         ValueError: if there is no face in `photo`; and as `read_photo`.
-
-    Taught in 10.
     """
 
     def __init__(self, model: VTFF, photo: PhotoSource, least: float = 0.0):
         self._model, self._least = model, least
         self.upload = widgets.FileUpload(accept="image/*", description="a file")
         self.camera = Webcam(self._take)
-        self.words, self.found = widgets.HTML(), widgets.HTML()
-        surgeries = [each for each in all_surgeries(model) if each.patch is None]
+        self.words, self.face = widgets.HTML(), widgets.HTML()
+        surgeries = [surgery for surgery in all_surgeries(model) if surgery.patch is None]
         self.explorer = Explorer(
             model, self._look(photo), ["the face"], title="What the model sees", surgeries=surgeries
         )
@@ -57,9 +55,9 @@ class PhotoBooth(widgets.VBox):
         controls = widgets.Box(
             [self.upload, self.camera], layout=widgets.Layout(flex_flow="row wrap")
         )
-        super().__init__([controls, self.words, self.found, self.explorer.widget])
+        super().__init__([controls, self.words, self.face, self.explorer.widget])
         self._first = {  # made once: no later picture gets into a file, whichever cell shows this
-            "text/html": self.words.value + self.found.value + self.explorer.still().html(),
+            "text/html": self.words.value + self.face.value + self.explorer.still().html(),
             "text/plain": self.explorer.describe(),
         }
 
@@ -73,7 +71,7 @@ class PhotoBooth(widgets.VBox):
         names = self._model.config.class_names
         said = verdict(predict(self._model, face)[0], names, self._least)
         self.words.value = f'<p role="status">{html.escape(said)}</p>'
-        self.found.value = plots.found_face(
+        self.face.value = plots.found_face(
             photo,
             boxes[0],
             face[0, 0].numpy()[..., None].repeat(3, axis=2),

@@ -48,8 +48,6 @@ class Playground(widgets.VBox):
 
     Raises:
         ValueError: if there is no slider for a unit.
-
-    Taught in 08.
     """
 
     def __init__(self, model: VTFF, person: int = 0, units: Mapping[int, float] | None = None):
@@ -150,8 +148,8 @@ class Playground(widgets.VBox):
         self._photo, self.trouble.value = crops_to_batch([photo]), ""
         self._draw_soon()
 
-    def _tell(self, words: str) -> None:
-        self.trouble.value = f'<p role="alert">{html.escape(words)}</p>'
+    def _tell(self, sentence: str) -> None:
+        self.trouble.value = f'<p role="alert">{html.escape(sentence)}</p>'
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         """Show a picture where there is no kernel too."""

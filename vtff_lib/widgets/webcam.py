@@ -15,8 +15,6 @@ class Webcam(anywidget.AnyWidget):
 
     Args:
         on_photo: called with each picture, the bytes of a PNG, when it is taken.
-
-    Taught in 10.
     """
 
     _esm = Path(__file__).with_name("webcam.js")

@@ -1,4 +1,4 @@
-"""The data sets that can be listed, by name. Taught in 10."""
+"""The data sets that can be listed, by name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -98,8 +98,6 @@ def catalogue_affectnet(
         FileNotFoundError: if the folder or all its pictures are missing.
         ValueError: if the layout, a code or `classes` is unknown, a column is missing, a line or an
             annotation cannot be parsed, or a picture comes twice.
-
-    Taught in 10.
     """
     if classes not in (7, 8):
         raise ValueError(f"classes={classes} will not do; give 8, or 7 to drop contempt.")

@@ -31,8 +31,6 @@ class Catalogue:
 
     Raises:
         ValueError: if there is no picture, an id comes twice, or a column does not fit.
-
-    Taught in 10.
     """
 
     name: str
@@ -85,13 +83,13 @@ def differences(
     counts: Mapping[str, Mapping[str, int]], published: Mapping[str, Mapping[str, int]]
 ) -> list[str]:
     """Return a sentence for each split and class whose number is not the published one."""
-    told = []
+    sentences = []
     for split, classes in published.items():
         for name, expected in classes.items():
-            found = counts.get(split, {}).get(name, 0)
-            if found != expected:
-                told.append(f"{split} has {found} of {name}, published are {expected}.")
-    return told
+            counted = counts.get(split, {}).get(name, 0)
+            if counted != expected:
+                sentences.append(f"{split} has {counted} of {name}, published are {expected}.")
+    return sentences
 
 
 def split_off(labels: Tensor, share: float, seed: int = 0) -> Tensor:

@@ -32,8 +32,6 @@ def read_challenge_list(path: str | Path) -> tuple[str, ...]:
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if a line names no picture, or there is none.
-
-    Taught in 10.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -68,8 +66,6 @@ def mark_challenging(path: str | Path, ids: Sequence[str]) -> tuple[Tensor, str]
         FileNotFoundError: if there is no such file.
         ValueError: if a line names no picture; or if none of them is among `ids`, as for
             AffectNet's newer release, which has other names.
-
-    Taught in 10.
     """
     lines = read_challenge_list(path)
     listed = set(lines)
@@ -78,18 +74,18 @@ def mark_challenging(path: str | Path, ids: Sequence[str]) -> tuple[Tensor, str]
     if not mask.any():
         raise ValueError(_why_none(Path(path), ids))
     absent = sorted(listed - set(names) - {None})
-    told = f"{Path(path).name} has {len(lines)} lines for {len(listed)} pictures; "
+    sentence = f"{Path(path).name} has {len(lines)} lines for {len(listed)} pictures; "
     if not absent:
-        return mask, told + "all of them are in the set."
-    return mask, told + (
+        return mask, sentence + "all of them are in the set."
+    return mask, sentence + (
         f"{len(absent)} of them are not in the set, for example {absent[0]}: the protocol drops "
         "them, or they are not on disk."
     )
 
 
 def _name_in(text: str) -> str | None:
-    found = PICTURE.search(text)
-    return found[1] if found else None
+    picture = PICTURE.search(text)
+    return picture[1] if picture else None
 
 
 def _why_none(path: Path, ids: Sequence[str]) -> str:

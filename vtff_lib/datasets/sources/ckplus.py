@@ -88,8 +88,6 @@ def catalogue_ckplus(
         FileNotFoundError: if the folder, or the pictures of all labelled sequences, are missing.
         ValueError: if the layout or a code is unknown, a label cannot be parsed, a sequence has two
             labels, or `last` or a share is out of range.
-
-    Taught in 10.
     """
     if last < 1:
         raise ValueError(f"last={last} will not do; give 1 or more frames.")
@@ -105,7 +103,7 @@ def catalogue_ckplus(
         for frame, expression in _labelled_frames(sequence, last)
     ]
     persons = torch.tensor([person for _, _, person in rows], dtype=torch.int64)
-    found = {"the set of sequences": Counter(sequence.expression for sequence in sequences)}
+    counts = {"the set of sequences": Counter(sequence.expression for sequence in sequences)}
     return Catalogue(
         name=NAME,
         protocol=f"first frame and last {last}",
@@ -116,7 +114,7 @@ def catalogue_ckplus(
         load=load_files([frame for frame, _, _ in rows]),
         terms=TERMS,
         people=persons,
-        remarks=(*missing, *differences(found, PUBLISHED["sequences"])),
+        remarks=(*missing, *differences(counts, PUBLISHED["sequences"])),
     )
 
 

@@ -77,8 +77,6 @@ def catalogue_ferplus(source: str | Path, rule: str = "majority") -> Catalogue:
         FileNotFoundError: if the folder or all its pictures are missing.
         ValueError: if the rule or the layout is unknown; if a column is missing, a line cannot be
             parsed, the two CSV files do not have the same rows, or a name is in two splits.
-
-    Taught in 10.
     """
     check_choice("rule", rule, RULES)
     rows, replaced = keep_last(rows_of_ferplus(source))

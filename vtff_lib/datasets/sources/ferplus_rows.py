@@ -1,4 +1,4 @@
-"""The two layouts of FER+, read to one list of rows. Taught in 10."""
+"""The two layouts of FER+, read to one list of rows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -49,8 +49,6 @@ def judge(votes: np.ndarray, rule: str) -> Verdicts:
 
     Raises:
         ValueError: if the rule is unknown.
-
-    Taught in 10.
     """
     check_choice("rule", rule, RULES)
     votes = np.where(votes > 1, votes, 0).reshape(-1, len(VOTES))

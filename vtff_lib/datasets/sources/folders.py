@@ -61,8 +61,6 @@ def catalogue_folders(
         FileNotFoundError: if the folder is missing.
         ValueError: if there are fewer than two class folders with pictures, two of them are for the
             same expression, or a share is out of range.
-
-    Taught in 10.
     """
     check_share("valid_share", valid_share)
     check_share("test_share", test_share)
@@ -104,12 +102,12 @@ def _folders_in(folder: Path) -> list[Path]:
 def _split_folders(folder: Path) -> list[tuple[str, Path]]:
     """Return the split folders, or `folder` itself as "train" if it has class folders."""
     inner = _folders_in(folder)
-    found = [(SPLIT_NAMES[p.name.lower()], p) for p in inner if p.name.lower() in SPLIT_NAMES]
-    if not found:
+    splits = [(SPLIT_NAMES[p.name.lower()], p) for p in inner if p.name.lower() in SPLIT_NAMES]
+    if not splits:
         return [("train", folder)]
-    if len(found) < len(inner) or len(dict(found)) < len(found) or "train" not in dict(found):
+    if len(splits) < len(inner) or len(dict(splits)) < len(splits) or "train" not in dict(splits):
         raise unknown_layout(folder, NAME, HOW_TO_GET)
-    return found
+    return splits
 
 
 def _name_classes(folders: Iterable[str]) -> dict[str, str]:

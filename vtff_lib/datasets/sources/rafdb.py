@@ -72,8 +72,6 @@ def catalogue_rafdb(
         FileNotFoundError: if the folder or all its pictures are missing.
         ValueError: if the layout or a code is unknown, a line cannot be parsed, a name comes twice,
             or `order` is missing or does not fit.
-
-    Taught in 10.
     """
     folder = check_folder(source, NAME, HOW_TO_GET)
     basic = folder / "basic" if (folder / "basic").is_dir() else folder
@@ -138,10 +136,10 @@ def _check_order(folder: Path, order: Sequence[str] | None) -> Sequence[str]:
 
 def _rows_of_folders(folder: Path, order: Sequence[str]) -> Iterator[tuple[Path, str, str]]:
     for split in ("train", "test"):
-        found = sorted(path.name for path in (folder / split).iterdir() if path.is_dir())
-        if found != [str(code) for code in CODES]:
+        names = sorted(path.name for path in (folder / split).iterdir() if path.is_dir())
+        if names != [str(code) for code in CODES]:
             raise ValueError(
-                f"{folder / split} has the folders {', '.join(found)}; 1 to 7 are expected. "
+                f"{folder / split} has the folders {', '.join(names)}; 1 to 7 are expected. "
                 f"{HOW_TO_GET}"
             )
         for number, name in enumerate(order, 1):

@@ -1,4 +1,4 @@
-"""What the adapters share: looking into a folder of somebody's data set. Taught in 10.
+"""What the adapters share: looking into a folder of somebody's data set.
 
 Nothing is extracted and nothing is unpickled. What does not fit is refused in a sentence that says
 what was given, what was expected, and where the set comes from.
@@ -35,8 +35,8 @@ def check_folder(source: str | Path, name: str, how_to_get: str) -> Path:
 
 def unknown_layout(folder: Path, name: str, how_to_get: str) -> ValueError:
     """Return the error for a folder that no layout fits: what is in it, and what should be."""
-    found = sorted(path.name for path in folder.iterdir())
-    held = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+    names = sorted(path.name for path in folder.iterdir())
+    held = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     return ValueError(
         f"{folder} has none of the layouts of {name}; it holds {held or 'nothing'}. {how_to_get}"
     )
@@ -181,8 +181,8 @@ def hold_out(catalogue: Catalogue, share: float, seed: int) -> Catalogue:
 
 def compare(catalogue: Catalogue, published: Published) -> Catalogue:
     """Return the catalogue with a remark for each number that is not the published one."""
-    told = differences(catalogue.counts(), published[catalogue.protocol])
-    return with_remarks(catalogue, *told)
+    remarks = differences(catalogue.counts(), published[catalogue.protocol])
+    return with_remarks(catalogue, *remarks)
 
 
 def with_remarks(catalogue: Catalogue, *remarks: str) -> Catalogue:
