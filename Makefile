@@ -1,24 +1,34 @@
-# `make lab` opens the lessons, `make test` tests everything. Both set up .venv when it is missing
+# `make lab` opens the lessons, `make test` tests them and the library. Both set up .venv when it is missing
 # or older than pyproject.toml.
 
 PYTHON ?= python3
 BIN := .venv/bin
 LAB_ARGS ?=
+WORKERS ?= -n logical --maxprocesses 4
 SOLUTIONS ?= shown
 # Jupyter refuses to run as root (in a container, say) unless it is told to.
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test grade site slides assignment notebooks figures synthetic weights bench gpu clean
+.PHONY: lab test slow lint grade site slides assignment notebooks figures synthetic weights bench gpu clean
 
 lab: .venv/installed
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ROOT_ARGS) $(LAB_ARGS)
 
 test: .venv/installed
-	$(BIN)/python -m pytest $(TEST_ARGS)
+	$(BIN)/python -m pytest $(WORKERS) -m "not slow" $(TEST_ARGS)
+
+# The tests that take minutes.
+slow: .venv/installed
+	$(BIN)/python -m pytest $(WORKERS) -m slow $(TEST_ARGS)
+
+lint: .venv/installed
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
+	$(BIN)/python -m mypy
 
 # Hand in and grade whole lessons with nbgrader: right, untouched and wrong answers.
 grade: .venv/installed
-	$(BIN)/python -m tests.grade_all_lessons
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.grade_all_lessons
 
 # The same lessons, three more ways, each from the stored notebooks and offline. SOLUTIONS=held makes
 # a site or slides without the solutions of the exercises; an assignment never has them.

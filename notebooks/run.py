@@ -50,7 +50,7 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 # Nine digits or more: an address, and not a 32-bit constant that a lesson shows.
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{9,16}\b")
 
-# A time or a speed. It is stored as measured, and never compared (nor is it by nbval).
+# A time or a speed. It is stored as measured, and never compared.
 DURATION = re.compile(r"\b\d[\d.,]* ?(?:\w+/s|\xb5s|us|ms|s|seconds?|min|minutes?)\b")
 
 # A PNG or JPEG in the JSON of an output: a bundle's own, or inside its HTML up to the quote.

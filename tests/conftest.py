@@ -2,14 +2,22 @@
 
 import contextlib
 import os
+import random
+import secrets
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+# Before NumPy and PyTorch are imported, here and in all that tests start: on tensors of a few
+# hundred numbers threads wait for each other most of the time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
 from skimage import data
 
 from tests.browser import CHROMIUM_NAMES, Lab, find_chromium, open_lab
+from tests.order import pytest_collection_modifyitems  # noqa: F401
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +35,21 @@ def show_in_lab(chromium: str) -> Iterator[Callable[[Path], Lab]]:
     """Return a function that shows a folder of notebooks in JupyterLab until the test ends."""
     with contextlib.ExitStack() as stack:
         yield lambda notebooks: stack.enter_context(open_lab(notebooks, chromium))
+
+
+@pytest.fixture(autouse=True)
+def same_draws() -> None:
+    """What a test draws without a seed does not depend on what ran before it in its process."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
+
+
+@pytest.fixture
+def dice() -> random.Random:
+    """Other random numbers at each run; what is printed when a test fails repeats them."""
+    seed = os.environ.get("TEST_SEED") or str(secrets.randbits(32))
+    print(f"TEST_SEED={seed}")
+    return random.Random(seed)
 
 
 @pytest.fixture(scope="session")

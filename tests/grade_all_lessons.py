@@ -1,7 +1,7 @@
 """Hand in and grade every lesson with nbgrader: `python -m tests.grade_all_lessons`.
 
 Four students hand in each lesson; a table says what they got. It takes about five minutes on two
-cores, so it is a command of its own; `tests/test_assignment.py` does the same with two lessons.
+cores, so it is a command of its own; `tests/test_assignment.py` has what is odd.
 """
 
 import ast

@@ -1,5 +1,6 @@
 """The markdown of the notebooks, parsed: what is running text, and where its links lead."""
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,6 +14,8 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from notebooks import run
 
+LESSONS = run.choose([], run.FOLDER)
+GLOSSARY = "glossary.ipynb"  # words alone: no lesson, and never run
 PARSER = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin)
 
 
@@ -73,6 +76,7 @@ def paragraph_of(inline: Token) -> Paragraph:
     return Paragraph(tuple(piece for piece in pieces if piece.text))
 
 
+@functools.cache
 def headings(path: Path) -> list[str]:
     """Return the words of a notebook's headings."""
     found = []

@@ -9,7 +9,7 @@ import pytest
 
 import vtff_lib
 from tests.lessons import NUMBERS, stored, tables
-from tests.test_notebooks import LESSONS
+from tests.prose import LESSONS
 
 MODULES = {
     "01": "lbp",

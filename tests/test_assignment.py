@@ -1,6 +1,7 @@
 """The assignments: what students get, and that nbgrader gives each answer the mark it deserves.
 
-Two lessons are handed in and graded here; `python -m tests.grade_all_lessons` grades all.
+Half right, odd or tampered answers to two lessons are graded here; `make grade` has all lessons,
+and perfect and untouched ones.
 """
 
 import os
@@ -19,7 +20,6 @@ from nbgrader.validator import Validator
 from notebooks.editions import assignment, source
 from tests.grade_all_lessons import (
     chosen,
-    failures,
     filled_in,
     folder_of,
     graded_cells,
@@ -209,6 +209,7 @@ def test_work_of_students_is_never_replaced(tmp_path, capsys):
 # What is graded, with nbgrader and its database.
 
 
+@pytest.mark.slow
 def test_the_teachers_version_passes_nbgraders_validation_and_the_release_is_all_to_do(
     course, tmp_path
 ):
@@ -221,21 +222,9 @@ def test_the_teachers_version_passes_nbgraders_validation_and_the_release_is_all
     assert all(": To do: " in each["raw_error"] for each in failed)
 
 
-def test_a_perfect_submission_gets_full_marks(course):
-    notebook = filled_in(released(course), worked(course, LESSON))
-    assert hand_in(course, LESSON, "perfect", notebook) == dict.fromkeys(names(LESSON), 1)
-    assert failures(course, LESSON, "perfect") == []
-
-
-def test_an_untouched_submission_gets_nothing(course):
-    marks = hand_in(course, LESSON, "untouched", short(released(course)))
-    assert marks == dict.fromkeys(names(LESSON), 0)
-
-
-@pytest.mark.parametrize("first", [True, False])
-def test_right_and_wrong_answers_get_what_they_deserve_and_are_told_why(course, first):
-    right = {name: (place % 2 == 0) == first for place, name in enumerate(names(LESSON))}
-    student = f"half_{first}"
+def test_right_and_wrong_answers_get_what_they_deserve_and_are_told_why(course):
+    right = {name: place % 2 == 0 for place, name in enumerate(names(LESSON))}
+    student = "half"
     notebook = filled_in(short(released(course)), chosen(LESSON, right))
     assert hand_in(course, LESSON, student, notebook) == right
     graded = graded_cells(notebook_of(course / "autograded" / student / stored(LESSON).path.stem))
@@ -260,6 +249,7 @@ ODD = {
 }
 
 
+@pytest.mark.slow
 def test_an_odd_answer_costs_its_own_mark_and_no_other(course, tmp_path):
     impatient = tmp_path / "course"
     shutil.copytree(course, impatient, ignore=shutil.ignore_patterns("submitted", "autograded"))
@@ -283,6 +273,7 @@ TAMPERED = [  # behind the untouched stub
 ]
 
 
+@pytest.mark.slow
 def test_a_check_that_was_tampered_with_gives_no_mark_and_takes_none(course):
     *tampered, honest = names(OTHER)
     answer = worked(course, OTHER)

@@ -4,28 +4,22 @@ import html
 import json
 import re
 from itertools import chain
+from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+import torch
 
 from notebooks import run
 from tests.lessons import NUMBERS, judged, stored, tables, tags
 from vtff_lib import checks
-from vtff_lib.checks import overview
-from vtff_lib.checks.judging import EXERCISES, Exercise, Wrong, call, exercise, require
+from vtff_lib.checks import judging
+from vtff_lib.checks.judging import EXERCISES, Either, Exercise, Wrong, call, exercise, require
+from vtff_lib.checks.overview import LESSONS, NEXT, Overview
 from vtff_lib.checks.solved import SOLVED, progress_file
 
 ANSWERS = {name: a for number in NUMBERS for name, a in tables(number).ANSWERS.items()}
-RIGHT = [
-    pytest.param(name, answer, id=f"{name}-{index}")
-    for name, answers in ANSWERS.items()
-    for index, answer in enumerate(answers.right)
-]
-WRONG = [
-    pytest.param(name, answer, words, id=f"{name}-{index}")
-    for name, answers in ANSWERS.items()
-    for index, (answer, words) in enumerate(answers.wrong)
-]
 
 
 @pytest.fixture(autouse=True)
@@ -49,24 +43,47 @@ def test_there_are_enough_answers(name):
     assert len(ANSWERS[name].wrong) >= 4
 
 
-@pytest.mark.parametrize(("name", "answer"), RIGHT)
-def test_a_right_answer_passes(name, answer):
-    verdict = getattr(checks, name)(answer)
-    assert verdict, verdict
-    assert verdict.words
-
-
-@pytest.mark.parametrize(("name", "answer", "words"), WRONG)
-def test_a_wrong_answer_is_told_what_is_wrong(name, answer, words):
-    verdict = getattr(checks, name)(answer)
-    assert not verdict
-    assert words in verdict.words
+@pytest.mark.parametrize("name", ANSWERS)
+def test_right_answers_pass(name):
+    verdicts = [getattr(checks, name)(answer) for answer in ANSWERS[name].right]
+    assert [verdict for verdict in verdicts if not (verdict and verdict.words)] == []
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_each_wrong_answer_has_a_message_of_its_own(name):
-    told = [getattr(checks, name)(answer).words for answer, _ in ANSWERS[name].wrong]
-    assert len(set(told)) == len(told)
+def test_each_wrong_answer_is_told_what_is_wrong_in_words_of_its_own(name):
+    pairs = [(getattr(checks, name)(answer), words) for answer, words in ANSWERS[name].wrong]
+    faults = [
+        f"{verdict!r} should say: {words}"
+        for verdict, words in pairs
+        if verdict or words not in verdict.words
+    ]
+    assert not faults, "\n".join(faults)
+    # Here an answer that the check makes no sense of would show a fault of the check.
+    assert [verdict.error for verdict, _ in pairs if verdict.error] == []
+    messages = [verdict.words for verdict, _ in pairs]
+    assert len(set(messages)) == len(messages)
+
+
+ODD = {
+    "infinite": float("inf"),
+    "nan": float("nan"),
+    "array": np.ones((2, 3)),
+    "nested list": [[1, 2], [3, 4]],
+    "truth values": torch.ones(3, dtype=torch.bool),
+    "0-d tensor": torch.tensor(1.0),
+    "huge": 10**400,
+    "text": "abc",
+    "object": object(),
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_no_check_raises_whatever_is_returned_or_given(odd):
+    for name in ANSWERS:
+        check = getattr(checks, name)
+        for verdict in (check(lambda *given, odd=odd, **named: odd), check(odd)):
+            assert not verdict, verdict
+            assert verdict.words
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -175,17 +192,65 @@ def test_words_cannot_inject_html():
 
 
 def test_a_check_leaves_the_dice_of_the_learner_alone():
-    import torch
-
     torch.manual_seed(7)
     before = torch.random.get_rng_state()
     judge(lambda number: torch.rand(()) and 2 * number)
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_a_bug_in_a_check_is_not_taken_for_a_wrong_answer():
-    with pytest.raises(Wrong):
-        require(False, "said")
+def test_dice_on_a_gpu_are_left_alone_too(monkeypatch):
+    seeded = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    judge(lambda number: 2 * number)
+    assert seeded == []
+
+
+def test_a_check_that_fails_says_so_and_keeps_the_error():
+    verdict = judge(lambda number: np.ones(2))
+    assert not verdict
+    assert (
+        "This check cannot make sense of what was returned (ValueError: The truth" in verdict.words
+    )
+    assert isinstance(verdict.error, ValueError)
+    assert judge(failing).error is None  # what fails in the answer is the answer's
+
+
+def test_a_mistake_is_named_and_what_is_right_is_never_one():
+    mistakes = {"twice": 8, "turned": Either((-4, 0.25)), "as it is": 4}
+    judging.judge(4.0, 4, mistakes, "none")
+    for given, words in ((8.0, "twice"), (-4, "turned"), (0.25, "turned"), (5, "none")):
+        with pytest.raises(Wrong, match=words):
+            judging.judge(given, 4, mistakes, "none")
+    with pytest.raises(Wrong, match="said late"):
+        judging.judge(torch.ones(2), torch.ones(3), {}, lambda: "said late")
+
+
+def test_a_number_is_one_number_whatever_holds_it():
+    for given in (3, 3.0, True + 2, torch.tensor([[3]]), np.array([3.0])):
+        assert judging.number(given, "It") == 3
+    for given in ("3", torch.ones(2), [3], 10**400, 1j, {}):
+        with pytest.raises(Wrong, match="It should be one number; yours is "):
+            judging.number(given, "It")
+
+
+def test_a_tensor_of_a_mistaken_shape_is_told_which_mistake():
+    shapes = {(3, 2): "Transpose.", (2, 3): "Never said."}
+    assert judging.require_tensor(torch.ones(2, 3), (2, 3), "It", shapes).shape == (2, 3)
+    for given, words in (
+        (torch.ones(3, 2), "Transpose."),
+        (torch.ones(6), r"It should have shape \(2, 3\); yours has \(6,\)."),
+        (4, "It should be a tensor of shape"),
+    ):
+        with pytest.raises(Wrong, match=words):
+            judging.require_tensor(given, (2, 3), "It", shapes)
+
+
+def test_the_checks_of_a_lesson_take_nothing_from_another_lesson():
+    for path in Path(checks.__file__).parent.glob("lesson_*.py"):
+        taken = set(
+            re.findall(r"vtff_lib\.checks\.lesson_(\d\d)", path.read_text(encoding="utf-8"))
+        )
+        assert taken <= {path.name[7:9]}, path.name
 
 
 def test_progress_is_kept_only_when_asked_and_can_be_erased():
@@ -210,7 +275,7 @@ def test_a_damaged_progress_file_stops_nothing():
     assert json.loads(progress_file().read_text()) == {"solved": ["doubled"]}
 
 
-def solved_in(names) -> tuple[overview.Overview, str]:
+def solved_in(names) -> tuple[Overview, str]:
     """Return what is shown when these are solved, and its HTML."""
     for name in names:
         SOLVED.note(name, True)
@@ -249,7 +314,7 @@ def test_the_picture_of_progress_and_its_words_agree(names):
         assert marks == wanted
         places = [str(place + 1) for place, mark in enumerate(marks) if mark == "✓"]
         some = ", ".join(places) if 0 < len(places) < len(marks) else ""
-        name = overview.LESSONS[number]
+        name = LESSONS[number]
         assert words == (number, name, str(len(places) or "none"), str(len(marks)), some)
         assert f"{number}</td>" in row
         assert f"{name}</td>" in row
@@ -266,7 +331,7 @@ def test_progress_tells_the_total_and_what_comes_next(names):
     unsolved = [e for inside in shown.lessons().values() for e in inside if e.name not in names]
     if not unsolved:
         assert shown.caption() == f"All {len(EXERCISES)} exercises are solved."
-        assert overview.NEXT not in page
+        assert NEXT not in page
         return
     following = unsolved[0]
     place = shown.lessons()[following.lesson].index(following) + 1
@@ -274,7 +339,7 @@ def test_progress_tells_the_total_and_what_comes_next(names):
         f"{len(names)} of {len(EXERCISES)} exercises solved. Next: lesson {following.lesson}, "
         f"exercise {place}: {following.task}."
     )
-    (bold,) = re.findall(rf'style="{re.escape(overview.NEXT)}">(\d)<', page)
+    (bold,) = re.findall(rf'style="{re.escape(NEXT)}">(\d)<', page)
     assert int(bold) == place
 
 
@@ -284,14 +349,14 @@ def test_the_places_of_exercises_are_those_in_the_lessons():
 
 
 def test_progress_names_the_lessons_as_they_name_themselves():
-    assert tuple(overview.LESSONS) == NUMBERS
-    for number, name in overview.LESSONS.items():
+    assert tuple(LESSONS) == NUMBERS
+    for number, name in LESSONS.items():
         assert stored(number).prose.startswith(f"# {number} {name}\n")
 
 
 def test_words_of_an_exercise_cannot_inject_html():
     evil = '<img src=x onerror="alert(1)">'
-    shown = overview.Overview((Exercise("99", "evil", evil),), frozenset())
+    shown = Overview((Exercise("99", "evil", evil),), frozenset())
     shown = shown._repr_mimebundle_()["text/html"]
     assert "<img" not in shown
     assert shown.count("&lt;img") == 2

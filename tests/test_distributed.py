@@ -15,13 +15,12 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from tests.test_training import CONFIG, SILENT, SMALL, faces, model, train, without_times
-from vtff_lib import train as command
-from vtff_lib.config import VTFFConfig
+from tests.small_runs import CONFIG, SILENT, faces, model, small_command, without_times
 from vtff_lib.datasets import FaceSet
 from vtff_lib.training import loop
 from vtff_lib.training.checkpoints import NAME, TrainingState
 from vtff_lib.training.history import History
+from vtff_lib.training.loop import train
 from vtff_lib.training.processes import ALONE, Team, everybody_answers, join_team
 from vtff_lib.vtff import VTFF
 from vtff_lib.weights import read_metadata
@@ -29,11 +28,11 @@ from vtff_lib.weights import read_metadata
 ROOT = Path(__file__).parent.parent
 PAIRED = replace(CONFIG, parts=2, epochs=4)  # 12 steps
 WORKER = """
-import sys, torch
+import sys
 from pathlib import Path
-from tests.test_distributed import PAIRED, SILENT, faces, model, train
+from tests.small_runs import SILENT, faces, model
+from tests.test_distributed import PAIRED, train
 from vtff_lib.training.processes import join_team
-torch.set_num_threads(1)
 out, limit = Path(sys.argv[1]), float(sys.argv[2])
 with join_team("cpu") as (team, device):
     network = model(seed=team.rank).to(device)  # only the leader's first weights count
@@ -128,14 +127,6 @@ def test_one_process_asks_nobody():
 # A lost process
 
 
-def small_command(*arguments: object) -> None:
-    """Run the command with a small model in place of the tiny one."""
-    small = {name: getattr(SMALL, name) for name in ("width", "stages", "embed_dim", "mlp_dim")}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(command.MODELS, "tiny", lambda **given: VTFFConfig.tiny(**small, **given))
-        command.main([str(argument) for argument in arguments])
-
-
 def train_until_killed(*arguments: str) -> None:
     """Run in a process of its own, which is killed in step 6 if it is the one to be lost."""
     step = loop.take_step
@@ -174,7 +165,9 @@ def results(folder: Path) -> tuple[VTFF, History]:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-@pytest.mark.parametrize("lost", [0, 1], ids=["the leader", "another"])
+@pytest.mark.parametrize(
+    "lost", [0, pytest.param(1, marks=pytest.mark.slow)], ids=["the leader", "another"]
+)
 def test_who_is_left_says_how_to_go_on_and_the_run_goes_on_alone(straight, tmp_path, lost):
     """By hand, as torchrun ends the survivors itself, maybe before they have spoken."""
     arguments, undisturbed = straight

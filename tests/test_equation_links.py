@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from notebooks import run
-from tests.prose import PARSER, Piece, markdown, paragraph_of
-from tests.test_notebooks import LESSONS
+from tests.prose import LESSONS, PARSER, Piece, markdown, paragraph_of
 
 LIBRARY = "../vtff_lib/"
 

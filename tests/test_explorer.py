@@ -6,39 +6,31 @@ import io
 import json
 import re
 import sys
-import zlib
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from tests.explored import (
+    CELLS,
+    CHANNELS,
+    CLASSES,
+    EVIL,
+    HEADS,
+    LAYERS,
+    Elements,
+    faces,
+    packed,
+    small,
+)
 from vtff_lib import explain
-from vtff_lib.config import VTFFConfig
 from vtff_lib.explain.maps import PLACES
 from vtff_lib.explain.surgery import Surgery, all_surgeries, masked, operated
 from vtff_lib.explorer import content
 from vtff_lib.explorer.content import ASSETS, dequantise, examine, quantise
 from vtff_lib.explorer.explorer import Explorer
 from vtff_lib.lbp import local_binary_pattern
-from vtff_lib.vtff import VTFF
-
-LAYERS, HEADS, CLASSES, CELLS, CHANNELS = 2, 3, 4, 9, 64
-EVIL = "</script></title><script>alert(1)</script><img src=x onerror=alert(2)>'\"&<!--]]>"
-
-
-def small(seed=0, **changes):
-    """Return an untrained model in which no two sizes are alike, with channels that are alive."""
-    torch.manual_seed(seed)
-    sizes = {"image_size": 48, "depth": LAYERS, "num_heads": HEADS, "embed_dim": 48, "mlp_dim": 48}
-    return VTFF(VTFFConfig.tiny(CLASSES, **{**sizes, **changes})).eval()
-
-
-def faces(count, seed=0, side=48):
-    generator = torch.Generator().manual_seed(seed)
-    coarse = torch.rand(count, 3, 6, 6, generator=generator)
-    return (torch.nn.functional.interpolate(coarse, side, mode="bilinear") * 255).byte()
 
 
 @pytest.fixture(scope="module")
@@ -263,30 +255,6 @@ def test_models_that_read_the_gate_otherwise_can_lie_side_by_side(model):
 
 
 # The page
-
-
-class Elements(HTMLParser):
-    """The tags of a page, what its scripts and title hold, and the attributes of its elements."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.tags, self.inside, self.attributes, self._open = [], {}, [], None
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self._open = tag if tag != "script" else dict(attrs).get("type")
-        self.attributes += [(tag, *pair) for pair in attrs]
-
-    def handle_endtag(self, tag):
-        self._open = None
-
-    def handle_data(self, data):
-        self.inside[self._open] = self.inside.get(self._open, "") + data
-
-
-def packed(page):
-    return json.loads(zlib.decompress(base64.b64decode(Elements(page).inside["text/plain"])))
 
 
 def test_a_page_holds_the_data_and_its_script_and_fetches_nothing(explorer):

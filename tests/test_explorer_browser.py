@@ -13,7 +13,7 @@ import torch
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser import open_browser
-from tests.test_explorer import EVIL, faces, small
+from tests.explored import EVIL, faces, radio, small, values
 from vtff_lib import explain, load_pretrained
 from vtff_lib.datasets import load_default
 from vtff_lib.explain.faithfulness import randomised
@@ -101,21 +101,6 @@ def show(browser, saved):
 # What a person does
 
 
-def radio(page, group, word, hand):
-    """Choose one of a group of radio buttons."""
-    box = page.get_by_role("radiogroup", name=group, exact=True)
-    wanted = box.get_by_role("radio", name=word, exact=True)
-    if hand == "mouse":
-        wanted.locator("xpath=..").click()
-    else:
-        box.locator("input:checked").focus()
-        for _ in range(12):
-            if wanted.is_checked():
-                break
-            page.keyboard.press("ArrowRight")
-    assert wanted.is_checked()
-
-
 def select(page, label, word, hand):
     """Choose from a list; a headless browser opens none, so the mouse's choice is made for it."""
     box = page.get_by_label(label, exact=True)
@@ -170,11 +155,6 @@ def press_button(page, name, hand, panel=0):
 def state(page):
     text = page.locator(".vtff").get_attribute("data-state")
     return dict(pair.split("=") for pair in text.split("&") if pair)
-
-
-def values(page, panel=0):
-    found = page.locator(f'[data-panel="{panel}"][data-index]')
-    return torch.tensor(found.evaluate_all("all => all.map(each => Number(each.dataset.value))"))
 
 
 def labels(page, panel=0):

@@ -16,10 +16,12 @@ from skimage import data
 
 from notebooks.run import METADATA, canonical
 from tests.browser import open_lab
-from tests.test_explorer_browser import radio, values
+from tests.explored import radio, values
 from vtff_lib import load_pretrained
 from vtff_lib.explain.surgery import Surgery
 from vtff_lib.explorer.explorer import Explorer
+
+pytestmark = pytest.mark.slow
 
 SETUP = """
 import torch

@@ -8,7 +8,7 @@ import torch
 
 from figures.benchmarks import explorer as explorer_benchmark
 from figures.drawings import explorer_pages
-from tests.test_explorer import packed
+from tests.explored import packed
 from vtff_lib import load_pretrained
 from vtff_lib.datasets import load_default
 from vtff_lib.explain.surgery import Surgery

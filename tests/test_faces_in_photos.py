@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
-from tests.test_photos import EXIF_ORIENTATION, file_of
+from tests.photo_files import EXIF_ORIENTATION, file_of
 from vtff_lib.photos.finding import (
     FaceBox,
     _agreed_boxes,

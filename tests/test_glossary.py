@@ -7,8 +7,16 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.prose import Paragraph, fragment, headings, markdown, notebook, paragraphs
-from tests.test_notebooks import GLOSSARY, LESSONS
+from tests.prose import (
+    GLOSSARY,
+    LESSONS,
+    Paragraph,
+    fragment,
+    headings,
+    markdown,
+    notebook,
+    paragraphs,
+)
 
 FULL = 3  # links to the glossary in a paragraph: with more it cannot be read
 ENTRY = re.compile(
@@ -196,19 +204,42 @@ def test_the_glossary_is_alphabetical_and_defines_no_word_twice(glossary):
     assert len(words) == len(glossary) > 100
 
 
-@pytest.mark.parametrize("entry", entries(), ids=lambda entry: entry["term"])
-def test_an_entry_leads_back_to_the_lesson_that_explains_it(entry):
+def astray(entry: Mapping[str, str]) -> Iterator[str]:
+    """Yield why an entry does not lead back to the lesson that explains it."""
     places = headings(notebook(entry["lesson"]))
-    assert entry["title"] == places[0]
-    if entry["heading"]:
-        assert [*map(fragment, places)].count(entry["heading"]) == 1
+    if entry["title"] != places[0]:
+        yield f"{entry['term']}: the lesson's title is {places[0]}"
+    if entry["heading"] and [*map(fragment, places)].count(entry["heading"]) != 1:
+        yield f"{entry['term']}: there is no heading {entry['heading']}, or there are several"
 
 
-@pytest.mark.parametrize("entry", entries(), ids=lambda entry: entry["term"])
-def test_a_browser_leaves_the_places_as_they_are(entry):
-    # JupyterLab does not find a heading by a place that was percent-encoded on the way.
+def encoded(entry: Mapping[str, str]) -> Iterator[str]:
+    """Yield the places of an entry that a browser would percent-encode: then JupyterLab fails."""
     for place in (fragment(entry["term"]), entry["heading"] or ""):
-        assert quote(place, safe="!$&'()*+,/:;=?@-._~") == place
+        if quote(place, safe="!$&'()*+,/:;=?@-._~") != place:
+            yield place
+
+
+def test_every_entry_leads_back_to_the_lesson_that_explains_it():
+    assert [fault for entry in entries() for fault in astray(entry)] == []
+
+
+def test_a_browser_leaves_the_places_as_they_are():
+    assert [place for entry in entries() for place in encoded(entry)] == []
+
+
+@pytest.mark.parametrize(
+    ("finds", "field", "value"),
+    [
+        (astray, "title", "Another lesson"),
+        (astray, "heading", "Gone"),
+        (encoded, "term", "the 95 % interval"),
+        (encoded, "heading", "50-%"),
+    ],
+)
+def test_an_entry_that_leads_nowhere_is_named(finds, field, value):
+    entry = {**entries()[0].groupdict(), field: value}
+    assert len([*finds(entry)]) == 1
 
 
 def test_links_inside_the_glossary_land_on_an_entry(glossary):

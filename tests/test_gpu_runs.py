@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from figures.experiments import ferplus, ferplus_search, gpu_runs, harness, runs
-from tests.test_training import SMALL
+from tests.small_runs import SMALL
 from vtff_lib.datasets import FaceSet
 from vtff_lib.names import EXPRESSIONS
 from vtff_lib.training.recipe import TrainingConfig

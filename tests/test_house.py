@@ -17,7 +17,7 @@ FLAT = [path for path in LIBRARY.glob("*.py") if path.name != "__init__.py"]
 
 def lint(house: Path) -> subprocess.CompletedProcess[str]:
     """Ask the linter about the `vtff_lib` in the folder `house`, by the rule in pyproject.toml."""
-    command = [sys.executable, "-c", LINTER, "--no-cache", "--config", ROOT / "pyproject.toml"]
+    command = [sys.executable, "-c", LINTER, "--no-cache"]
     return subprocess.run(
         command, cwd=house, env={"PYTHONPATH": str(house)}, capture_output=True, text=True
     )
@@ -33,6 +33,7 @@ def test_every_floor_stands_on_those_below():
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A house of one's own, to break rules in."""
     house = tmp_path_factory.mktemp("house")
+    shutil.copy(ROOT / "pyproject.toml", house)
     shutil.copytree(
         LIBRARY, house / "vtff_lib", ignore=shutil.ignore_patterns("data", "__pycache__")
     )
@@ -79,3 +80,13 @@ def test_what_lies_flat_can_be_read_in_class():
     assert len(FLAT) <= 16
     for path in FLAT:
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 250, path.name
+
+
+def test_the_readme_says_how_much_there_is_to_read():
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    commands = ("train.py", "doctor.py")
+    read = [path for path in FLAT if path.name not in commands]
+    training = [*(LIBRARY / "training").glob("*.py")]
+    for words, paths in (("ground and model", read), ("`training` (07)", training)):
+        lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in paths)
+        assert f"{words}, {round(lines, -2):,} lines" in readme, lines

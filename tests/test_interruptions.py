@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from tests.test_training import CONFIG, SILENT, Progress, faces, model, same_weights, trained
+from tests.small_runs import CONFIG, SILENT, faces, model, same_weights, trained
 from vtff_lib.training import loop
 from vtff_lib.training.checkpoints import NAME
 from vtff_lib.training.loop import train
 from vtff_lib.training.processes import told_to_stop
+from vtff_lib.training.progress import Progress
 from vtff_lib.weights import read_metadata
 
 

@@ -101,7 +101,9 @@ def test_the_size_of_the_shards_does_not_show(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
-@pytest.mark.parametrize(("count", "left_to_render"), [(3, 6), (6, 0)])
+@pytest.mark.parametrize(
+    ("count", "left_to_render"), [(3, 6), pytest.param(6, 0, marks=pytest.mark.slow)]
+)
 def test_a_run_that_is_killed_goes_on_to_the_same_file(
     tmp_path: Path, renderer: QuickRenderer, whole: bytes, count: int, left_to_render: int
 ) -> None:

@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.photo_files import EXIF_ORIENTATION, file_of
 from vtff_lib.photos.reading import read_photo
 
-EXIF_ORIENTATION = 0x0112
 # What a camera did to the upright picture before it wrote the tag, so that the tag undoes it.
 STORED_AS = {
     1: lambda upright: upright,
@@ -22,13 +22,6 @@ STORED_AS = {
     7: lambda upright: upright[::-1, ::-1].swapaxes(0, 1),
     8: lambda upright: np.rot90(upright, -1),
 }
-
-
-def file_of(image: Image.Image | np.ndarray, kind: str = "PNG", **options: object) -> bytes:
-    file = io.BytesIO()
-    picture = Image.fromarray(image) if isinstance(image, np.ndarray) else image
-    picture.save(file, kind, **options)
-    return file.getvalue()
 
 
 def test_every_kind_of_source_gives_the_same_array(colours: np.ndarray, tmp_path: Path) -> None:

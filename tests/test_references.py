@@ -10,8 +10,7 @@ import yaml
 from pybtex.database import Entry, parse_file, parse_string
 
 from notebooks import run
-from tests.prose import Paragraph, markdown, paragraphs
-from tests.test_notebooks import LESSONS
+from tests.prose import LESSONS, Paragraph, markdown, paragraphs
 
 BIBLIOGRAPHY = "references.bib"
 WORKS = parse_file(str(run.FOLDER / BIBLIOGRAPHY)).entries
@@ -54,8 +53,11 @@ def address(entry: Entry) -> str | None:
     return f"https://doi.org/{fields['doi']}" if "doi" in fields else fields.get("url")
 
 
-def disagreements(item: Paragraph, entry: Entry) -> Iterator[str]:
+def disagreements(item: Paragraph, entry: Entry | None) -> Iterator[str]:
     """Yield what an item of a list says otherwise than the entry that it cites."""
+    if entry is None:
+        yield "it does not end in the key of an entry"
+        return
     said = item.text.casefold()
     for what, words in (
         ("title", entry.fields["title"].strip("{}")),
@@ -71,35 +73,50 @@ def disagreements(item: Paragraph, entry: Entry) -> Iterator[str]:
         yield f"{entry.fields['eprint']} is not its arXiv number"
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_every_item_of_a_list_ends_in_its_key_and_agrees_with_its_entry(path):
-    items = listed(path)
-    assert items
-    for item in items:
-        assert key(item) in WORKS, item.text
-        assert [*disagreements(item, WORKS[key(item)])] == [], item.text
+LISTS = {path.stem: listed(path) for path in LESSONS}
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_every_work_that_a_lesson_names_is_in_its_list(path):
-    cited = [WORKS[key(item)] for item in listed(path)]
-    assert len({key(item) for item in listed(path)}) == len(cited)
-    parts = [source.split("**References**")[0] for source in markdown(path)]
-    text = " ".join(each.text for source in parts for each in paragraphs(source))
-    assert named(text) <= {(first_author(work), work.fields["year"]) for work in cited}
+def test_every_item_of_a_list_ends_in_its_key_and_agrees_with_its_entry():
+    assert all(LISTS.values()), LISTS
+    problems = [
+        f"{lesson}: {item.text}: {problem}"
+        for lesson, items in LISTS.items()
+        for item in items
+        for problem in disagreements(item, WORKS.get(key(item)))
+    ]
+    assert problems == []
+
+
+def test_every_work_that_a_lesson_names_is_in_its_list():
+    missing = {}
+    for path in LESSONS:
+        keys = [key(item) for item in LISTS[path.stem]]
+        assert len({*keys}) == len(keys), path.stem
+        parts = [source.split("**References**")[0] for source in markdown(path)]
+        text = " ".join(each.text for source in parts for each in paragraphs(source))
+        cited = {(first_author(WORKS[each]), WORKS[each].fields["year"]) for each in keys}
+        missing[path.stem] = named(text) - cited
+    assert not any(missing.values()), missing
 
 
 def test_every_entry_is_cited_somewhere():
-    assert {*WORKS} == {key(item) for path in LESSONS for item in listed(path)}
+    assert {*WORKS} == {key(item) for items in LISTS.values() for item in items}
 
 
-@pytest.mark.parametrize("entry", WORKS.values(), ids=list(WORKS))
-def test_an_entry_gives_one_address(entry):
+def faults(entry: Entry) -> Iterator[str]:
+    """Yield what is wrong with the addresses of an entry: it has one."""
     fields = entry.fields
-    if "url" in fields:
-        assert unquote(fields["url"]) == address(entry)
-    assert not {"eprint", "doi"} <= {*fields}
-    assert fields.get("archiveprefix") == ("arXiv" if "eprint" in fields else None)
+    if "url" in fields and unquote(fields["url"]) != address(entry):
+        yield f"{fields['url']} is not {address(entry)}"
+    if {"eprint", "doi"} <= {*fields}:
+        yield "it has an arXiv number and a DOI"
+    if fields.get("archiveprefix") != ("arXiv" if "eprint" in fields else None):
+        yield "archiveprefix is arXiv with an arXiv number, and only then"
+
+
+def test_every_entry_gives_one_address():
+    problems = [f"{name}: {fault}" for name, entry in WORKS.items() for fault in faults(entry)]
+    assert problems == []
 
 
 def test_the_readme_cites_the_paper_as_the_bibliography_does():
@@ -131,7 +148,7 @@ def test_the_citation_file_cites_the_paper_as_the_bibliography_does():
 
 SMITH = parse_string(
     "@misc{smith2017, author = {Smith, L. N.}, title = {{Cyclical rates}}, year = {2017},"
-    "eprint = {1506.01186}, url = {https://arxiv.org/abs/1506.01186}}",
+    "eprint = {1506.01186}, archiveprefix = {arXiv}, url = {https://arxiv.org/abs/1506.01186}}",
     "bibtex",
 ).entries["smith2017"]
 GOOD = (
@@ -165,6 +182,21 @@ def test_an_item_that_disagrees_is_named(before, after, what):
 def test_an_item_whose_key_is_not_last_has_none():
     (item,) = paragraphs(GOOD + ", about steps")
     assert key(item) == ""
+    assert [*disagreements(item, WORKS.get(key(item)))] != []
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "what"),
+    [
+        ("url", "https://arxiv.org/abs/1506.01187", "1506.01187 is not https://arxiv.org/abs/"),
+        ("doi", "10.1/2", "an arXiv number and a DOI"),
+        ("archiveprefix", "arxiv", "archiveprefix is arXiv"),
+    ],
+)
+def test_an_entry_with_another_address_is_named(field, value, what):
+    assert [*faults(SMITH)] == []
+    wrong = Entry("misc", {**SMITH.fields, field: value}, SMITH.persons)
+    assert any(what in fault for fault in faults(wrong))
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,11 @@
 """The site as files: its links, its lines of code, what it leaves out, and how it is made."""
 
-import atexit
 import base64
 import functools
 import html
 import io
 import json
 import re
-import shutil
-import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -25,31 +21,11 @@ from PIL import Image
 
 from notebooks.editions import site, source
 from notebooks.editions.source import NOTEBOOKS, ROOT
+from tests.made import held_site, whole_site
 
 MEGABYTES = 2.5  # of a lesson with all its pictures
 LESSON = NOTEBOOKS / "03_local_vs_global_attention.ipynb"
 FUSION = ROOT / "vtff_lib" / "fusion.py"
-
-
-def make(solutions: bool) -> Path:
-    """Return the folder of a site that lasts as long as the tests."""
-    folder = Path(tempfile.mkdtemp())
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    with warnings.catch_warnings(action="ignore"):  # of Sphinx about its extensions
-        site.make(folder / "site", solutions)
-    return folder / "site"
-
-
-@functools.cache
-def made() -> Path:
-    """Return the folder of the site, made once for all tests."""
-    return make(solutions=True)
-
-
-@functools.cache
-def held() -> Path:
-    """Return the folder of a site whose solutions are held back."""
-    return make(solutions=False)
 
 
 # Every page: properties that hold for each, and wrong pages that they catch.
@@ -197,7 +173,7 @@ def test_every_property_is_shown_to_fail():
     assert {fault for fault, _ in WRONG} == set(PROPERTIES)
 
 
-@pytest.mark.parametrize("folder", [made, held])
+@pytest.mark.parametrize("folder", [whole_site, held_site])
 @pytest.mark.parametrize("fault", PROPERTIES)
 def test_the_site(fault, folder):
     assert list(fault(folder())) == []
@@ -209,7 +185,7 @@ def test_the_site(fault, folder):
 def test_every_lesson_has_a_page_and_leads_to_the_next():
     lessons = source.lessons()
     for lesson, following in pairwise(lessons):
-        page = pages(made())[made() / "notebooks" / f"{lesson.stem}.html"]
+        page = pages(whole_site())[whole_site() / "notebooks" / f"{lesson.stem}.html"]
         assert f'class="next-page" href="{following.stem}.html"' in page.text
         assert (f"{lesson.name}", "") in page.links  # the download
 
@@ -218,7 +194,7 @@ def test_every_line_of_the_library_has_its_anchor():
     files = sorted(site.LIBRARY.rglob("*.py"))
     assert len(files) > 60
     for path in files:
-        page = pages(made())[made() / f"{path.relative_to(ROOT)}.html"]
+        page = pages(whole_site())[whole_site() / f"{path.relative_to(ROOT)}.html"]
         found = re.findall(r'<span id="L(\d+)"><a [^>]*>\d+</a>(.*)', page.text)
         lines = path.read_text(encoding="utf-8").splitlines()
         assert [int(number) for number, _ in found] == list(range(1, len(lines) + 1))
@@ -227,27 +203,27 @@ def test_every_line_of_the_library_has_its_anchor():
 
 def test_every_reference_can_be_led_to():
     keys = re.findall(r"^@\w+\{([^,]+),", (NOTEBOOKS / "references.bib").read_text("utf-8"), re.M)
-    assert set(keys) <= pages(made())[made() / "notebooks" / "references.html"].ids
-    assert (made() / "notebooks" / "references.bib").is_file()
+    assert set(keys) <= pages(whole_site())[whole_site() / "notebooks" / "references.html"].ids
+    assert (whole_site() / "notebooks" / "references.bib").is_file()
 
 
 def test_equations_are_mathml_and_no_script_draws_them():
-    text = (made() / "notebooks" / "05_transformer_encoder.html").read_text("utf-8")
+    text = (whole_site() / "notebooks" / "05_transformer_encoder.html").read_text("utf-8")
     assert '<math display="block">' in text
-    scripts = {address for page in pages(made()).values() for address in page.loads}
+    scripts = {address for page in pages(whole_site()).values() for address in page.loads}
     assert not any("mathjax" in address.lower() for address in scripts)
 
 
 def test_every_fold_of_a_lesson_is_there():
     for lesson in source.lessons():
-        tags = pages(made())[made() / "notebooks" / f"{lesson.stem}.html"].tags
+        tags = pages(whole_site())[whole_site() / "notebooks" / f"{lesson.stem}.html"].tags
         stored = nbformat.writes(source.read(lesson))
         assert tags.count("details") == stored.count("<details>") > 0
 
 
 def test_the_live_explorer_is_on_its_page_and_named_in_lesson_08():
-    assert "figures/explorer_tiny.html" in pages(made())[made() / "explorer.html"].loads
-    links = pages(made())[made() / "notebooks" / "08_attention_maps.html"].links
+    assert "figures/explorer_tiny.html" in pages(whole_site())[whole_site() / "explorer.html"].loads
+    links = pages(whole_site())[whole_site() / "notebooks" / "08_attention_maps.html"].links
     assert ("../explorer.html", "") in links
 
 
@@ -256,7 +232,7 @@ def test_pictures_are_those_of_the_notebook():
         r"base64,([^\"'\\]{200})", LESSON.read_text(encoding="utf-8").replace("\\n", "")
     )
     assert stored
-    kept = {path.read_bytes()[:90] for path in (made() / "notebooks" / "pictures").iterdir()}
+    kept = {path.read_bytes()[:90] for path in (whole_site() / "notebooks" / "pictures").iterdir()}
     assert {base64.b64decode(each)[:90] for each in stored} <= kept
 
 
@@ -273,7 +249,10 @@ def solutions_of(lesson: Path) -> list[str]:
 def test_held_solutions_are_neither_on_a_page_nor_in_a_download(lesson):
     answers = solutions_of(lesson)
     assert len(answers) > 4
-    for solutions, folder in ((True, made() / "notebooks"), (False, held() / "notebooks")):
+    for solutions, folder in (
+        (True, whole_site() / "notebooks"),
+        (False, held_site() / "notebooks"),
+    ):
         page = words_of((folder / f"{lesson.stem}.html").read_text(encoding="utf-8"))
         notebook = nbformat.read(folder / lesson.name, as_version=4)
         download = "\n".join(cell.source for cell in notebook.cells)
@@ -283,10 +262,10 @@ def test_held_solutions_are_neither_on_a_page_nor_in_a_download(lesson):
 
 
 def test_held_solutions_take_the_guide_along():
-    assert (made() / "notebooks" / "instructors_guide.html").is_file()
-    assert not [path for path in held().rglob("*") if "guide" in path.name]
-    assert not any("instructors_guide" in page.text for page in pages(held()).values())
-    assert "instructors_guide" not in (held() / "searchindex.js").read_text(encoding="utf-8")
+    assert (whole_site() / "notebooks" / "instructors_guide.html").is_file()
+    assert not [path for path in held_site().rglob("*") if "guide" in path.name]
+    assert not any("instructors_guide" in page.text for page in pages(held_site()).values())
+    assert "instructors_guide" not in (held_site() / "searchindex.js").read_text(encoding="utf-8")
 
 
 def test_no_link_brings_a_guide_that_is_held_back(tmp_path):

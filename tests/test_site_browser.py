@@ -11,7 +11,9 @@ from playwright.sync_api import Browser, Page, Route
 
 from notebooks.editions import source
 from tests.browser import open_browser
-from tests.test_site import made
+from tests.made import whole_site
+
+pytestmark = pytest.mark.slow
 
 LESSONS = [f"notebooks/{lesson.stem}.html" for lesson in source.lessons()]
 OTHERS = [
@@ -55,7 +57,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    handler = functools.partial(Quiet, directory=made())
+    handler = functools.partial(Quiet, directory=whole_site())
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

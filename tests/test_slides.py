@@ -7,6 +7,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from notebooks.editions import slides, source
+from tests.made import slides_folder
 
 FEWEST, MOST = 12, 40
 LESSONS = source.lessons()
@@ -233,11 +234,8 @@ def test_tags_without_sense_are_named_with_lesson_and_cell(tags, sentence):
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """The decks of all lessons."""
-    folder = tmp_path_factory.mktemp("decks") / "slides"
-    slides.main(["--out", str(folder)])
-    return folder
+def built():
+    return slides_folder()
 
 
 @pytest.fixture(scope="module")

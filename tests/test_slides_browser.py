@@ -5,8 +5,11 @@ import contextlib
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from notebooks.editions import slides, source
+from notebooks.editions import source
 from tests.browser import open_browser
+from tests.made import slides_folder
+
+pytestmark = pytest.mark.slow
 
 WIDE, PHONE = {"width": 1280, "height": 720}, {"width": 360, "height": 780}
 SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -43,10 +46,8 @@ FAULTS = """() => Array.from({ length: Reveal.getTotalSlides() }, (_, number) =>
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("decks") / "slides"
-    slides.main(["--out", str(folder)])
-    return folder
+def built():
+    return slides_folder()
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.test_datasets import some_faces
-from tests.test_training import CONFIG, SILENT, faces, model, same_weights, train
+from tests.small_packs import some_faces
+from tests.small_runs import CONFIG, SILENT, faces, model, same_weights
 from vtff_lib.datasets import FaceSet, stored_images
 from vtff_lib.datasets.stored_images import StoredImages, store_images
 from vtff_lib.evaluation.measure import predict
 from vtff_lib.training.feed import Feed
+from vtff_lib.training.loop import train
 
 
 @pytest.fixture

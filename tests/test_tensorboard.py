@@ -8,10 +8,10 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from tests.test_distributed import small_command
-from tests.test_training import CONFIG, SILENT, faces, model, train
+from tests.small_runs import CONFIG, SILENT, faces, model, small_command
 from vtff_lib.datasets import FaceSet
 from vtff_lib.training.history import History
+from vtff_lib.training.loop import train
 from vtff_lib.training.processes import Team
 from vtff_lib.training.progress import Progress, TensorBoardProgress
 from vtff_lib.training.recipe import TrainingConfig

@@ -5,12 +5,10 @@ import io
 import json
 import math
 import os
-import random
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +19,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.small_runs import (
+    CONFIG,
+    SILENT,
+    SMALL,
+    faces,
+    model,
+    same_weights,
+    trained,
+    without_times,
+)
 from vtff_lib import train as command
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet
@@ -39,50 +47,7 @@ from vtff_lib.training.targets import Examples, Loss, class_weights, soft_target
 from vtff_lib.vtff import VTFF
 from vtff_lib.weights import read_metadata, read_weights, write_weights
 
-SMALL = VTFFConfig.tiny(
-    num_classes=3, image_size=32, width=4, stages=2, embed_dim=16, depth=1, num_heads=2,
-    mlp_dim=32, attention_reduction=2, dropout=0.2,
-)  # fmt: skip
-CONFIG = TrainingConfig(epochs=3, batch_size=8)
-SILENT = Progress()
 EVEN = Loss(torch.ones(3), 0.0, torch.zeros(3))
-
-
-def faces(count: int = 26, seed: int = 0) -> Examples:
-    """Noise in which the class decides which channel is bright."""
-    generator = torch.Generator().manual_seed(seed)
-    labels = torch.arange(count) % 3
-    images = torch.randint(0, 128, (count, 3, 32, 32), dtype=torch.uint8, generator=generator)
-    images[torch.arange(count), labels] += 100
-    return Examples(images, labels)
-
-
-def model(seed: int = 0, config: VTFFConfig = SMALL) -> VTFF:
-    torch.manual_seed(seed)
-    return VTFF(config)
-
-
-def same_weights(a: nn.Module, b: nn.Module) -> bool:
-    pairs = zip(a.state_dict().values(), b.state_dict().values(), strict=True)
-    return all(torch.equal(x, y) for x, y in pairs)
-
-
-def without_times(history: History) -> History:
-    return replace(history, epochs=[replace(epoch, seconds=0) for epoch in history.epochs])
-
-
-def trained(config: TrainingConfig = CONFIG, **options) -> tuple[VTFF, History]:
-    network = model()
-    return network, train(network, faces(), faces(9, 1), config, progress=SILENT, **options)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """So small are the networks here that threads would wait for each other most of the time."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -503,9 +468,9 @@ def test_a_finished_run_is_not_run_again(uninterrupted, tmp_path):
 
 
 KILLED = """
-import sys, torch
-from tests.test_training import KILLED_CONFIG, Progress, faces, model, train
-torch.set_num_threads(1)
+import sys
+from tests.small_runs import faces, model
+from tests.test_training import KILLED_CONFIG, Progress, train
 class Told(Progress):
     def step(self, step, loss):
         print(step, flush=True)
@@ -515,7 +480,7 @@ KILLED_CONFIG = replace(CONFIG, epochs=12)  # 36 steps
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_a_run_that_is_killed_again_and_again_ends_as_if_it_was_not(tmp_path):
+def test_a_run_that_is_killed_again_and_again_ends_as_if_it_was_not(tmp_path, dice):
     """After some step, and then up to 30 ms later: within a step, or while it is written down."""
     steps = [0]
     for _ in range(2):
@@ -523,8 +488,8 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_it_was_not(tmp_path):
             [sys.executable, "-c", KILLED, tmp_path],
             cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
-        told = [int(process.stdout.readline()) for _ in range(random.randint(2, 9))]
-        threading.Timer(random.uniform(0, 0.03), process.send_signal, [signal.SIGKILL]).start()
+        told = [int(process.stdout.readline()) for _ in range(dice.randint(2, 9))]
+        threading.Timer(dice.uniform(0, 0.03), process.send_signal, [signal.SIGKILL]).start()
         assert process.wait() == -signal.SIGKILL
         process.stdout.close()
         assert told[0] == steps[-1] + 1  # on from the last checkpoint, and nothing is skipped

@@ -405,6 +405,7 @@ def small() -> VTFF:
     return VTFF(VTFFConfig.tiny(image_size=16, width=8, stages=1, depth=1)).eval()
 
 
+@pytest.mark.slow
 def test_compiled_in_one_graph_it_gives_the_same(small):
     compiled, rgb = torch.compile(small, fullgraph=True), faces(2, 16, 16)
     torch.testing.assert_close(compiled(rgb).logits, small(rgb).logits, rtol=1e-4, atol=1e-4)

@@ -85,7 +85,7 @@ ROWS = (
     Row(
         "Are all 256 codes used, and how are they scaled for the trunk?",
         "?",
-        ("views.Normalise", "config.VTFFConfig.lbp_mean"),
+        ("inputs.Normalise", "config.VTFFConfig.lbp_mean"),
         ("test_vtff::test_both_views_are_normalised_as_the_settings_say",),
         ours="All. A code is divided by 255, less 0.5, over 0.35: near mean 0 and spread 1.",
         cost=NOT_MEASURED,
@@ -271,7 +271,7 @@ ROWS = (
     Row(
         "A linear layer on [cls] gives the class scores; the loss is cross-entropy.",
         "R2",
-        ("vtff.VTFF.forward", "optimisation.Loss"),
+        ("vtff.VTFF.forward", "training.targets.Loss"),
         (
             "test_vtff::test_maps_are_what_the_parts_computed",
             "test_training::test_a_step_is_the_one_that_torch_takes",
@@ -286,7 +286,7 @@ ROWS = (
     Row(
         "How is it trained: optimiser, learning rate, batch, epochs, augmentation?",
         "?",
-        ("recipe.TrainingConfig",),
+        ("training.recipe.TrainingConfig",),
         (
             "test_training::test_a_step_is_the_one_that_torch_takes",
             "test_augmentation::test_the_codes_are_made_of_the_altered_image",
@@ -311,7 +311,7 @@ ROWS = (
     Row(
         "Accuracy on FER+: 88.81 %.",
         "A",
-        ("evaluation.evaluate", "datasets.ferplus.catalogue_ferplus"),
+        ("evaluation.measure.evaluate", "datasets.sources.ferplus.catalogue_ferplus"),
         ("test_evaluation::test_figures_are_those_of_scikit_learn",),
         ours="No outside faces; three seeds, each measured on the test pictures once.",
         cost="full size: not measured yet. The tiny model at 64×64: "
@@ -320,7 +320,7 @@ ROWS = (
     Row(
         "Accuracy on RAF-DB: 88.14 %, on AffectNet: 61.85 %; a test across data sets on CK+.",
         "A; the figure for CK+: ?",
-        ("datasets.adapters", "evaluation.evaluate"),
+        ("datasets.sources.adapters", "evaluation.measure.evaluate"),
         ("test_evaluation::test_figures_are_those_of_scikit_learn",),
         ours="The sets can be had on application only; whoever has one can read and pack it.",
         cost=NOT_MEASURED,

@@ -12,6 +12,7 @@ import importlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +104,9 @@ class StoredLesson:
         }
 
 
+@cache
 def stored(number: str) -> StoredLesson:
-    """Return the lesson of a number."""
+    """Return the lesson of a number; it is read once, so change nothing in it."""
     (path,) = run.FOLDER.glob(f"{number}_*.ipynb")
     return StoredLesson(path)
 

@@ -259,7 +259,7 @@ ANSWERS = {
             (lambda n, k, s, p: n // s, "divided the size by the stride"),
             (lambda n, k, s, p: (n + 2 * p - k + 1) // s, "counted all places"),
             (lambda n, k, s, p: (n + 2 * p) // s, "yours is 115"),
-            (lambda n, k, s, p: (n, k), "should be a number; yours is 'tuple, not a tensor'"),
+            (lambda n, k, s, p: (n, k), "should be one number; yours is (224, 7)"),
         ],
     ),
     "block_output": Answers(

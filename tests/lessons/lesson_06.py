@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from tests.lessons import Answers
-from vtff_lib.checks.vtff import PARTS
+from vtff_lib.checks.lesson_06 import PARTS
 from vtff_lib.encoder import EncoderBlock, resize_position_embedding
 from vtff_lib.fusion import AttentionalSelectiveFusion
 from vtff_lib.vtff import count_parameters
@@ -245,7 +245,7 @@ ANSWERS = {
             (lambda h, w, s: 1 + (h >> (s + 1)) + (w >> (s + 1)), "You added rows and columns"),
             (lambda h, w, s: 1 + h * w // 2 ** (s + 1), "You divided the number of pixels by R"),
             (lambda h, w, s: 2 + (h >> (s + 1)) * (w >> (s + 1)), "Yours gives 17"),
-            (lambda h, w, s: f"{h}", "should be a number; yours is '160'"),
+            (lambda h, w, s: f"{h}", "should be one number; yours is '160'"),
         ],
     ),
     "logits_from_map": Answers(

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from scipy.stats import kendalltau, spearmanr
 
 from tests.lessons import Answers
-from vtff_lib.checks.explain import CLAIMS
+from vtff_lib.checks.lesson_08_trials import CLAIMS
 from vtff_lib.explain.faithfulness import randomised, rank_correlation
 from vtff_lib.explain.pointing import pointing_game
 from vtff_lib.vtff import VTFF

@@ -8,14 +8,17 @@ network, and takes a second or two at most.
 to be kept: `checks.keep_progress()`; `checks.erase_progress()` forgets it and deletes the file.
 """
 
-from vtff_lib.checks.ablation import (
-    holms_correction,
-    how_many_seeds,
-    interval_from_pairs,
-    score_to_report,
-    without_twins,
+from vtff_lib.checks.judging import EXERCISES, Exercise, Verdict
+from vtff_lib.checks.lesson_01 import lbp_code, lbp_in_circular_order, lbp_of_image
+from vtff_lib.checks.lesson_01_codes import lbp_histogram, lbp_transitions, light_that_leaves_codes
+from vtff_lib.checks.lesson_02 import (
+    block_output,
+    running_statistics,
+    seen_pixels,
+    size_after_convolution,
 )
-from vtff_lib.checks.attention import (
+from vtff_lib.checks.lesson_02_branches import compare_names, linear_cka
+from vtff_lib.checks.lesson_03 import (
     mixed_map,
     parameters_of_both,
     scores_of_channels,
@@ -23,30 +26,7 @@ from vtff_lib.checks.attention import (
     twin_for_global,
     who_notices,
 )
-from vtff_lib.checks.backbone import (
-    block_output,
-    running_statistics,
-    seen_pixels,
-    size_after_convolution,
-)
-from vtff_lib.checks.branches import compare_names, linear_cka
-from vtff_lib.checks.encoder import (
-    attention_entropy,
-    cells_to_tokens,
-    cls_and_positions,
-    dot_product_attention,
-    heads_side_by_side,
-    pre_norm_block,
-)
-from vtff_lib.checks.explain import (
-    area_of_deletion,
-    points_inside,
-    randomisation_control,
-    ranks_agree,
-    rolled_out,
-    what_follows,
-)
-from vtff_lib.checks.fusion import (
+from vtff_lib.checks.lesson_04 import (
     broadcast_shapes,
     gated_mixture,
     is_a_sum,
@@ -54,32 +34,15 @@ from vtff_lib.checks.fusion import (
     selective_fusion,
     stretched_channels,
 )
-from vtff_lib.checks.judging import EXERCISES, Exercise, Verdict
-from vtff_lib.checks.lbp import (
-    lbp_code,
-    lbp_histogram,
-    lbp_in_circular_order,
-    lbp_of_image,
-    lbp_transitions,
-    light_that_leaves_codes,
+from vtff_lib.checks.lesson_05 import (
+    attention_entropy,
+    cells_to_tokens,
+    cls_and_positions,
+    dot_product_attention,
+    heads_side_by_side,
+    pre_norm_block,
 )
-from vtff_lib.checks.overview import erase_progress, keep_progress, progress
-from vtff_lib.checks.own_faces import (
-    frozen_trunk,
-    least_confidence,
-    paired_gap,
-    people_apart,
-    square_crop,
-)
-from vtff_lib.checks.training import (
-    diagnosis,
-    learn_in_parts,
-    mirrored_codes,
-    moved_average,
-    rate_share,
-    smoothed_loss,
-)
-from vtff_lib.checks.vtff import (
+from vtff_lib.checks.lesson_06 import (
     block_multiply_adds,
     count_tokens,
     fusion_parameters,
@@ -87,6 +50,20 @@ from vtff_lib.checks.vtff import (
     logits_from_map,
     loss_without_looking,
 )
+from vtff_lib.checks.lesson_07 import mirrored_codes, moved_average, rate_share, smoothed_loss
+from vtff_lib.checks.lesson_07_runs import diagnosis, learn_in_parts
+from vtff_lib.checks.lesson_08 import randomisation_control, ranks_agree, rolled_out
+from vtff_lib.checks.lesson_08_trials import area_of_deletion, points_inside, what_follows
+from vtff_lib.checks.lesson_09 import (
+    holms_correction,
+    how_many_seeds,
+    interval_from_pairs,
+    score_to_report,
+    without_twins,
+)
+from vtff_lib.checks.lesson_10 import least_confidence, square_crop
+from vtff_lib.checks.lesson_10_people import frozen_trunk, paired_gap, people_apart
+from vtff_lib.checks.overview import erase_progress, keep_progress, progress
 
 __all__ = [
     "EXERCISES",

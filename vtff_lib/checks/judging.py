@@ -2,14 +2,17 @@
 
 A check is a function of the learner's answer that demands things one after another and returns what
 they show together. `@exercise` turns it into one that returns a `Verdict` and never raises, so that
-a lesson runs to its end whatever is in its exercise cells.
+a lesson runs to its end whatever is in its exercise cells. A mistake is named by computing what it
+gives: `judge` compares values with that, `require_tensor` shapes.
 """
 
 import html
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import wraps
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial, wraps
+from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -38,11 +41,14 @@ class Verdict:
         exercise: name of the check.
         right: whether the answer is.
         words: what it shows, or what is wrong with it.
+        error: what stopped the check itself, if anything did. It may be the odd thing that it was
+            given, or a fault of the check.
     """
 
     exercise: str
     right: bool
     words: str
+    error: Exception | None = field(default=None, compare=False)
 
     def __bool__(self) -> bool:
         return self.right
@@ -81,18 +87,15 @@ def exercise(lesson: str, task: str) -> Callable[[Callable[[Any], str]], Callabl
         task: what is asked for, in a few words.
     """
 
-    def make(judge: Callable[[Any], str]) -> Callable[[Any], Verdict]:
-        name = judge.__name__
+    def make(demand: Callable[[Any], str]) -> Callable[[Any], Verdict]:
+        name = demand.__name__
         EXERCISES[name] = Exercise(lesson, name, task)
 
-        @wraps(judge)
+        @wraps(demand)
         def check(answer: Any) -> Verdict:
             with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
-                try:
-                    verdict = Verdict(name, True, judge(answer))
-                except Wrong as wrong:
-                    verdict = Verdict(name, False, str(wrong))
+                torch.default_generator.manual_seed(0)  # the dice of GPUs are left alone too
+                verdict = _tried(name, demand, answer)
             SOLVED.note(verdict.exercise, verdict.right)
             return verdict
 
@@ -100,6 +103,17 @@ def exercise(lesson: str, task: str) -> Callable[[Callable[[Any], str]], Callabl
         return check
 
     return make
+
+
+def _tried(name: str, demand: Callable[[Any], str], answer: Any) -> Verdict:
+    try:
+        return Verdict(name, True, demand(answer))
+    except Wrong as wrong:
+        return Verdict(name, False, str(wrong))
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        words = f"This check cannot make sense of what was returned ({reason:.200})."
+        return Verdict(name, False, words, error)
 
 
 def require_answer(answer: Any) -> None:
@@ -122,50 +136,113 @@ def call(answer: Any, *arguments: Any, **named: Any) -> Any:
         Wrong: if it is no function, fails, or returns nothing.
     """
     require(callable(answer), f"Pass the function itself, not what it returned ({answer!r:.60}).")
-    copies = [each.clone() if isinstance(each, Tensor) else each for each in arguments]
-    shown = ", ".join(_short(each) for each in (*arguments, *named.values()))
+    copies = [value.clone() if isinstance(value, Tensor) else value for value in arguments]
     try:
-        found = answer(*copies, **named)
+        given = answer(*copies, **named)
     except NotImplementedError:
         raise NotDone(
             "To do: write your code in place of `raise NotImplementedError`, then run the cell "
             "again."
         ) from None
     except Exception as error:
+        shown = _listed(arguments, named.values())
         raise Wrong(f"Called with {shown}, it raised {type(error).__name__}: {error}") from error
-    require(
-        found is not None,
-        f"Called with {shown}, it returned None: is the `return` missing?",
-    )
-    return found
+    if given is None:
+        shown = _listed(arguments, named.values())
+        raise Wrong(f"Called with {shown}, it returned None: is the `return` missing?")
+    return given
 
 
-def require_tensor(found: object, shape: tuple[int, ...], what: str) -> Tensor:
-    """Return `found` if it is a tensor of `shape`; say what it is otherwise.
+def bound(answer: Any, *first: Any) -> Any:
+    """Return the learner's function with its first arguments filled in; what is none, as it is."""
+    return partial(answer, *first) if callable(answer) else answer
+
+
+def require_tensor(
+    given: object,
+    shape: tuple[int, ...],
+    what: str,
+    mistakes: Mapping[Any, str] = MappingProxyType({}),
+) -> Tensor:
+    """Return `given` if it is a tensor of `shape`; say what it is otherwise.
 
     Args:
-        found: what the learner's function returned.
+        given: what the learner's function returned.
         shape: the shape it is to have.
         what: it is, such as "the local attention of a (2, 6, 3, 5) map".
+        mistakes: shapes that are told in words of their own.
     """
-    if not isinstance(found, Tensor):
-        raise Wrong(f"{what} should be a tensor of shape {shape}; yours is {describe(found)}.")
-    require(
-        tuple(found.shape) == shape,
-        f"{what} should have shape {shape}; yours has {tuple(found.shape)}.",
-    )
-    return found
+    if not isinstance(given, Tensor):
+        raise Wrong(f"{what} should be a tensor of shape {shape}; yours is {describe(given)}.")
+    if (size := tuple(given.shape)) != shape:
+        raise Wrong(mistakes.get(size, f"{what} should have shape {shape}; yours has {size}."))
+    return given
 
 
-def close(found: Any, expected: Any, tolerance: float = 1e-5) -> bool:
+def number(given: Any, what: str) -> float:
+    """Return one number, whatever holds it; say what it is otherwise.
+
+    Args:
+        given: what the learner's function returned.
+        what: it is, as the first words of a sentence.
+    """
+    try:
+        if isinstance(given, str | bytes):
+            raise TypeError
+        return float(given.item() if hasattr(given, "item") else given)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        shown = describe(given) if isinstance(given, Tensor) else f"{given!r:.60}"
+        raise Wrong(f"{what} should be one number; yours is {shown}.") from None
+
+
+class Either(tuple[Any, ...]):
+    """What one and the same mistake gives, depending on how it is made."""
+
+
+def judge(
+    given: Any,
+    right: Any,
+    mistakes: Mapping[str, Any],
+    otherwise: str | Callable[[], str],
+    tolerance: float = 1e-5,
+) -> None:
+    """Say which mistake gives what was given, unless it is right.
+
+    Args:
+        given: tensor, number or numbers.
+        right: what they should be.
+        mistakes: the words for each, and what it gives: one value, or `Either` of several.
+        otherwise: what to say if it is none of them; a function, where only what is wrong has it.
+        tolerance: how far values that count as equal may differ, absolutely and relatively.
+    """
+    if close(given, right, tolerance):
+        return
+    for words, value in mistakes.items():
+        values = value if isinstance(value, Either) else (value,)
+        require(not any(close(given, wrong, tolerance) for wrong in values), words)
+    raise Wrong(otherwise if isinstance(otherwise, str) else otherwise())
+
+
+def far(given: Tensor, right: Tensor) -> float:
+    """Return how far a tensor is from the right one at most."""
+    return (given.double() - right.double()).abs().max().item()
+
+
+def close(given: Any, right: Any, tolerance: float = 1e-5) -> bool:
     """Say if two tensors or numbers are equal up to rounding, whatever their dtypes."""
-    found, expected = (torch.as_tensor(each).double() for each in (found, expected))
-    return found.shape == expected.shape and torch.allclose(
-        found, expected, rtol=tolerance, atol=tolerance
+    first, second = (torch.as_tensor(value, dtype=torch.double) for value in (given, right))
+    return first.shape == second.shape and torch.allclose(
+        first, second, rtol=tolerance, atol=tolerance
     )
+
+
+def _listed(*values: Iterable[Any]) -> str:
+    return ", ".join(map(_short, chain(*values)))
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, tuple) and any(isinstance(inside, Tensor) for inside in value):
+        return f"({_listed(value)})"
     if not isinstance(value, Tensor):
         return f"{value!r:.40}"
     few = value.numel() <= 9 and not value.is_floating_point()

@@ -9,6 +9,8 @@ import json
 import os
 from pathlib import Path
 
+from vtff_lib import files
+
 
 def progress_file() -> Path:
     """Return where progress is kept, whether or not the file exists."""
@@ -36,11 +38,7 @@ class SolvedExercises:
 
     def keep(self) -> None:
         """Write the file; from now on every right answer is added to it."""
-        path = progress_file()
-        partial = path.with_name(f"{path.name}.partial")
-        text = json.dumps({"solved": sorted(self.names())}, indent=1)
-        partial.write_text(f"{text}\n", encoding="utf-8")
-        partial.replace(path)
+        files.write(progress_file(), json.dumps({"solved": sorted(self.names())}, indent=1) + "\n")
 
     def erase(self) -> None:
         """Forget everything and delete the file."""

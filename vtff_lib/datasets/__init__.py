@@ -8,3 +8,4 @@ A set is first listed by the adapter of its layout, see `sources`, then opened a
 """
 
 from vtff_lib.datasets.face_set import DEFAULT, FaceSet, load_default
+from vtff_lib.datasets.twins import find_twins

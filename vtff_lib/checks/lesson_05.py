@@ -1,13 +1,13 @@
 """The checks of lesson 05: tokens, attention, heads, positions and blocks."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vtff_lib.checks.judging import Wrong, call, close, exercise, require, require_tensor
+from vtff_lib.checks.judging import Either, call, close, exercise, judge, require, require_tensor
 from vtff_lib.encoder import MLP, MultiHeadSelfAttention
 
 # Each of the mistakes below is computed, so that an answer that makes it can be told which it is.
@@ -21,21 +21,18 @@ def cells_to_tokens(answer: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str:
     columns_first = fused.transpose(2, 3).flatten(2).transpose(1, 2)
     mixed_images = fused.permute(2, 3, 0, 1).reshape(2, 15, 4)
 
-    found = call(answer, fused, weight, bias)
     what = "What you make of a (2, 4, 3, 5) map and a (6, 4) weight"
-    _name_shape(
-        found,
-        {
-            (2, 15, 4): "These are the cells, still 4 numbers wide; the linear layer is missing.",
-            (2, 6, 15): "Your tokens lie in the columns: shape (N, C_p, h·w). Transpose.",
-            (15, 6): "The images of the batch are gone: the first dimension should stay.",
-            (2, 6, 3, 5): "This is still a map (N, C_p, h, w): flatten it to a sequence.",
-        },
-    )
-    expected = F.linear(cells, weight, bias)
-    found = require_tensor(found, (2, 15, 6), what)
-    _name_mistake(
-        found,
+    shapes = {
+        (2, 15, 4): "These are the cells, still 4 numbers wide; the linear layer is missing.",
+        (2, 6, 15): "Your tokens lie in the columns: shape (N, C_p, h·w). Transpose.",
+        (15, 6): "The images of the batch are gone: the first dimension should stay.",
+        (2, 6, 3, 5): "This is still a map (N, C_p, h, w): flatten it to a sequence.",
+    }
+    right = F.linear(cells, weight, bias)
+    tokens = require_tensor(call(answer, fused, weight, bias), (2, 15, 6), what, shapes)
+    judge(
+        tokens,
+        right,
         {
             "Your rows are not cells: a plain reshape cuts the numbers in the order in which they "
             "lie in memory, channel after channel, and mixes places and channels.": F.linear(
@@ -47,8 +44,8 @@ def cells_to_tokens(answer: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str:
             "Only the bias of the linear layer is missing.": F.linear(cells, weight),
             "Your tokens mix the images of the batch.": F.linear(mixed_images, weight, bias),
         },
+        lambda: _first_off(tokens, right),
     )
-    _require_close(found, expected)
     return (
         "Each token is one cell, all its channels, through the same linear layer. "
         "A 1×1 convolution would have done the same before flattening."
@@ -61,18 +58,15 @@ def dot_product_attention(answer: Callable[[Tensor, Tensor, Tensor], Tensor]) ->
     q, k, v = torch.randn(3, 2, 3, 5, 4)  # each (N, heads, T, d)
     scores = q @ k.transpose(-2, -1)
     scaled = scores / 2
-    expected = scaled.softmax(dim=-1) @ v
+    right = scaled.softmax(dim=-1) @ v
     channels = (q.transpose(-2, -1) @ k / 2).softmax(dim=-1)  # (N, heads, d, d)
 
-    found = call(answer, q, k, v)
-    _name_shape(
-        found,
-        {(2, 3, 5, 5): "You returned T × T weights; what is asked for is weights @ v."},
-    )
-    found = require_tensor(found, (2, 3, 5, 4), "What you make of q, k, v of shape (2, 3, 5, 4)")
-    by_channel = "You compared channels with channels, d × d; tokens ask tokens: q @ kᵀ is T × T."
-    _name_mistake(
-        found,
+    what = "What you make of q, k, v of shape (2, 3, 5, 4)"
+    shapes = {(2, 3, 5, 5): "You returned T × T weights; what is asked for is weights @ v."}
+    mixed = require_tensor(call(answer, q, k, v), (2, 3, 5, 4), what, shapes)
+    judge(
+        mixed,
+        right,
         {
             "The scores are not scaled: divide them by √d before the softmax.": (
                 scores.softmax(dim=-1) @ v
@@ -91,10 +85,12 @@ def dot_product_attention(answer: Callable[[Tensor, Tensor, Tensor], Tensor]) ->
                 scores.softmax(dim=-1) / 2 @ v
             ),
             "You averaged the keys; the weights are for the values.": scaled.softmax(dim=-1) @ k,
+            "You compared channels with channels, d × d; tokens ask tokens: q @ kᵀ is T × T.": (
+                Either((v @ channels, v @ channels.mT))
+            ),
         },
+        lambda: _first_off(mixed, right),
     )
-    require(not any(close(found, v @ each) for each in (channels, channels.mT)), by_channel)
-    _require_close(found, expected)
 
     large = call(answer, 100 * q, k, v)
     require(
@@ -112,18 +108,16 @@ def attention_entropy(answer: Callable[[Tensor], Tensor]) -> str:
     logs = weights.log()
     entropy = -(weights * logs).sum(dim=-1)
 
-    found = call(answer, weights)
-    _name_shape(
-        found,
-        {
-            (): "You return one number; each row is to have its own entropy.",
-            (2, 3, 5, 5): "These are the terms −p ln p; sum them along each row.",
-        },
-    )
-    found = require_tensor(found, (2, 3, 5), "The entropies of (2, 3, 5, 5) weights")
+    shapes = {
+        (): "You return one number; each row is to have its own entropy.",
+        (2, 3, 5, 5): "These are the terms −p ln p; sum them along each row.",
+    }
+    what = "The entropies of (2, 3, 5, 5) weights"
+    entropies = require_tensor(call(answer, weights), (2, 3, 5), what, shapes)
     columns = -(weights * logs).sum(dim=-2)
-    _name_mistake(
-        found,
+    judge(
+        entropies,
+        entropy,
         {
             "Yours are negative: the logarithm of a share is, so the sum needs a minus.": -entropy,
             "You took the logarithm to base 2, which measures in bits; asked for is ln.": (
@@ -137,19 +131,19 @@ def attention_entropy(answer: Callable[[Tensor], Tensor]) -> str:
             "You returned exp(entropy); asked for is the entropy itself.": entropy.exp(),
             "You divided by ln T; asked for is the plain sum.": entropy / math.log(5),
         },
-        tolerance=1e-4,
+        lambda: _first_off(entropies, entropy, 1e-4),
+        1e-4,
     )
-    _require_close(found, entropy, tolerance=1e-4)
 
     sharp = torch.eye(4)[None]  # each token looks at itself alone
-    found = require_tensor(call(answer, sharp), (1, 4), "The entropies of (1, 4, 4) weights")
+    entropies = require_tensor(call(answer, sharp), (1, 4), "The entropies of (1, 4, 4) weights")
     require(
-        bool(found.isfinite().all()),
+        bool(entropies.isfinite().all()),
         "A share of exactly 0 gives nan: 0 · ln 0 is 0 · (−∞) for PyTorch; here it counts as 0.",
     )
     require(
-        close(found, torch.zeros(1, 4), tolerance=1e-4),
-        f"A row that looks at one token alone has entropy 0; yours says {found[0, 0]:.3f}.",
+        close(entropies, torch.zeros(1, 4), tolerance=1e-4),
+        f"A row that looks at one token alone has entropy 0; yours says {entropies[0, 0]:.3f}.",
     )
     return "0 for one token alone, ln T for an even look, whatever the number of heads."
 
@@ -171,29 +165,23 @@ def heads_side_by_side(answer: Callable[[Tensor, Tensor, Tensor, int], Tensor]) 
 
     attend = F.scaled_dot_product_attention
     out = attend(split(q), split(k), split(v))  # (N, heads, T, d)
-    expected = out.transpose(1, 2).reshape(2, 5, 12)
+    right = out.transpose(1, 2).reshape(2, 5, 12)
     whole_scale = attend(split(q), split(k), split(v), scale=12**-0.5)
     across = attend(*(x.reshape(2, 5, heads, d) for x in (q, k, v)))
     never_split = attend(q, k, v)
     cut_out = attend(cut(q), cut(k), cut(v))
 
-    found = call(answer, q, k, v, heads)
-    _name_shape(
-        found,
-        {
-            (2, 3, 5, 4): "The heads are still apart, (N, heads, T, d): merge them.",
-            (2, 5, 3, 4): "Almost merged: (N, T, heads, d). Join the last two dimensions.",
-            (2, 3, 5, 12): "Each head got all 12 channels; its share is 4 of them.",
-        },
-    )
-    found = require_tensor(found, (2, 5, 12), "What you make of q, k, v of shape (2, 5, 12)")
+    shapes = {
+        (2, 3, 5, 4): "The heads are still apart, (N, heads, T, d): merge them.",
+        (2, 5, 3, 4): "Almost merged: (N, T, heads, d). Join the last two dimensions.",
+        (2, 3, 5, 12): "Each head got all 12 channels; its share is 4 of them.",
+    }
+    what = "What you make of q, k, v of shape (2, 5, 12)"
+    merged = require_tensor(call(answer, q, k, v, heads), (2, 5, 12), what, shapes)
     strided_out = attend(strided(q), strided(k), strided(v)).permute(0, 2, 3, 1).reshape(2, 5, 12)
-    cut_words = (
-        "Reshaping to (N, heads, T, d) at once gives a head the first tokens, not its channels: "
-        "split the last dimension first, then swap it with T."
-    )
-    _name_mistake(
-        found,
+    judge(
+        merged,
+        right,
         {
             "You ran one head over all channels; num_heads changed nothing.": never_split,
             "You merged without swapping heads and T back first, so tokens are mixed.": (
@@ -208,11 +196,13 @@ def heads_side_by_side(answer: Callable[[Tensor, Tensor, Tensor, int], Tensor]) 
             "Heads asked heads: swap heads and T, so that T is next to last.": (
                 across.reshape(2, 5, 12)
             ),
+            "Reshaping to (N, heads, T, d) at once gives a head the first tokens, not its "
+            "channels: split the last dimension first, then swap it with T.": Either(
+                (cut_out.reshape(2, 5, 12), cut_out.transpose(1, 2).reshape(2, 5, 12))
+            ),
         },
+        lambda: _first_off(merged, right),
     )
-    cut_merges = (cut_out.reshape(2, 5, 12), cut_out.transpose(1, 2).reshape(2, 5, 12))
-    require(not any(close(found, each) for each in cut_merges), cut_words)
-    _require_close(found, expected)
     require(
         close(call(answer, q, k, v, 1), never_split),
         "With num_heads=1 yours differs from plain attention.",
@@ -229,21 +219,20 @@ def cls_and_positions(answer: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str
     cls, place = cls_token.detach().expand(3, 1, 4), positions.detach()
     joined = torch.cat([cls, cells], dim=1)  # (N, 1 + h·w, C_p)
 
-    found = call(answer, cells, cls_token, positions)
-    _name_shape(
-        found,
-        {
-            (3, 6, 4): "There are still six tokens: [cls] is missing.",
-            (3, 7, 8): "You joined tokens and positions side by side; they are added.",
-            (4, 6, 4): "You joined [cls] as another image; it is one more token of each image.",
-            (1, 7, 4): "Only one image is left; [cls] has to be expanded to the batch.",
-        },
-    )
-    found = require_tensor(found, (3, 7, 4), "What you make of (3, 6, 4) cells")
+    shapes = {
+        (3, 6, 4): "There are still six tokens: [cls] is missing.",
+        (3, 7, 8): "You joined tokens and positions side by side; they are added.",
+        (4, 6, 4): "You joined [cls] as another image; it is one more token of each image.",
+        (1, 7, 4): "Only one image is left; [cls] has to be expanded to the batch.",
+    }
+    tokens = call(answer, cells, cls_token, positions)
+    tokens = require_tensor(tokens, (3, 7, 4), "What you make of (3, 6, 4) cells", shapes)
+    right = joined + place
     shifted = torch.cat([cls, cells + place[:, :-1]], dim=1)
     last = torch.cat([cells, cls], dim=1)
-    _name_mistake(
-        found,
+    judge(
+        tokens,
+        right,
         {
             "[cls] is last; it goes in front.": last + place,
             "[cls] is last, and got the position of [cls]; token 0 is [cls].": torch.cat(
@@ -258,10 +247,10 @@ def cls_and_positions(answer: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str
             ),
             "You multiplied by the positions; they are added.": joined * place,
         },
+        lambda: _first_off(tokens, right),
     )
-    _require_close(found, joined + place)
     require(
-        found.requires_grad and _reached(found, cls_token) and _reached(found, positions),
+        tokens.requires_grad and _reached(tokens, cls_token) and _reached(tokens, positions),
         "The numbers are right, but no gradient would reach [cls] or the positions, and both are "
         "learned: do without `.data`, `.detach()` and new tensors made of numbers.",
     )
@@ -282,10 +271,10 @@ def pre_norm_block(answer: Callable[..., Tensor]) -> str:
         return heads(tokens)[0]
 
     with torch.no_grad():
-        found = call(answer, tokens, norm1, attention, norm2, mlp)
-        found = require_tensor(found, (2, 5, 8), "What you make of (2, 5, 8) tokens")
+        output = call(answer, tokens, norm1, attention, norm2, mlp)
+        output = require_tensor(output, (2, 5, 8), "What you make of (2, 5, 8) tokens")
         after = tokens + attention(norm1(tokens))
-        expected = after + mlp(norm2(after))
+        right = after + mlp(norm2(after))
         normed = norm1(tokens)
         on_stream = normed + attention(normed)
         post = norm1(tokens + attention(tokens))
@@ -310,41 +299,24 @@ def pre_norm_block(answer: Callable[..., Tensor]) -> str:
             "the stream is lost.": tokens + mlp(norm2(after)),
             "There are no norms in yours.": plain + mlp(plain),
             "The MLP came first; attention does.": mlp_first + attention(norm1(mlp_first)),
-            "One norm too many: in pre-LN the block ends with the sum.": norm2(expected),
+            "One norm too many: in pre-LN the block ends with the sum.": norm2(right),
         }
-        _name_mistake(found, mistakes)
-        _require_close(found, expected)
+        judge(output, right, mistakes, lambda: _first_off(output, right))
     return "Nothing stands in the way of the stream: both branches only add to it."
 
 
-def _name_shape(found: object, shapes: Mapping[tuple[int, ...], str]) -> None:
-    """Say what is wrong if `found` has one of the shapes that mistakes give."""
-    if isinstance(found, Tensor) and tuple(found.shape) in shapes:
-        raise Wrong(shapes[tuple(found.shape)])
-
-
-def _name_mistake(found: Tensor, mistakes: Mapping[str, Tensor], tolerance: float = 1e-5) -> None:
-    """Say which mistake was made if `found` is what one of them gives."""
-    for words, value in mistakes.items():
-        require(not close(found, value, tolerance), words)
-
-
-def _require_close(found: Tensor, expected: Tensor, tolerance: float = 1e-5) -> None:
-    """Show the first number that differs, if one does."""
-    if close(found, expected, tolerance):
-        return
-    if found.isnan().any():
-        raise Wrong(
-            "Yours has nan in it: a division by zero, or a logarithm or exp that overflows."
-        )
-    place = tuple((found.double() - expected.double()).abs().gt(tolerance).nonzero()[0].tolist())
-    raise Wrong(
-        f"The shape is right, the numbers are not: at {place} yours has {found[place]:.4f} instead "
-        f"of {expected[place]:.4f}."
+def _first_off(given: Tensor, right: Tensor, tolerance: float = 1e-5) -> str:
+    """Show the first number that differs."""
+    if given.isnan().any():
+        return "Yours has nan in it: a division by zero, or a logarithm or exp that overflows."
+    place = tuple((given.double() - right.double()).abs().gt(tolerance).nonzero()[0].tolist())
+    return (
+        f"The shape is right, the numbers are not: at {place} yours has {given[place]:.4f} instead "
+        f"of {right[place]:.4f}."
     )
 
 
-def _reached(found: Tensor, learned: Tensor) -> bool:
-    """Say if a gradient flows from `found` back to `learned`."""
-    (gradient,) = torch.autograd.grad(found.sum(), learned, retain_graph=True, allow_unused=True)
+def _reached(given: Tensor, learned: Tensor) -> bool:
+    """Say if a gradient flows from `given` back to `learned`."""
+    (gradient,) = torch.autograd.grad(given.sum(), learned, retain_graph=True, allow_unused=True)
     return gradient is not None

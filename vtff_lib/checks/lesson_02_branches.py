@@ -1,14 +1,13 @@
 """The checks of lesson 02, second part: how alike two branches are, and the names in a file."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from vtff_lib.checks.backbone import number
-from vtff_lib.checks.judging import Wrong, call, close, exercise, require
+from vtff_lib.checks.judging import call, exercise, judge, number, require
 
 
 class LargestResult(TorchFunctionMode):
@@ -34,8 +33,7 @@ def linear_cka(answer: Callable[[Tensor, Tensor], Any]) -> str:
         x = torch.randn(faces, a) * torch.linspace(0.5, 3, a) + torch.linspace(0, 4, a)
         y = x[:, :1] + torch.randn(faces, b) + 2
         cases.append((x, y))
-    found = [number(call(answer, x, y), "CKA") for x, y in cases]
-    _judge_cka(torch.tensor(found), cases)
+    _judge_cka([number(call(answer, x, y), "CKA") for x, y in cases], cases)
     x, y = torch.randn(300, 4), torch.randn(300, 3)
     with LargestResult() as largest:
         call(answer, x, y)
@@ -50,8 +48,8 @@ def linear_cka(answer: Callable[[Tensor, Tensor], Any]) -> str:
     )
 
 
-def _judge_cka(found: Tensor, cases: Sequence[tuple[Tensor, Tensor]]) -> None:
-    def each(formula: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+def _judge_cka(alike: Sequence[float], cases: Sequence[tuple[Tensor, Tensor]]) -> None:
+    def of(formula: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         return torch.stack([formula(x, y) for x, y in cases])
 
     def centred(x: Tensor) -> Tensor:
@@ -65,47 +63,47 @@ def _judge_cka(found: Tensor, cases: Sequence[tuple[Tensor, Tensor]]) -> None:
     def over_norms(x: Tensor, y: Tensor) -> Tensor:
         return (y.T @ x).norm() ** 2 / (x.norm() ** 2 * y.norm() ** 2)
 
-    right = each(lambda x, y: cka(centred(x), centred(y)))
-    if close(found, right, 1e-4):
-        return
+    right = of(lambda x, y: cka(centred(x), centred(y)))
     mistakes = {
         "You did not centre. Take the mean of each column off first; without it, two branches look "
-        "alike because both are positive.": each(cka),
-        "You centred each face over its channels. Centre each channel over the faces: dim=0.": each(
+        "alike because both are positive.": of(cka),
+        "You centred each face over its channels. Centre each channel over the faces: dim=0.": of(
             lambda x, y: cka(x - x.mean(1, keepdim=True), y - y.mean(1, keepdim=True))
         ),
-        "You are a square short: the numerator is the *squared* Frobenius norm of YᵀX.": each(
+        "You are a square short: the numerator is the *squared* Frobenius norm of YᵀX.": of(
             lambda x, y: (
                 (centred(y).T @ centred(x)).norm()
                 / ((centred(x).T @ centred(x)).norm() * (centred(y).T @ centred(y)).norm())
             )
         ),
         "Yours is the square root of CKA.": right.sqrt(),
-        "Below the line belong the norms of XᵀX and YᵀY, not of X and Y.": each(
+        "Below the line belong the norms of XᵀX and YᵀY, not of X and Y.": of(
             lambda x, y: over_norms(centred(x), centred(y))
         ),
         "You also divided every column by its spread. CKA only centres: channels that vary more "
-        "count more.": each(
+        "count more.": of(
             lambda x, y: cka(centred(x) / x.std(0), centred(y) / y.std(0)),
         ),
         "You divided every column by its spread (with n, not n - 1). CKA only centres: channels "
-        "that vary more count more.": each(
+        "that vary more count more.": of(
             lambda x, y: cka(
                 centred(x) / x.std(0, correction=0), centred(y) / y.std(0, correction=0)
             )
         ),
         "Your norms below the line are squared. Above, one product is squared; below stand two "
-        "norms, each once.": each(
+        "norms, each once.": of(
             lambda x, y: (
                 (centred(y).T @ centred(x)).norm() ** 2
                 / ((centred(x).T @ centred(x)).norm() * (centred(y).T @ centred(y)).norm()) ** 2
             )
         ),
     }
-    for words, wrong in mistakes.items():
-        require(not close(found, wrong, 1e-4), words)
-    raise Wrong(
-        f"For 12 faces with 3 and 5 channels CKA is {right[0]:.3f}; yours is {found[0]:.3f}."
+    judge(
+        alike,
+        right,
+        mistakes,
+        f"For 12 faces with 3 and 5 channels CKA is {right[0]:.3f}; yours is {alike[0]:.3f}.",
+        1e-4,
     )
 
 
@@ -135,13 +133,7 @@ UNEXPECTED = ["fcx.weight", "layer1.module.bn9.weight", "neck.fc.weight"]
 def compare_names(answer: Callable[[list[str], list[str]], Any]) -> str:
     """Check Exercise 6 of lesson 02: names of a file and of a trunk to missing and unexpected."""
     missing, unexpected = _compared(answer, list(PUBLISHED), list(EXPECTED))
-    found = set(missing) | set(unexpected)
-    _judge_prefixes(found)
-    require(
-        (missing, unexpected) != (UNEXPECTED, MISSING),
-        "Your two lists have changed places. Missing is what the trunk expects and the file lacks.",
-    )
-    _judge_dropped(found)
+    _judge_names(missing, unexpected)
     require(missing == MISSING, f"Missing is {MISSING}; yours is {missing}.")
     require(unexpected == UNEXPECTED, f"Unexpected are {UNEXPECTED}; yours are {unexpected}.")
     clean = _compared(answer, list(EXPECTED[::-1]), list(EXPECTED))
@@ -159,47 +151,43 @@ def compare_names(answer: Callable[[list[str], list[str]], Any]) -> str:
 def _compared(
     answer: Callable[[list[str], list[str]], Any], published: list[str], expected: list[str]
 ) -> tuple[list[str], list[str]]:
-    found = call(answer, published, expected)
+    lists = call(answer, published, expected)
     require(
-        isinstance(found, tuple | list)
-        and len(found) == 2
-        and all(isinstance(each, Iterable) and not isinstance(each, str) for each in found),
+        isinstance(lists, tuple | list)
+        and len(lists) == 2
+        and all(isinstance(side, Iterable) and not isinstance(side, str) for side in lists),
         "Return two lists of names: the missing, then the unexpected.",
     )
-    missing, unexpected = (sorted(map(str, each)) for each in found)
+    missing, unexpected = (sorted(map(str, side)) for side in lists)
     return missing, unexpected
 
 
-def _judge_prefixes(found: set[str]) -> None:
-    wrong: Mapping[str, bool] = {
+def _judge_names(missing: list[str], unexpected: list[str]) -> None:
+    names = {*missing, *unexpected}
+    mistakes = {
         "`lstrip` takes off single letters, any of those in `module.`, in any order: it turned "
         "`layer1` into `ayer1`. A prefix is taken off by `removeprefix`.": any(
-            name.startswith(("ayer", "ist.", "_list", "ck.")) for name in found
+            name.startswith(("ayer", "ist.", "_list", "ck.")) for name in names
         ),
         "You cut the same number of characters off every name; some names have no prefix, or a "
-        "longer one.": any(name.startswith(("0.down", "od.module")) for name in found),
+        "longer one.": any(name.startswith(("0.down", "od.module")) for name in names),
         "You took `module.` out of the middle of a name: `layer1.module.bn9` is another layer than "
-        "`layer1.bn9`. Only what stands in front is wrapping.": "layer1.bn9.weight" in found,
+        "`layer1.bn9`. Only what stands in front is wrapping.": "layer1.bn9.weight" in names,
         "The names still have `module.` in front: that is the trap itself. Take it off first.": (
-            "module.conv1.weight" in found
+            "module.conv1.weight" in names
         ),
         "One name is wrapped twice, in `_orig_mod.` and `module.`. Take prefixes off until none is "
-        "left.": any(name.endswith(".layer1.0.conv1.weight") for name in found),
-    }
-    for words, holds in wrong.items():
-        require(not holds, words)
-
-
-def _judge_dropped(found: set[str]) -> None:
-    wrong: Mapping[str, bool] = {
+        "left.": any(name.endswith(".layer1.0.conv1.weight") for name in names),
+        "Your two lists have changed places. Missing is what the trunk expects and the file "
+        "lacks.": (missing, unexpected) == (UNEXPECTED, MISSING),
         "The classifier is no surprise: names that start with `fc.` or `feature.` are dropped. "
-        "Look for them after the prefix is off.": {"fc.weight", "feature.bias"} <= found,
-        "Names that start with `fc.` are dropped, too.": "fc.weight" in found,
-        "Names that start with `feature.` are dropped, too.": "feature.bias" in found,
+        "Look for them after the prefix is off.": {"fc.weight", "feature.bias"} <= names,
+        "Names that start with `fc.` are dropped, too.": "fc.weight" in names,
+        "Names that start with `feature.` are dropped, too.": "feature.bias" in names,
         "You dropped `neck.fc.weight`, which only *contains* fc. It belongs to no classifier that "
-        "we know, so it is unexpected.": "neck.fc.weight" not in found,
+        "we know, so it is unexpected.": "neck.fc.weight" not in names,
         "You dropped `fcx.weight`: it starts with fc, but not with `fc.`": "fcx.weight"
-        not in found,
+        not in names,
     }
-    for words, holds in wrong.items():
-        require(not holds, words)
+    for words, made in mistakes.items():
+        require(not made, words)

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from vtff_lib.checks.judging import (
-    Wrong,
     call,
     close,
     exercise,
+    judge,
     require,
     require_answer,
     require_tensor,
@@ -56,10 +56,10 @@ def broadcast_shapes(answer: Sequence[Any]) -> str:
         f'Give a list with five entries, a to e, each a shape such as (2, 3) or "{ERROR}".',
     )
     for place, (given, shape) in enumerate(zip(answer, SHAPES, strict=True)):
-        found = given.lower() if isinstance(given, str) else given
-        found = tuple(found) if isinstance(found, list | tuple) else found  # torch.Size too
-        slip = SLIPS.get((place, found)) if isinstance(found, str | tuple) else None
-        require(found == shape, slip or _unfit(place, given))
+        size = given.lower() if isinstance(given, str) else given
+        size = tuple(size) if isinstance(size, list | tuple) else size  # torch.Size too
+        slip = SLIPS.get((place, size)) if isinstance(size, str | tuple) else None
+        require(size == shape, slip or _unfit(place, given))
     return (
         "All five. The dangerous one is d: two shapes that fit by accident, and no error says so."
     )
@@ -77,30 +77,28 @@ def _unfit(place: int, given: Any) -> str:
 def stretched_channels(answer: Callable[[Tensor, int, int], Tensor]) -> str:
     """Check Exercise 2 of lesson 04: (N, C) -> (N, C, H, W), a view."""
     scores = torch.tensor([[1.0, 2, 3], [4, 5, 6]])
-    found = call(answer, scores, 4, 5)
-    if isinstance(found, Tensor):
-        what = {
-            (2, 3, 1, 1): "Your scores have the four sizes, but the two 1s are not stretched yet.",
-            (2, 3, 5, 4): "Height and width have changed places.",
-            (6, 4, 5): "Two images of three channels became six channels; keep N and C apart.",
-            (2, 4, 5, 3): "The channels ended up last. In (N, C, H, W) they come second.",
-            (3, 4, 5): "The batch is lost: you stretched the scores of one image only.",
-        }.get(tuple(found.shape))
-        require(what is None, what or "")
-    found = require_tensor(
-        found, (2, 3, 4, 5), "Two images of three channel scores, at 4×5 places,"
-    )
-    expected = scores[:, :, None, None].expand(2, 3, 4, 5)
-    require(close(found, expected), f"Channel scores {scores.tolist()} became {found.tolist()}.")
+    shapes = {
+        (2, 3, 1, 1): "Your scores have the four sizes, but the two 1s are not stretched yet.",
+        (2, 3, 5, 4): "Height and width have changed places.",
+        (6, 4, 5): "Two images of three channels became six channels; keep N and C apart.",
+        (2, 4, 5, 3): "The channels ended up last. In (N, C, H, W) they come second.",
+        (3, 4, 5): "The batch is lost: you stretched the scores of one image only.",
+    }
+    what = "Two images of three channel scores, at 4×5 places,"
+    stretched = require_tensor(call(answer, scores, 4, 5), (2, 3, 4, 5), what, shapes)
     require(
-        found.untyped_storage().nbytes() < found.numel() * found.element_size(),
-        f"The values are right, but your tensor holds all {found.numel()} numbers in memory: it "
-        "is a copy. A stride of 0 would do with 6.",
+        close(stretched, scores[:, :, None, None].expand(2, 3, 4, 5)),
+        f"Channel scores {scores.tolist()} became {stretched.tolist()}.",
+    )
+    require(
+        stretched.untyped_storage().nbytes() < stretched.numel() * stretched.element_size(),
+        f"The values are right, but your tensor holds all {stretched.numel()} numbers in memory: "
+        "it is a copy. A stride of 0 would do with 6.",
     )
     turned = torch.arange(12.0).reshape(4, 3).T  # (3, 4), with strides (1, 3)
-    found = require_tensor(call(answer, turned, 2, 2), (3, 4, 2, 2), "Scores at 2×2 places")
+    stretched = require_tensor(call(answer, turned, 2, 2), (3, 4, 2, 2), "Scores at 2×2 places")
     require(
-        close(found, turned[:, :, None, None].expand(3, 4, 2, 2)),
+        close(stretched, turned[:, :, None, None].expand(3, 4, 2, 2)),
         "Right for scores that lie row by row in memory, wrong for a transposed tensor: take the "
         "strides of the scores as they are.",
     )
@@ -129,76 +127,56 @@ def is_a_sum(answer: Callable[[Tensor], bool]) -> str:
     by_row = _noise(4, 3, 1, seed=1) + _noise(1, 1, 5, seed=2)
     by_column = _noise(4, 1, 5, seed=3) + _noise(1, 3, 1, seed=4)
     product = (1 + _noise(4, 1, 1, seed=5).abs()) * _noise(1, 3, 5, seed=6)
-    cases: list[tuple[Tensor, bool, str]] = [
-        (
+    cases = {
+        "You reject G ⊕ L with G = [10, 20, 40] and L = [[1, 2], [3, 5]], whose rank is 2.": (
             torch.tensor([10.0, 20, 40])[:, None, None] + torch.tensor([[1.0, 2], [3, 5]]),
             True,
-            "You reject G ⊕ L with G = [10, 20, 40] and L = [[1, 2], [3, 5]], whose rank is 2.",
         ),
-        (
+        "You accept a sum of whole numbers and reject one of random decimals: floats are rounded, "
+        "so what should be 0 comes out as 0.0000001. Allow for that.": (
             _sum(4, 3, 5, seed=0),
             True,
-            "You accept a sum of whole numbers and reject one of random decimals: floats are "
-            "rounded, so what should be 0 comes out as 0.0000001. Allow for that.",
         ),
-        (
+        "You accept the checkerboard, which no G and L make, though its rank is 2 too.": (
             checkerboard,
             False,
-            "You accept the checkerboard, which no G and L make, though its rank is 2 too.",
         ),
-        (
+        "You accept a product of channel and place scores. Its places keep their order in all "
+        "channels, and yet no sum makes it: differences between places grow with the channel.": (
             product,
             False,
-            "You accept a product of channel and place scores. Its places keep their order in all "
-            "channels, and yet no sum makes it: differences between places grow with the channel.",
         ),
-        (
+        "You reject a map that is the same at all places. It is a sum: let L be 0.": (
             _noise(4, 1, 1, seed=7) * torch.ones(4, 3, 5),
             True,
-            "You reject a map that is the same at all places. It is a sum: let L be 0.",
         ),
-        (
+        "You reject a sum of scores in the ten thousands, where rounding is larger too: compare "
+        "with the size of the scores, not with a fixed number.": (
             1e4 * _sum(4, 3, 5, seed=8),
             True,
-            "You reject a sum of scores in the ten thousands, where rounding is larger too: "
-            "compare with the size of the scores, not with a fixed number.",
         ),
-        (
-            1e-5 * checkerboard,
-            False,
-            "You accept a checkerboard whose scores are small: 0.00001 and 0. What counts as "
-            "rounding must go with the size of the scores.",
-        ),
-        (
+        "You accept a checkerboard whose scores are small: 0.00001 and 0. What counts as rounding "
+        "must go with the size of the scores.": (1e-5 * checkerboard, False),
+        "You accept a sum that was changed in its last channel alone: compare all channels.": (
             _touched(_sum(4, 3, 5, seed=9), 3, 1, 2),
             False,
-            "You accept a sum that was changed in its last channel alone: compare all channels.",
         ),
-        (
-            by_row,
-            False,
-            "You accept scores in which each channel prefers other rows. Look down the height too, "
-            "not only along the width.",
-        ),
-        (
-            by_column,
-            False,
-            "You accept scores in which each channel prefers other columns. Look along the width "
-            "too, not only down the height.",
-        ),
-        (
+        "You accept scores in which each channel prefers other rows. Look down the height too, not "
+        "only along the width.": (by_row, False),
+        "You accept scores in which each channel prefers other columns. Look along the width too, "
+        "not only down the height.": (by_column, False),
+        "You accept a sum that was changed at its last place alone: compare all places.": (
             _touched(_sum(4, 3, 5, seed=10), 2, 2, 4),
             False,
-            "You accept a sum that was changed at its last place alone: compare all places.",
         ),
-    ]
-    for scores, wanted, words in cases:
-        found = call(answer, scores)
+    }
+    for words, (scores, wanted) in cases.items():
+        verdict = call(answer, scores)
         require(
-            not isinstance(found, Tensor) or found.numel() == 1,
+            not isinstance(verdict, Tensor) or verdict.numel() == 1,
             "Return one yes or no for the whole map, not one for each cell.",
         )
-        require(bool(found) == wanted, words)
+        require(bool(verdict) == wanted, words)
     return (
         "All eleven told apart. What is left when the best sum is taken away decides, not the rank."
     )
@@ -209,18 +187,18 @@ def gated_mixture(answer: Callable[[Tensor, Tensor, Tensor, Tensor], Any]) -> st
     """Check Exercise 4 of lesson 04: (gate, fused) from both maps and both scores."""
     rgb_map, lbp_map = _noise(2, 3, 4, 5, seed=0), _noise(2, 3, 4, 5, seed=1)
     global_map, local_map = _noise(2, 3, 1, 1, seed=2), _noise(2, 1, 4, 5, seed=3)
-    found = call(answer, rgb_map, lbp_map, global_map, local_map)
+    pair = call(answer, rgb_map, lbp_map, global_map, local_map)
     require(
-        isinstance(found, tuple | list) and len(found) == 2,
+        isinstance(pair, tuple | list) and len(pair) == 2,
         "Return two tensors: `gate, fused`.",
     )
     gate, fused = (
-        require_tensor(each, (2, 3, 4, 5), f"The {name} of maps (2, 3, 4, 5)")
-        for each, name in zip(found, ("gate", "fused map"), strict=True)
+        require_tensor(tensor, (2, 3, 4, 5), f"The {name} of maps (2, 3, 4, 5)")
+        for tensor, name in zip(pair, ("gate", "fused map"), strict=True)
     )
     g, local = global_map, local_map
     right = torch.sigmoid(g + local)
-    slips = {
+    mistakes = {
         "There is no sigmoid: your gate is G ⊕ L itself, and may be any number.": g + local,
         "Your gate is σ(G) ⊕ σ(L): a reading of the paper, but one that reaches from 0 to 2. Here "
         "the sigmoid comes after the sum.": g.sigmoid() + local.sigmoid(),
@@ -233,11 +211,8 @@ def gated_mixture(answer: Callable[[Tensor, Tensor, Tensor, Tensor], Any]) -> st
         ),
         "You returned 1 - gate as the gate, the weight of the RGB map.": 1 - right,
     }
-    for words, slip in slips.items():
-        require(not close(gate, slip), words)
-    require(close(gate, right), "Your gate is not σ(G ⊕ L).")
-    expected = lbp_map * right + rgb_map * (1 - right)
-    slips = {
+    judge(gate, right, mistakes, "Your gate is not σ(G ⊕ L).")
+    mistakes = {
         "The gate is right, but it multiplies the RGB map. It is the share of the LBP map.": (
             rgb_map * right + lbp_map * (1 - right)
         ),
@@ -251,9 +226,8 @@ def gated_mixture(answer: Callable[[Tensor, Tensor, Tensor, Tensor], Any]) -> st
             lbp_map * right + rgb_map * torch.sigmoid(1 - g - local)
         ),
     }
-    for words, slip in slips.items():
-        require(not close(fused, slip), words)
-    require(close(fused, expected), "The gate is right; the mixture of the two maps is not.")
+    right = lbp_map * right + rgb_map * (1 - right)
+    judge(fused, right, mistakes, "The gate is right; the mixture of the two maps is not.")
     return "The gate is in (0, 1), and every fused value lies between the two it was made from."
 
 
@@ -273,19 +247,15 @@ def _gate(fusion: AttentionalSelectiveFusion, u: Tensor) -> Tensor:
 @exercise("04", "A fusion that gates either branch")
 def selective_fusion(answer: Callable[..., Tensor]) -> str:
     """Check Exercise 5 of lesson 04: the forward pass, with `gated_branch`."""
-    torch.manual_seed(0)
     fusion = _fusion()
     rgb, lbp = _noise(3, 8, 5, 4, seed=1), _noise(3, 8, 5, 4, seed=2)
+    what = "The fused map of (3, 8, 5, 4)"
     with torch.no_grad():
-        found = {
-            branch: require_tensor(
-                call(answer, fusion, rgb, lbp, branch),
-                (3, 8, 5, 4),
-                "The fused map of (3, 8, 5, 4)",
-            )
+        fused = [
+            require_tensor(call(answer, fusion, rgb, lbp, branch), (3, 8, 5, 4), what)
             for branch in ("lbp", "rgb")
-        }
-        _judge_branches(fusion, rgb, lbp, found)
+        ]
+        _judge_branches(torch.stack(fused), fusion, rgb, lbp)
     return (
         "U is the same whichever branch is gated; only who gets the gate and who the rest has "
         "changed."
@@ -293,58 +263,47 @@ def selective_fusion(answer: Callable[..., Tensor]) -> str:
 
 
 def _judge_branches(
-    fusion: AttentionalSelectiveFusion, rgb: Tensor, lbp: Tensor, found: dict[str, Tensor]
+    fused: Tensor, fusion: AttentionalSelectiveFusion, rgb: Tensor, lbp: Tensor
 ) -> None:
-    def mixed(gate: Tensor) -> dict[str, Tensor]:
-        return {"lbp": torch.lerp(rgb, lbp, gate), "rgb": torch.lerp(lbp, rgb, gate)}
+    """Say what is wrong with the fused maps `(2, N, C, H, W)`, LBP gated and RGB gated."""
 
-    def told(slip: dict[str, Tensor], words: str) -> None:
-        require(not all(close(found[branch], slip[branch]) for branch in found), words)
+    def mixed(gate: Tensor) -> Tensor:
+        return torch.stack([torch.lerp(rgb, lbp, gate), torch.lerp(lbp, rgb, gate)])
 
     w_rgb, w_lbp = fusion.rgb_weight, fusion.lbp_weight
-    right = mixed(_gate(fusion, w_lbp(lbp) + w_rgb(rgb)))
-    swapped = mixed(_gate(fusion, w_lbp(rgb) + w_rgb(lbp)))
-    told(
-        {"lbp": right["lbp"], "rgb": right["lbp"]},
-        'gated_branch="rgb" gives what "lbp" gives: the argument is not used yet.',
-    )
-    told(
-        {"lbp": right["rgb"], "rgb": right["lbp"]},
-        'The branches are the wrong way round: with gated_branch="lbp" the LBP map gets the gate, '
-        "the RGB map 1 - gate.",
-    )
-    told(
-        {"lbp": right["lbp"], "rgb": swapped["rgb"]},
-        'With "rgb" you swapped the maps before U was made, so each went through the other\'s '
-        "weights. Swap them only where they are mixed.",
-    )
-    told(swapped, "U is wrong: each map went through the weights of the other.")
-    told(
-        mixed(_gate(fusion, lbp + rgb)),
-        "U is the plain sum: rgb_weight and lbp_weight are left out.",
-    )
-    told(
-        mixed(_gate(fusion, w_rgb(rgb))),
-        "Your gate has seen the RGB map alone. U is the sum of both weighted maps.",
-    )
     u = w_lbp(lbp) + w_rgb(rgb)
-    told(
-        mixed(fusion.global_attention(u) + fusion.local_attention(u)),
-        "There is no sigmoid around G ⊕ L.",
-    )
-    told(
-        {
-            "lbp": torch.lerp(w_rgb(rgb), w_lbp(lbp), _gate(fusion, u)),
-            "rgb": torch.lerp(w_lbp(lbp), w_rgb(rgb), _gate(fusion, u)),
-        },
+    gate = _gate(fusion, u)
+    right = mixed(gate)
+    swapped = mixed(_gate(fusion, w_lbp(rgb) + w_rgb(lbp)))
+    weighted = w_rgb(rgb), w_lbp(lbp)
+    mistakes = {
+        'gated_branch="rgb" gives what "lbp" gives: the argument is not used yet.': (right[[0, 0]]),
+        'The branches are the wrong way round: with gated_branch="lbp" the LBP map gets the gate, '
+        "the RGB map 1 - gate.": right.flip(0),
+        'With "rgb" you swapped the maps before U was made, so each went through the other\'s '
+        "weights. Swap them only where they are mixed.": torch.stack([right[0], swapped[1]]),
+        "U is wrong: each map went through the weights of the other.": swapped,
+        "U is the plain sum: rgb_weight and lbp_weight are left out.": (
+            mixed(_gate(fusion, lbp + rgb))
+        ),
+        "Your gate has seen the RGB map alone. U is the sum of both weighted maps.": (
+            mixed(_gate(fusion, w_rgb(rgb)))
+        ),
+        "There is no sigmoid around G ⊕ L.": (
+            mixed(fusion.global_attention(u) + fusion.local_attention(u))
+        ),
         "You mixed the weighted maps W_c · X_RGB and W_l · X_LBP. The weights only make U; what is "
-        "mixed are the maps themselves.",
+        "mixed are the maps themselves.": torch.stack(
+            [torch.lerp(*weighted, gate), torch.lerp(*weighted[::-1], gate)]
+        ),
+    }
+    branch = "rgb" if close(fused[0], right[0]) else "lbp"
+    judge(
+        fused,
+        right,
+        mistakes,
+        f'With gated_branch="{branch}" the fused map is not X ⊗ gate + X ⊗ (1 - gate).',
     )
-    for branch, fused in found.items():
-        if not close(fused, right[branch]):
-            raise Wrong(
-                f'With gated_branch="{branch}" the fused map is not X ⊗ gate + X ⊗ (1 - gate).'
-            )
 
 
 @exercise("04", "Push a gate")
@@ -352,8 +311,9 @@ def pushed_gate(answer: Callable[[Tensor, float], Tensor]) -> str:
     """Check Exercise 6 of lesson 04: σ(score + shift), from the gate and the shift."""
     scores = torch.tensor([[-2.0, -0.5, 0.0, 1.0, 3.0]])
     gate, shift = scores.sigmoid(), 1.5
-    found = require_tensor(call(answer, gate, shift), (1, 5), "A gate (1, 5), pushed,")
-    slips = {
+    pushed = require_tensor(call(answer, gate, shift), (1, 5), "A gate (1, 5), pushed,")
+    right = torch.sigmoid(scores + shift)
+    mistakes = {
         "You added the shift to the gate itself, which leaves (0, 1). It is the scores that are "
         "shifted.": gate + shift,
         "You added the shift to the gate and cut off what is above 1: all differences are gone. It "
@@ -368,12 +328,12 @@ def pushed_gate(answer: Callable[[Tensor, float], Tensor]) -> str:
             1 - 1 / (1 + scores.exp() + shift)
         ),
     }
-    for words, slip in slips.items():
-        require(not close(found, slip), words)
-    require(
-        close(found, torch.sigmoid(scores + shift)),
-        f"Scores {scores.tolist()[0]} shifted by {shift} should give the gate "
-        f"{_rounded(torch.sigmoid(scores + shift))}; yours gives {_rounded(found)}.",
+    judge(
+        pushed,
+        right,
+        mistakes,
+        f"Scores {scores.tolist()[0]} shifted by {shift} should give the gate {_rounded(right)}; "
+        f"yours gives {_rounded(pushed)}.",
     )
     back = require_tensor(call(answer, gate, -shift), (1, 5), "A gate (1, 5), pushed,")
     require(close(back, torch.sigmoid(scores - shift)), "Right for a positive shift, not for -1.5.")

@@ -1,7 +1,4 @@
-"""The checks of lesson 02, first part: convolution, basic block, batch norm, receptive field.
-
-The rest is in `branches`.
-"""
+"""The checks of lesson 02, first part: convolution, batch norm, basic block, receptive field."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,8 +9,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vtff_lib.checks.judging import Wrong, call, close, exercise, require, require_tensor
-from vtff_lib.refusals import describe
+from vtff_lib.checks.judging import (
+    call,
+    close,
+    exercise,
+    far,
+    judge,
+    number,
+    require,
+    require_tensor,
+)
+from vtff_lib.checks.models import random_norm
 
 SIZES = (  # size, kernel, stride, padding
     (224, 7, 2, 3),
@@ -29,51 +35,51 @@ SIZES = (  # size, kernel, stride, padding
 @exercise("02", "The size that leaves a convolution")
 def size_after_convolution(answer: Callable[[int, int, int, int], int]) -> str:
     """Check Exercise 1 of lesson 02: size, kernel, stride and padding to the size after it."""
-    found = [number(call(answer, *case), f"The size after {case}") for case in SIZES]
-    expected = [
+    sizes = [number(call(answer, *case), f"The size after {case}") for case in SIZES]
+    right = [
         F.conv1d(torch.zeros(1, 1, n), torch.zeros(1, 1, k), stride=s, padding=p).shape[-1]
         for n, k, s, p in SIZES
     ]
 
-    def sizes(formula: Callable[[int, int, int, int], float]) -> list[float]:
+    def of(formula: Callable[[int, int, int, int], float]) -> list[float]:
         return [formula(*case) for case in SIZES]
 
     mistakes = {
-        "You added the padding once. It is put on both sides.": sizes(
+        "You added the padding once. It is put on both sides.": of(
             lambda n, k, s, p: (n + p - k) // s + 1
         ),
         "One place is missing, the first: the window stands somewhere before its first step.": (
-            sizes(lambda n, k, s, p: (n + 2 * p - k) // s)
+            of(lambda n, k, s, p: (n + 2 * p - k) // s)
         ),
         "You rounded up. Where less than a whole step is left, the window does not fit any more.": (
-            sizes(lambda n, k, s, p: math.ceil((n + 2 * p - k) / s) + 1)
+            of(lambda n, k, s, p: math.ceil((n + 2 * p - k) / s) + 1)
         ),
         "You rounded to the nearest whole step; a step that does not fit is not taken at all.": (
-            sizes(lambda n, k, s, p: round((n + 2 * p - k) / s) + 1)
+            of(lambda n, k, s, p: round((n + 2 * p - k) / s) + 1)
         ),
         "Your sizes are not whole numbers: half a step is no step. Which way do you round?": (
-            sizes(lambda n, k, s, p: (n + 2 * p - k) / s + 1)
+            of(lambda n, k, s, p: (n + 2 * p - k) / s + 1)
         ),
-        "You left out the padding.": sizes(lambda n, k, s, p: (n - k) // s + 1),
-        "You left out the stride.": sizes(lambda n, k, s, p: n + 2 * p - k + 1),
+        "You left out the padding.": of(lambda n, k, s, p: (n - k) // s + 1),
+        "You left out the stride.": of(lambda n, k, s, p: n + 2 * p - k + 1),
         "You divided the size by the stride. The width of the kernel counts too.": (
-            sizes(lambda n, k, s, p: n // s)
+            of(lambda n, k, s, p: n // s)
         ),
         "You counted all places of the window, then divided by the stride. Divide the steps "
-        "*after* the first place instead.": sizes(lambda n, k, s, p: (n + 2 * p - k + 1) // s),
+        "*after* the first place instead.": of(lambda n, k, s, p: (n + 2 * p - k + 1) // s),
     }
-    for words, wrong in mistakes.items():
-        require(found != wrong, words)
-    for case, mine, right in zip(SIZES, found, expected, strict=True):
-        n, k, s, p = case
-        require(
-            mine == right,
-            f"Of {n} pixels, kernel {k}, stride {s} and padding {p} make {right}; yours is "
-            f"{mine:g}.",
-        )
+    judge(sizes, right, mistakes, lambda: _wrong_size(sizes, right), tolerance=0)
     return (
         "That is it. Kernel 3 with padding 1 keeps the size, and with stride 2 it halves it, "
         "rounded up: nearly all of ResNet is made of these two."
+    )
+
+
+def _wrong_size(sizes: Sequence[float], right: Sequence[int]) -> str:
+    trials = zip(SIZES, sizes, right, strict=True)
+    (n, k, s, p), mine, wanted = next(trial for trial in trials if trial[1] != trial[2])
+    return (
+        f"Of {n} pixels, kernel {k}, stride {s} and padding {p} make {wanted}; yours is {mine:g}."
     )
 
 
@@ -84,43 +90,36 @@ def running_statistics(answer: Callable[..., tuple[Tensor, Tensor]]) -> str:
         scale, shift = torch.rand(shape[1], 1, 1) + 0.5, 3 * torch.randn(shape[1], 1, 1)
         x = scale * torch.randn(shape) + shift
         mean, var = torch.randn(shape[1]), torch.rand(shape[1]) + 0.5
-        found = call(answer, mean, var, x, momentum)
+        statistics = call(answer, mean, var, x, momentum)
         require(
-            isinstance(found, tuple | list) and len(found) == 2,
+            isinstance(statistics, tuple | list) and len(statistics) == 2,
             "Return two things: the new running mean and the new running variance.",
         )
-        wanted = [(shape[1],)] * 2
-        sizes = [tuple(each.shape) if isinstance(each, Tensor) else each for each in found]
-        require(
-            sizes != [(1, *wanted[0], 1, 1)] * 2,
-            f"The shapes are {sizes[0]}; the running numbers have shape {wanted[0]}. Did you keep "
-            "the dimensions?",
-        )
-        require(
-            sizes != [(shape[0], shape[1])] * 2,
-            f"You have numbers for each image, {sizes[0]}. A batch norm has one mean and one "
-            "variance a channel, over all images and places.",
-        )
-        require(
-            sizes != [shape[1:]] * 2,
-            f"You have numbers for each place, {sizes[0]}: take the mean over the places too.",
-        )
-        for each, what in zip(found, ("mean", "variance"), strict=True):
-            require_tensor(each, wanted[0], f"The running {what} of {shape[1]} channels")
-        _judge_statistics(torch.stack(tuple(found)), mean, var, x, momentum)
+        shapes = {
+            (1, shape[1], 1, 1): f"The shapes are {(1, shape[1], 1, 1)}; the running numbers have "
+            f"shape {shape[1:2]}. Did you keep the dimensions?",
+            shape[:2]: f"You have numbers for each image, {shape[:2]}. A batch norm has one mean "
+            "and one variance a channel, over all images and places.",
+            shape[1:]: f"You have numbers for each place, {shape[1:]}: take the mean over the "
+            "places too.",
+        }
+        for values, what in zip(statistics, ("mean", "variance"), strict=True):
+            require_tensor(values, shape[1:2], f"The running {what} of {shape[1]} channels", shapes)
+        _judge_statistics(torch.stack(tuple(statistics)), mean, var, x, momentum)
     return (
         "The same as PyTorch's. With momentum 0.1, a batch's share has shrunk to a third after "
         "about ten more: the running numbers follow the last two dozen batches or so."
     )
 
 
-def _judge_statistics(found: Tensor, mean: Tensor, var: Tensor, x: Tensor, momentum: float) -> None:
+def _judge_statistics(
+    statistics: Tensor, mean: Tensor, var: Tensor, x: Tensor, momentum: float
+) -> None:
     norm = nn.BatchNorm2d(len(mean), momentum=momentum)
     norm.running_mean, norm.running_var = mean.clone(), var.clone()
     norm(x)
     assert norm.running_mean is not None
-    if close(found, torch.stack([norm.running_mean, norm.running_var])):
-        return
+    right = torch.stack([norm.running_mean, norm.running_var])
     before, dims = torch.stack([mean, var]), (0, 2, 3)
     batch = torch.stack([x.mean(dims), x.var(dims)])
 
@@ -148,17 +147,14 @@ def _judge_statistics(found: Tensor, mean: Tensor, var: Tensor, x: Tensor, momen
             torch.stack([batch[0], x.var((2, 3)).mean(0)]),
         ),
     }
-    for words, wrong in mistakes.items():
-        require(not close(found, wrong), words)
-    expected = mixed(batch)
-    wrong_ones = [
-        what
-        for what, mine, right in zip(("mean", "variance"), found, expected, strict=True)
-        if not close(mine, right)
-    ]
-    raise Wrong(
-        f"The running {' and '.join(wrong_ones)} should be {_rounded(expected)} (mean, variance); "
-        f"yours are {_rounded(found)}."
+    pairs = zip(("mean", "variance"), statistics, right, strict=True)
+    differing = [what for what, mine, wanted in pairs if not close(mine, wanted)]
+    judge(
+        statistics,
+        right,
+        mistakes,
+        f"The running {' and '.join(differing)} should be {_rounded(right)} (mean, variance); "
+        f"yours are {_rounded(statistics)}.",
     )
 
 
@@ -184,24 +180,14 @@ def block_parts(in_channels: int, out_channels: int, stride: int, project: bool)
     """Return layers in eval mode, whose batch norms have all kinds of statistics and weights."""
     shortcut: list[nn.Module] = [nn.Identity()]
     if project:
-        shortcut = [nn.Conv2d(in_channels, out_channels, 1, stride), _norm(out_channels)]
+        shortcut = [nn.Conv2d(in_channels, out_channels, 1, stride), random_norm(out_channels)]
     return BlockParts(
         nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False),
-        _norm(out_channels),
+        random_norm(out_channels),
         nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False),
-        _norm(out_channels),
+        random_norm(out_channels),
         nn.Sequential(*shortcut).eval(),
     )
-
-
-def _norm(channels: int) -> nn.BatchNorm2d:
-    norm = nn.BatchNorm2d(channels).eval()
-    for values in (norm.weight.data, norm.bias.data, norm.running_mean):
-        if values is not None:
-            values.normal_()
-    if norm.running_var is not None:
-        norm.running_var.uniform_(0.3, 2.0)
-    return norm
 
 
 @exercise("02", "The forward pass of a basic block")
@@ -216,19 +202,18 @@ def block_output(answer: Callable[[Tensor, Any], Tensor]) -> str:
     )
     for block, before, after in cases:
         x = torch.randn(before)
-        found = require_tensor(call(answer, x, block), after, f"The block's output of {before}")
-        _judge_block(found, x, block)
+        output = require_tensor(call(answer, x, block), after, f"The block's output of {before}")
+        _judge_block(output, x, block)
     return (
         "Right, and for the stride of 2 as well. Note what the last ReLU means: what a block hands "
         "on is never negative, shortcut or not."
     )
 
 
-def _judge_block(found: Tensor, x: Tensor, block: BlockParts) -> None:
+def _judge_block(output: Tensor, x: Tensor, block: BlockParts) -> None:
     inside = F.relu(block.bn1(block.conv1(x)))
     change, shortcut = block.bn2(block.conv2(inside)), block.downsample(x)
-    if close(found, F.relu(change + shortcut), 1e-4):
-        return
+    right = F.relu(change + shortcut)
     without_relu = block.bn2(block.conv2(block.bn1(block.conv1(x))))
     mistakes = {
         "The last ReLU is missing: it comes after the sum.": change + shortcut,
@@ -260,11 +245,13 @@ def _judge_block(found: Tensor, x: Tensor, block: BlockParts) -> None:
             "You added x itself. This block has a `downsample` on its shortcut; where it has none, "
             "`downsample` is the identity, so you can always use it.": F.relu(change + x),
         }
-    for words, wrong in mistakes.items():
-        require(not close(found, wrong, 1e-4), words)
-    raise Wrong(
+    judge(
+        output,
+        right,
+        mistakes,
         "The shape is right, the numbers are not: they differ by up to "
-        f"{(found - F.relu(change + shortcut)).abs().max():.3g}. Follow the arrows of the drawing."
+        f"{far(output, right):.3g}. Follow the arrows of the drawing.",
+        1e-4,
     )
 
 
@@ -283,7 +270,7 @@ SEEN: tuple[tuple[int, Layers], ...] = (
 @exercise("02", "The pixels that a cell can see")
 def seen_pixels(answer: Callable[[int, list], tuple[int, int]]) -> str:
     """Check Exercise 4 of lesson 02: the first and last pixel behind a cell."""
-    found = []
+    ends: list[tuple[float, float]] = []
     for index, layers in SEEN:
         pair = call(answer, index, list(layers))
         require(
@@ -291,8 +278,8 @@ def seen_pixels(answer: Callable[[int, list], tuple[int, int]]) -> str:
             "Return two numbers: the first and the last pixel.",
         )
         what = f"A pixel that cell {index} sees"
-        found.append((number(pair[0], what), number(pair[1], what)))
-    expected = [_ends(index, layers) for index, layers in SEEN]
+        ends.append((number(pair[0], what), number(pair[1], what)))
+    right = [_ends(index, layers) for index, layers in SEEN]
     mistakes = {
         "You went from the input up. Start at the cell and go down: the last layer comes first.": [
             _ends(index, layers[::-1]) for index, layers in SEEN
@@ -306,27 +293,29 @@ def seen_pixels(answer: Callable[[int, list], tuple[int, int]]) -> str:
         "Your last pixel is one too far in each layer: a window of k that starts at a ends at "
         "a + k - 1.": [_ends(index, layers, beyond=1) for index, layers in SEEN],
         "Negative numbers are right here: they say how far the cell looks into the padding. Do not "
-        "cut them off.": [(max(first, 0), last) for first, last in expected],
+        "cut them off.": [(max(first, 0), last) for first, last in right],
         "You returned the first pixel and how many there are. The last one is asked for.": [
-            (first, last - first + 1) for first, last in expected
+            (first, last - first + 1) for first, last in right
         ],
         "Your first pixels are right. The last ones forget that the window's own end must go "
         "through every layer: last · stride - padding + kernel - 1.": [
             (first, first + layers[0][0] - 1)
-            for (first, _), (_, layers) in zip(expected, SEEN, strict=True)
+            for (first, _), (_, layers) in zip(right, SEEN, strict=True)
         ],
     }
-    for words, wrong in mistakes.items():
-        require(found != wrong, words)
-    for (index, layers), mine, right in zip(SEEN, found, expected, strict=True):
-        require(
-            mine == right,
-            f"Through (kernel, stride, padding) {layers}, cell {index} sees pixels {right[0]} to "
-            f"{right[1]}; yours are {mine[0]:g} to {mine[1]:g}.",
-        )
+    judge(ends, right, mistakes, lambda: _wrong_ends(ends, right), tolerance=0)
     return (
         "Right. Look at cell 0 of the first stage: it sees -21 to 21. Half of what it could see "
         "lies outside the image, and is zeros."
+    )
+
+
+def _wrong_ends(ends: Sequence[tuple[float, float]], right: Sequence[tuple[int, int]]) -> str:
+    trials = zip(SEEN, ends, right, strict=True)
+    (index, layers), mine, wanted = next(trial for trial in trials if trial[1] != trial[2])
+    return (
+        f"Through (kernel, stride, padding) {layers}, cell {index} sees pixels {wanted[0]} to "
+        f"{wanted[1]}; yours are {mine[0]:g} to {mine[1]:g}."
     )
 
 
@@ -336,15 +325,3 @@ def _ends(index: int, layers: Layers, beyond: int = 0) -> tuple[int, int]:
     for kernel, stride, padding in reversed(layers):
         cells = {cell * stride - padding + tap for cell in cells for tap in range(kernel + beyond)}
     return min(cells), max(cells)
-
-
-def number(found: Any, what: str) -> float:
-    """Return a number, whatever holds it."""
-    require(
-        not isinstance(found, Tensor) or found.numel() == 1,
-        f"{what} should be one number; yours is {describe(found)}.",
-    )
-    try:
-        return float(found)
-    except (TypeError, ValueError):
-        raise Wrong(f"{what} should be a number; yours is {describe(found)[2:]!r}.") from None

@@ -1,0 +1,30 @@
+"""What takes longest begins, so that with several processes no long file is left for the end."""
+
+from pathlib import PurePath
+
+import pytest
+
+LONGEST = (
+    "07_training",
+    "08_attention_maps",
+    "10_your_own_faces",
+    "test_explorer_browser",
+    "test_site",
+    "02_resnet_features",
+    "test_checks",
+    "test_synthetic_faces",
+    "04_broadcasting_fusion",
+    "test_assignment",
+    "06_assembling_vtff",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first, and let the others be as they come."""
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(file_of(item), len(rank)))
+
+
+def file_of(item: pytest.Item) -> str:
+    """Return the name of the file of a test, or of the lesson of a cell."""
+    return PurePath(item.nodeid.split("::")[0]).stem

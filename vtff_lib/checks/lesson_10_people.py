@@ -1,0 +1,262 @@
+"""The checks of lesson 10, second part: a gap, a split by person, and a frozen trunk."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vtff_lib.checks.judging import (
+    Wrong,
+    call,
+    close,
+    exercise,
+    judge,
+    number,
+    require,
+    require_tensor,
+)
+from vtff_lib.config import VTFFConfig
+from vtff_lib.vtff import VTFF
+
+MASK = "Return a mask, one True or False for each picture"
+
+
+@exercise("10", "A gap between groups, with its interval")
+def paired_gap(answer: Callable[[Tensor, Tensor, Tensor, Tensor], Any]) -> str:
+    """Check Exercise 3 of lesson 10: gap, low and high, paired and by persons."""
+    for people, sizes in ((9, (1, 2, 5)), (14, (4, 1, 3))):
+        counts = [sizes[person % 3] for person in range(people)]
+        persons = torch.arange(people).repeat_interleave(torch.tensor(counts))
+        before = torch.rand(len(persons)) < 0.8
+        skill = torch.rand(people)[persons]
+        after = torch.rand(len(persons)) < 0.2 + 0.7 * skill
+        draws = torch.randint(0, people, (400, people))
+        numbers = call(answer, before, after, persons, draws)
+        require(
+            isinstance(numbers, tuple | list | Tensor) and len(numbers) == 3,
+            "Return three numbers: the gap, and the low and the high end of its interval.",
+        )
+        numbers = [number(value, "The gap and each end") for value in numbers]
+        _judge_gap(numbers, before, after, persons, draws)
+    return "One person's faces stand or fall together, so persons are drawn, not faces."
+
+
+def _sums(values: Tensor, persons: Tensor) -> tuple[Tensor, Tensor]:
+    people = int(persons.max()) + 1
+    sums = torch.zeros(people, dtype=torch.float64).index_add(0, persons, values.double())
+    return sums, persons.bincount(minlength=people).double()
+
+
+def _ends(drawn: Tensor, low: float = 0.025, high: float = 0.975) -> tuple[float, float]:
+    points = torch.tensor([low, high], dtype=torch.float64)
+    low, high = drawn.double().quantile(points).tolist()
+    return low, high
+
+
+def _judge_gap(
+    numbers: Sequence[float], before: Tensor, after: Tensor, persons: Tensor, draws: Tensor
+) -> None:
+    """Say which mistake wrong numbers come from."""
+    gain = after.double() - before.double()
+    sums, counts = _sums(gain, persons)
+    means = sums / counts
+    by_draw = sums[draws].sum(1) / counts[draws].sum(1)
+    spread = gain.std().item() / math.sqrt(len(gain))
+    faces = gain[draws[:, : len(gain)] % len(gain)].mean(1)
+    wider = by_draw.std().item()
+    gap, low, high = right = ((sums.sum() / counts.sum()).item(), *_ends(by_draw))
+    mistakes = {
+        "The sign is turned round: after minus before, so that a loss is below 0.": (
+            (-gap, -high, -low)
+        ),
+        "The sign is turned round, and low and high have changed places.": ((-gap, -low, -high)),
+        "Low and high have changed places.": (gap, high, low),
+        "You averaged the persons' means, so a person with one face weighs as much as one with "
+        "five; add up faces, then divide.": (means.mean().item(), *_ends(means[draws].mean(1))),
+        "The gap is right, but in the draws you averaged the persons' means; add up their faces, "
+        "then divide by how many there are.": (gap, *_ends(means[draws].mean(1))),
+        "You divided each draw by the number of all faces; a draw has its own number.": (
+            (gap, *_ends(sums[draws].sum(1) / counts.sum()))
+        ),
+        "From 5 to 95 % lie 90 %; for 95 % leave out 2.5 % at either end.": (
+            (gap, *_ends(by_draw, 0.05, 0.95))
+        ),
+        "You took the smallest and the largest draw; leave out 2.5 % at either end.": (
+            (gap, *_ends(by_draw, 0.0, 1.0))
+        ),
+        "You took faces for independent (1.96 standard errors); faces of one person are not. Use "
+        "the draws of persons.": (gap, gap - 1.96 * spread, gap + 1.96 * spread),
+        "You put 1.96 standard deviations around the gap; here the ends are asked for as quantiles "
+        "of the draws.": (gap, gap - 1.96 * wider, gap + 1.96 * wider),
+        "You drew faces; `draws` are numbers of persons, and who is drawn brings all of his or her "
+        "faces.": (gap, *_ends(faces)),
+    }
+    words = (
+        f"The gap should be {gap:+.4f}, the share right after minus the share right before; yours "
+        f"is {numbers[0]:+.4f}."
+    )
+    if close(numbers[0], gap, 1e-4):
+        words = (
+            f"The gap is right. Its interval should be [{low:+.4f}, {high:+.4f}], the 2.5 % and "
+            f"97.5 % quantiles over `draws`; yours is [{numbers[1]:+.4f}, {numbers[2]:+.4f}]."
+        )
+    judge(numbers, right, mistakes, words, 1e-4)
+
+
+@exercise("10", "Own pictures, split so that nobody is on both sides")
+def people_apart(answer: Callable[[Sequence[str], float, Sequence[str]], Tensor]) -> str:
+    """Check Exercise 4 of lesson 10: a mask of the pictures to test on, whole people at a time."""
+    cases = (
+        ("Flo Ada Cy Cy Bo Bo Bo Di Cy Eve Bo Bo", 0.5, "Bo Cy Ada Di Eve Flo"),
+        ("Eve Di Di Di Di Di Eve Ada Di Ada Ada Cy", 0.5, "Eve Ada Cy Di"),
+        ("x y z z y x w v u w v u u u", 0.25, "u z w v y x"),
+    )
+    for pictures, share, names in cases:
+        people, order = pictures.split(), names.split()
+        mask = call(answer, list(people), share, list(order))
+        what = f"The mask of {len(people)} pictures"
+        if not isinstance(mask, Tensor):
+            listed = np.asarray(mask)
+            require(listed.dtype.kind in "bif", f"{MASK}, no names.")
+            mask = torch.as_tensor(listed)
+        require(
+            mask.dtype == torch.bool or mask.shape == (len(people),),
+            f"{MASK}, not the numbers of the pictures.",
+        )
+        mask = require_tensor(mask, (len(people),), what).bool()
+        _judge_split(mask, people, share, order)
+    return (
+        "A model that knows a face can name its expression by the person. Only strangers tell "
+        "whether it reads expressions."
+    )
+
+
+def _apart(people: Sequence[str], share: float, order: Sequence[str], stop: str = "") -> Tensor:
+    """Take people in order until there are enough pictures; with `stop`, by another rule."""
+    taken: set[str] = set()
+    for person in order:
+        mask = [name in taken for name in people]
+        more = sum(mask) + people.count(person)
+        enough = {
+            "": sum(mask) >= share * len(people),
+            "people": len(taken) >= share * len(order),
+            "never over": more > share * len(people),
+            "above": sum(mask) > share * len(people),
+        }[stop]
+        if enough:
+            break
+        taken.add(person)
+    return torch.tensor([name in taken for name in people])
+
+
+def _judge_split(mask: Tensor, people: Sequence[str], share: float, order: Sequence[str]) -> None:
+    """Say which mistake a wrong mask comes from."""
+    sides = [{p for p, test in zip(people, mask.tolist(), strict=True) if test is side}
+             for side in (True, False)]  # fmt: skip
+    both = sorted(sides[0] & sides[1])
+    if both:
+        raise Wrong(f"{both[0]} is on both sides; a person goes with all of his or her pictures.")
+    right = _apart(people, share, order)
+    mistakes = {
+        "Your mask marks the pictures to learn from; mark those to test on.": ~right,
+        "You counted people; the share is of the pictures.": _apart(people, share, order, "people"),
+        "You stopped before the share was reached; go on until there are *at least* so many.": (
+            _apart(people, share, order, "never over")
+        ),
+        "With exactly the share there are enough: you took one person more.": (
+            _apart(people, share, order, "above")
+        ),
+        "You took people from the end of `order`; begin at its start.": (
+            _apart(people, share, order[::-1])
+        ),
+        "You sorted the people; take them as `order` has them.": (
+            _apart(people, share, sorted(order))
+        ),
+        "You took people as they come in the pictures; take them as `order` has them.": (
+            _apart(people, share, list(dict.fromkeys(people)))
+        ),
+        "All pictures are marked: none is left to learn from.": torch.ones(len(people)),
+    }
+    marked = ", ".join(sorted({p for p, test in zip(people, right, strict=True) if test}))
+    words = f"For {list(people)}, share {share}, order {list(order)}, mark all of {marked}."
+    judge(mask, right, mistakes, words)
+
+
+@exercise("10", "Freeze all but the head, batch norm's memory too")
+def frozen_trunk(answer: Callable[[VTFF], Any]) -> str:
+    """Check Exercise 5 of lesson 10: after a step the head has moved, and nothing else at all."""
+    model = VTFF(VTFFConfig.tiny(5)).train()  # as a training loop leaves it
+    given = call(answer, model)
+    try:
+        learned = list(given)
+    except TypeError:
+        learned = []
+    require(
+        learned and all(isinstance(part, torch.nn.Parameter) for part in learned),
+        "Return the parameters that are to learn, as a list, for the optimiser.",
+    )
+    head = {id(part) for part in model.head.parameters()}
+    asked = {name for name, part in model.named_parameters() if part.requires_grad}
+    require(
+        asked & {"head.weight", "head.bias"} or any(id(part) in head for part in learned),
+        "Nothing of the head learns; freeze the rest, and leave the head.",
+    )
+    require(
+        {id(part) for part in learned} == head,
+        "The list holds other parameters than the head's weight and bias, which alone are to "
+        "learn.",
+    )
+    require(
+        {"head.weight", "head.bias"} <= asked,
+        "The head's own parameters have `requires_grad=False`: they would get no gradient.",
+    )
+    free = sorted(asked - {"head.weight", "head.bias"})
+    norms = {
+        f"{name}.{part}"
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.BatchNorm2d)
+        for part in ("weight", "bias")
+    }
+    if free:
+        _judge_unfrozen(free, norms)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    images = torch.randint(0, 256, (6, 3, 112, 112), dtype=torch.uint8)
+    loss = model(images).logits.logsumexp(dim=1).sum()
+    require(loss.requires_grad, "No gradient reaches the head.")
+    loss.backward()
+    moved = [
+        name for name, value in model.state_dict().items() if not torch.equal(value, before[name])
+    ]
+    require(
+        not any(name.endswith(("running_mean", "running_var")) for name in moved),
+        "`requires_grad` stops gradients, and batch norm's running mean and variance need none: "
+        "in train mode they moved with the first picture. Put the model in eval mode.",
+    )
+    counting = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d) and m.training]
+    require(
+        not counting,
+        "Batch norm is still in train mode, and normalises by the twenty pictures themselves.",
+    )
+    require(not moved, f"{moved[0] if moved else ''} changed in a mere forward pass.")
+    return "What the trunks know stays as it is, and the head learns to read it anew."
+
+
+def _judge_unfrozen(free: list[str], norms: set[str]) -> None:
+    """Say what else learns, by the part it belongs to."""
+    more = f"{free[0]} and {len(free) - 1} more" if len(free) > 1 else free[0]
+    require(
+        not set(free) <= norms,
+        f"Batch norm has weights and biases too, such as {free[0]}: freeze them like the rest.",
+    )
+    require(
+        any(name.startswith("backbones.") for name in free),
+        f"The trunks are frozen, but outside them {more} can still get gradients; only the head's "
+        "should.",
+    )
+    raise Wrong(
+        f"{more} can still get gradients. An optimiser that leaves them out is not enough to call "
+        "them frozen: set `requires_grad` to False."
+    )
