@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from figures.drawings.house import House
+
 ROOT = Path(__file__).parent.parent
 LIBRARY = ROOT / "vtff_lib"
 LINTER = "from importlinter.cli import lint_imports_command; lint_imports_command()"
@@ -27,6 +29,12 @@ def test_every_floor_stands_on_those_below():
     result = lint(ROOT)
     assert result.returncode == 0, result.stdout
     assert "4 kept, 0 broken" in result.stdout
+
+
+def test_no_circle_and_no_chain_of_more_than_nine():
+    house = House(LIBRARY)
+    assert house.circles() == []
+    assert len(house.chain()) <= 9, house.chain()
 
 
 @pytest.fixture(scope="module")
