@@ -47,7 +47,6 @@ UNTAUGHT = {  # what modules have beside what their lessons teach
         *("read_faces", "write_json", "write_results", "describe"),
     },
     "training/progress.py": {"Bar"},
-    "vtff.py": {"in_eval"},
     "weights.py": {"read_metadata"},
 }
 

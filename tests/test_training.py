@@ -34,7 +34,7 @@ from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet
 from vtff_lib.evaluation.measure import predict
 from vtff_lib.inputs import resize
-from vtff_lib.plots.runs import NotebookProgress, curves
+from vtff_lib.plots.runs import NotebookProgress, training_curves
 from vtff_lib.training import checkpoints, loop
 from vtff_lib.training.augmentation import Augmentation
 from vtff_lib.training.checkpoints import NAME
@@ -588,13 +588,13 @@ def test_a_history_survives_json_and_nonsense_is_refused(uninterrupted):
 
 def test_the_picture_of_a_history_tells_its_figures_in_words():
     epochs = [Epoch(1, 5, 1.5, 1.4, 0.25, 1e-3, 2.0), Epoch(2, 10, 0.9, 0.8, 0.75, 1e-4, 2.0)]
-    picture = curves(History(8, 4, epochs))
+    picture = training_curves(History(8, 4, epochs))
     assert "2 of 4 epochs" in picture.alt
     assert "from 1.50 to 0.90" in picture.alt
     assert "from 25% to 75%" in picture.alt
     assert picture.caption
-    assert picture.png != curves(History(8, 4, epochs[:1])).png
-    assert "Two empty panels" in curves(History(8, 4)).alt
+    assert picture.png != training_curves(History(8, 4, epochs[:1])).png
+    assert "Two empty panels" in training_curves(History(8, 4)).alt
 
 
 def test_a_log_file_gets_the_first_loss_and_a_line_for_each_epoch():
@@ -641,7 +641,7 @@ def test_a_notebook_gets_one_output_that_is_replaced_and_ends_as_the_curves(monk
     assert len(handles) == 1
     assert "step 1 of 9, loss 1." in shown[1]["text/html"]
     assert set(shown[-1]) == {"text/html", "text/plain"}
-    assert shown[-1]["text/html"] == curves(history).html()
+    assert shown[-1]["text/html"] == training_curves(history).html()
     assert "left" not in shown[-1]["text/plain"].replace("Left", "")
 
 

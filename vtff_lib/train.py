@@ -16,7 +16,7 @@ from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet, load_default
 from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.evaluation.measure import evaluate, predict
-from vtff_lib.plots.runs import confusion_matrix, curves
+from vtff_lib.plots.runs import confusion_matrix, training_curves
 from vtff_lib.refusals import in_a_sentence
 from vtff_lib.training.augmentation import PRESETS as AUGMENTATIONS
 from vtff_lib.training.augmentation import Augmentation
@@ -201,7 +201,7 @@ def write_results(
     """Write what came of the run so far and, if it is over, its figures on the test faces."""
     out = options.out
     files.write(out / "history.json", f"{history.to_json()}\n")
-    files.write(out / "history.png", curves(history).png)
+    files.write(out / "history.png", training_curves(history).png)
     if not history.finished:
         print("The time is up; the same command goes on.", file=sys.stderr)
         return

@@ -23,4 +23,4 @@ from vtff_lib.plots.pictures import (
     picture,
     title_axis,
 )
-from vtff_lib.plots.runs import NotebookProgress, confusion_matrix, curves
+from vtff_lib.plots.runs import NotebookProgress, confusion_matrix, training_curves

@@ -20,7 +20,7 @@ from vtff_lib.training.progress import Bar, Progress
 PALE = "#9A9A9A"  # the training images, behind the validation images in ink
 
 
-def curves(history: History) -> Picture:
+def training_curves(history: History) -> Picture:
     """Return the curves of loss and accuracy."""
     figure = Figure(figsize=(7.2, 2.7), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
@@ -119,7 +119,7 @@ class NotebookProgress(Progress):
     def start(self, history: History, step: int, total_steps: int) -> None:
         """Show the epochs so far."""
         self.bar.start(history, step, total_steps)
-        self.picture = curves(history)
+        self.picture = training_curves(history)
         self._show("")
 
     def step(self, step: int, loss: Tensor) -> None:
@@ -130,7 +130,7 @@ class NotebookProgress(Progress):
 
     def epoch(self, history: History) -> None:
         """Draw the curves anew."""
-        self.picture = curves(history)
+        self.picture = training_curves(history)
         self._show("")
 
     def close(self) -> None:
