@@ -17,7 +17,7 @@ lab: .venv/installed
 test: .venv/installed
 	$(BIN)/python -m pytest $(WORKERS) -m "not slow" $(TEST_ARGS)
 
-# The tests that take minutes.
+# The tests that take minutes or a browser.
 slow: .venv/installed
 	$(BIN)/python -m pytest $(WORKERS) -m slow $(TEST_ARGS)
 

@@ -1,4 +1,7 @@
-"""What takes longest begins, so that with several processes no long file is left for the end."""
+"""What takes longest begins, so that with several processes no long file is left for the end.
+
+What drives a browser is slow: `make slow` runs it.
+"""
 
 from pathlib import PurePath
 
@@ -6,9 +9,11 @@ import pytest
 
 LONGEST = (
     "07_training",
+    "test_explorer_browser",
+    "test_slides_browser",
+    "test_site_browser",
     "08_attention_maps",
     "10_your_own_faces",
-    "test_explorer_browser",
     "test_site",
     "02_resnet_features",
     "test_checks",
@@ -20,7 +25,10 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first, and let the others be as they come."""
+    """Put the longest files first, let the others be as they come, and mark what is slow."""
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
     rank = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(file_of(item), len(rank)))
 

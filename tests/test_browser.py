@@ -13,8 +13,6 @@ from nbformat.v4 import new_code_cell, new_notebook
 from notebooks.run import METADATA
 from tests.browser import NOTEBOOKS, Lab
 
-pytestmark = pytest.mark.slow
-
 FIGURES = """() => [...window.lesson.node.querySelectorAll('figure[data-state]')].map(
     figure => [figure.dataset.state, figure.querySelector('img').src])"""
 BROKEN_PICTURES = """() => [...window.lesson.node.querySelectorAll('img')]

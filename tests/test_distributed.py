@@ -84,6 +84,7 @@ def test_two_processes_learn_what_one_learns(tmp_path, alone):
     assert all(torch.equal(other[name], tensor) for name, tensor in pair[0].state_dict().items())
 
 
+@pytest.mark.slow
 def test_a_run_of_one_process_goes_on_with_two_and_back(tmp_path, alone):
     network = model()
     for _ in range(5):  # each call stops after a step
@@ -165,9 +166,8 @@ def results(folder: Path) -> tuple[VTFF, History]:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-@pytest.mark.parametrize(
-    "lost", [0, pytest.param(1, marks=pytest.mark.slow)], ids=["the leader", "another"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", [0, 1], ids=["the leader", "another"])
 def test_who_is_left_says_how_to_go_on_and_the_run_goes_on_alone(straight, tmp_path, lost):
     """By hand, as torchrun ends the survivors itself, maybe before they have spoken."""
     arguments, undisturbed = straight

@@ -21,8 +21,6 @@ from vtff_lib import load_pretrained
 from vtff_lib.explain.surgery import Surgery
 from vtff_lib.explorer.explorer import Explorer
 
-pytestmark = pytest.mark.slow
-
 SETUP = """
 import torch
 from vtff_lib import load_pretrained

@@ -16,8 +16,6 @@ from skimage import data
 from notebooks.run import METADATA
 from tests import browser
 
-pytestmark = pytest.mark.slow
-
 SETUP = """
 from skimage.data import astronaut
 from vtff_lib import load_pretrained

@@ -13,8 +13,6 @@ from notebooks.editions import source
 from tests.browser import open_browser
 from tests.made import whole_site
 
-pytestmark = pytest.mark.slow
-
 LESSONS = [f"notebooks/{lesson.stem}.html" for lesson in source.lessons()]
 OTHERS = [
     "index.html",

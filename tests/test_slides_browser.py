@@ -9,8 +9,6 @@ from notebooks.editions import source
 from tests.browser import open_browser
 from tests.made import slides_folder
 
-pytestmark = pytest.mark.slow
-
 WIDE, PHONE = {"width": 1280, "height": 720}, {"width": 360, "height": 780}
 SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 DECKS = pytest.mark.parametrize("deck", [lesson.stem for lesson in source.lessons()])
