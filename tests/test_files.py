@@ -1,5 +1,6 @@
 """A file is written whole or not at all, and what a killed process left can be cleared."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -54,6 +55,22 @@ def test_what_a_killed_process_left_is_hidden_and_can_be_cleared(tmp_path):
     assert path.read_bytes() == b"old"
     files.clear_unfinished(path)
     assert [*tmp_path.iterdir()] == [path]
+
+
+def test_only_what_is_left_of_this_file_is_cleared(tmp_path):
+    (tmp_path / ".[ab].txt.1.part").touch()
+    (tmp_path / ".a.txt.1.part").touch()
+    files.clear_unfinished(tmp_path / "[ab].txt")
+    assert [file.name for file in tmp_path.iterdir()] == [".a.txt.1.part"]
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.Path, "write_bytes", full)
+    with pytest.raises(OSError, match=r"No space left.*history\.json"):
+        files.write(tmp_path / "history.json", "{}")
 
 
 def test_a_folder_is_one_process_s_alone_until_it_ends_or_is_killed(tmp_path):

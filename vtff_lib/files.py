@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 
@@ -25,6 +26,10 @@ def whole(path: str | Path) -> Iterator[Path]:
         with unfinished.open("rb+") as file:
             os.fsync(file.fileno())
         unfinished.replace(path)
+    except OSError as error:
+        if error.errno and error.filename in (None, str(unfinished)):
+            error.filename = str(path)  # a full disk does not say where
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -42,7 +47,7 @@ def write(path: str | Path, content: str | bytes) -> None:
 def clear_unfinished(path: str | Path) -> None:
     """Remove what processes that were killed left of `path`."""
     path = Path(path)
-    for unfinished in path.parent.glob(f".{path.name}.*.part"):
+    for unfinished in path.parent.glob(f".{escape(path.name)}.*.part"):
         unfinished.unlink(missing_ok=True)
 
 
