@@ -583,7 +583,7 @@ def test_no_flipped_bit_is_taken_for_what_was_saved(tmp_path, dice):
     whole, (tensors, notes, history) = path.read_bytes(), _read(path)
     saved = safetensors.torch.save(tensors)
     header = int.from_bytes(whole[:8], "little")
-    for trial in range(600 * int(os.environ.get("FUZZ", "1"))):
+    for trial in range(200 * int(os.environ.get("FUZZ", "1"))):
         flipped = bytearray(whole)
         flipped[dice.randrange(len(whole) if trial % 6 == 0 else header)] ^= 1 << dice.randrange(8)
         path.write_bytes(flipped)

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,8 @@ def run(options: argparse.Namespace, team: Team, device: torch.device) -> None:
     torch.manual_seed(config.seed)
     model = VTFF(make_model_config(options, faces)).to(device)
     settings = {"model": asdict(model.config), "training": asdict(config)}
-    progress: Progress = BeginningProgress(options.out / "settings.json", settings)
+    begin = partial(write_json, options.out / "settings.json", settings)
+    progress: Progress = TextProgress(begin=begin)
     if options.tensorboard:
         progress = TensorBoardProgress(options.out / "tensorboard", progress)
     if team.leads:
@@ -146,24 +148,6 @@ def run(options: argparse.Namespace, team: Team, device: torch.device) -> None:
         if terminated():
             signal.raise_signal(signal.SIGTERM)  # to whom it was for, now that all is saved
         print("The time is up; the same command goes on.", file=sys.stderr)
-
-
-class BeginningProgress(TextProgress):
-    """Text, and the settings written down once the run begins: a run that is refused writes none.
-
-    Args:
-        path: where to.
-        settings: of model and training.
-    """
-
-    def __init__(self, path: Path, settings: dict[str, Any]):
-        super().__init__()
-        self.path, self.settings = path, settings
-
-    def start(self, history: History, step: int, total_steps: int) -> None:
-        """Write the settings, and the head of the table."""
-        write_json(self.path, self.settings)
-        super().start(history, step, total_steps)
 
 
 def make_config(options: argparse.Namespace) -> TrainingConfig:
