@@ -26,6 +26,9 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 from PIL import Image
 
+from vtff_lib import files
+from vtff_lib.refusals import in_a_sentence
+
 FOLDER = Path(__file__).parent
 CELL_TIMEOUT = 300  # seconds; nbclient's own default is to wait for ever
 
@@ -61,7 +64,7 @@ PICTURE = re.compile(
 GREY_LEVELS = 2
 
 
-class LessonError(Exception):
+class LessonError(ValueError):
     """A lesson that cannot be run to its end: one sentence for the person who wrote it."""
 
 
@@ -148,9 +151,7 @@ def name_of(cell: NotebookNode, index: int) -> str:
 
 def store(path: Path, text: str) -> None:
     """Write `text` to `path` at once, so that a reader never meets half a lesson."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(text, encoding="utf-8", newline="\n")
-    partial.replace(path)
+    files.write(path, text)
 
 
 def difference(path: Path) -> str | None:
@@ -215,7 +216,7 @@ def main(arguments: list[str] | None = None, folder: Path = FOLDER) -> int:
     parser.add_argument("--check", action="store_true", help="compare only, store nothing")
     options = parser.parse_args(arguments)
     problems = []
-    try:
+    with in_a_sentence("Stopped; the lessons that were run before are stored."):
         for path in choose(options.names, folder):
             start = time.perf_counter()
             problem = None
@@ -224,9 +225,6 @@ def main(arguments: list[str] | None = None, folder: Path = FOLDER) -> int:
             elif problem := difference(path):
                 problems.append(problem)
             print(problem or f"{path.name}: {time.perf_counter() - start:.1f} s", flush=True)
-    except LessonError as error:
-        print(error, file=sys.stderr)
-        return 1
     return 1 if problems else 0
 
 

@@ -85,6 +85,7 @@ def test_two_processes_learn_what_one_learns(tmp_path, alone):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("default:.*processes=1 instead of 2")
 def test_a_run_of_one_process_goes_on_with_two_and_back(tmp_path, alone):
     network = model()
     for _ in range(5):  # each call stops after a step
@@ -94,6 +95,29 @@ def test_a_run_of_one_process_goes_on_with_two_and_back(tmp_path, alone):
     again = model(seed=5)
     history = train(again, faces(), faces(9, 1), PAIRED, tmp_path, progress=SILENT)
     assert without_times(history) == without_times(found[1])
+
+
+def test_a_team_stops_when_the_time_is_up_and_not_later(tmp_path):
+    run_processes(2, tmp_path, limit="0")
+    assert json.loads(read_metadata(tmp_path / NAME)["training"])["step"] == 1
+
+
+def test_only_the_leader_clears_what_a_killed_run_left(tmp_path):
+    left = tmp_path / f".{NAME}.1234.part"
+    for rank, stays in ((1, True), (0, False)):
+        left.touch()
+        with loop.alone_in(tmp_path, Team(rank, 2)):
+            assert left.exists() == stays
+
+
+@pytest.mark.parametrize("name", ["cudda", "meta", "mps:9", "cuda:99", "xla", "", "cpu:-2", "0"])
+def test_a_device_that_is_not_there_is_told_with_those_that_are(name):
+    refusal = pytest.raises(
+        ValueError, match=r"^The device .* cannot be used.*\); choose one of cpu"
+    )
+    with refusal as told, join_team(name):
+        pytest.fail("it was used")
+    assert "\n" not in str(told.value)
 
 
 def test_parts_are_shared_out_evenly_and_each_once():
@@ -107,19 +131,19 @@ def test_parts_are_shared_out_evenly_and_each_once():
 
 def test_processes_that_begin_at_different_steps_are_refused(monkeypatch):
     team = Team(1, 2)
-    monkeypatch.setattr(Team, "_from_leader", lambda self, number, device: 7)
-    monkeypatch.setattr(Team, "any", lambda self, here, device: here)
-    team.require_same(7, torch.device("cpu"))
+    monkeypatch.setattr(Team, "_from_leader", lambda self, number: 7)
+    monkeypatch.setattr(Team, "any", lambda self, here: here)
+    team.require_same(7)
     with pytest.raises(ValueError, match=r"begin at different steps \(this one at 0\); give a"):
-        team.require_same(0, torch.device("cpu"))
+        team.require_same(0)
 
 
 def test_one_process_asks_nobody():
     values = [torch.tensor([1.0, 2.0])]
     ALONE.mean(values)
     assert values[0].tolist() == [1.0, 2.0]
-    assert ALONE.any(True, torch.device("cpu"))
-    assert not ALONE.any(False, torch.device("cpu"))
+    assert ALONE.any(True)
+    assert not ALONE.any(False)
     assert ALONE.leads
     network = model()
     assert ALONE.wrap(network) is network
@@ -167,6 +191,7 @@ def results(folder: Path) -> tuple[VTFF, History]:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 @pytest.mark.slow
+@pytest.mark.filterwarnings("default:.*processes=1 instead of 2")  # as it says
 @pytest.mark.parametrize("lost", [0, 1], ids=["the leader", "another"])
 def test_who_is_left_says_how_to_go_on_and_the_run_goes_on_alone(straight, tmp_path, lost):
     """By hand, as torchrun ends the survivors itself, maybe before they have spoken."""

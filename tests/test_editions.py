@@ -70,6 +70,15 @@ def test_an_edition_takes_the_place_of_the_last_one(tmp_path):
     assert names(tmp_path) == ["site"]
 
 
+def test_one_maker_at_a_time(tmp_path):
+    with source.making(tmp_path / "site") as partial:
+        (partial / "mine").touch()
+        with pytest.raises(ValueError, match="Another process works in"):
+            make(tmp_path / "site", "other")
+        assert names(partial) == ["mine"]
+    assert names(tmp_path) == ["site"]
+
+
 def test_an_edition_may_be_made_in_an_empty_folder(tmp_path):
     make(tmp_path, "new")
     assert names(tmp_path) == [MADE_BY, "new"]

@@ -1,5 +1,6 @@
 """A file is written whole or not at all, and what a killed process left can be cleared."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -54,3 +55,53 @@ def test_what_a_killed_process_left_is_hidden_and_can_be_cleared(tmp_path):
     assert path.read_bytes() == b"old"
     files.clear_unfinished(path)
     assert [*tmp_path.iterdir()] == [path]
+
+
+def test_only_what_is_left_of_this_file_is_cleared(tmp_path):
+    (tmp_path / ".[ab].txt.1.part").touch()
+    (tmp_path / ".a.txt.1.part").touch()
+    files.clear_unfinished(tmp_path / "[ab].txt")
+    assert [file.name for file in tmp_path.iterdir()] == [".a.txt.1.part"]
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.Path, "write_bytes", full)
+    with pytest.raises(OSError, match=r"No space left.*history\.json"):
+        files.write(tmp_path / "history.json", "{}")
+
+
+def test_a_folder_is_one_process_s_alone_until_it_ends_or_is_killed(tmp_path):
+    code = (
+        "from vtff_lib import files\n"
+        f"with files.only_one({str(tmp_path)!r}): print('in', flush=True); input()"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert other.stdout.readline().strip() == b"in"
+        with pytest.raises(ValueError, match="Another process works in"):
+            files.only_one(tmp_path).__enter__()
+    finally:
+        other.kill()
+        other.communicate()
+    with (
+        files.only_one(tmp_path),
+        pytest.raises(ValueError, match="Another process"),
+        files.only_one(tmp_path),
+    ):
+        pass
+    with files.only_one(tmp_path / "new"):
+        pass
+    assert [*(tmp_path / "new").iterdir()] == ([tmp_path / ".lock"] if os.name == "nt" else [])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps a file that is open")
+def test_a_lock_that_its_holder_took_away_is_none(tmp_path):
+    with files.only_one(tmp_path):
+        late = (tmp_path / ".lock").open("ab")  # opened before the holder ends, locked after
+    with late:
+        assert not files._lock(late.fileno())

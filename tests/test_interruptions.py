@@ -1,15 +1,18 @@
 """Whatever ends a run from outside, it says why, saves nothing that is broken, and can go on."""
 
+import contextlib
 import json
 import os
 import signal
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
-from tests.small_runs import CONFIG, SILENT, faces, model, same_weights, trained
+from tests.small_runs import CONFIG, SILENT, faces, model, same_weights, small_command, trained
+from vtff_lib.datasets import FaceSet
 from vtff_lib.training import loop
 from vtff_lib.training.checkpoints import NAME
 from vtff_lib.training.loop import train
@@ -49,6 +52,56 @@ def test_a_run_in_another_thread_leaves_signals_alone(tmp_path):
     thread.start()
     thread.join()
     assert done == [True]
+
+
+def test_a_handler_that_python_could_not_give_back_is_left_alone(monkeypatch):
+    monkeypatch.setattr(signal, "getsignal", lambda number: None)  # as of one that is not Python's
+    monkeypatch.setattr(signal, "signal", lambda *_: pytest.fail("a handler was installed"))
+    with told_to_stop() as told:
+        assert not told()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to catch")
+@pytest.mark.parametrize(("limit", "status"), [("inf", 143), ("0", None)])
+def test_a_command_that_was_terminated_says_so_to_the_shell(
+    limit, status, tmp_path, monkeypatch, capsys
+):
+    """A time limit that was asked for is no failure."""
+    pack, seen = tmp_path / "faces.safetensors", []
+    splits = torch.arange(60) // 10 % 3
+    FaceSet(*faces(60)[:2], splits, ("red", "green", "blue")).write(pack, quality=None)
+    real = loop.take_step
+
+    def terminated(*rest):
+        seen.append(1)
+        if limit == "inf":
+            os.kill(os.getpid(), signal.SIGTERM)
+        return real(*rest)
+
+    monkeypatch.setattr(loop, "take_step", terminated)
+    before = signal.getsignal(signal.SIGTERM)
+    arguments = [pack, "--out", tmp_path / "out", "--batch-size", 8, "--time-limit", limit]
+    with pytest.raises(SystemExit, match="143") if status else contextlib.nullcontext():
+        small_command(*arguments)
+    assert "the same command goes on" in capsys.readouterr().err
+    assert (tmp_path / "out" / "history.json").exists()
+    assert saved_step(tmp_path / "out") == len(seen) == 1
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_model_that_cannot_be_compiled_is_told_in_a_sentence(tmp_path, monkeypatch):
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    class Uncompiled(nn.Module):
+        def forward(self, rgb: torch.Tensor) -> torch.Tensor:
+            raise InvalidCxxCompiler
+
+    monkeypatch.setattr(torch, "compile", lambda network: Uncompiled())
+    with pytest.raises(
+        ValueError, match=r"cannot be compiled here \(No working C\+\+ .*; install a"
+    ):
+        trained(replace(CONFIG, compiled=True), folder=tmp_path)
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_full_memory_is_told_with_what_to_change_and_the_checkpoint_stays(tmp_path, monkeypatch):

@@ -423,14 +423,13 @@ def test_nbval_compares_texts_and_pixels_and_nothing_that_a_machine_decides(stor
         ("import time\ntime.sleep(60)", "00_small.ipynb, cell 2 (import time): A cell timed out"),
     ],
 )
-def test_failing_cell_is_named_and_the_stored_lesson_stays(
-    tmp_path, capsys, monkeypatch, source, sentence
-):
+def test_failing_cell_is_named_and_the_stored_lesson_stays(tmp_path, monkeypatch, source, sentence):
     monkeypatch.setattr(run, "CELL_TIMEOUT", 2)
     path = write(tmp_path, "1 + 1", source)
     before = path.read_bytes()
-    assert run.main([], tmp_path) == 1
-    assert capsys.readouterr().err.startswith(sentence)
+    with pytest.raises(SystemExit) as end:
+        run.main([], tmp_path)
+    assert end.value.code.startswith(sentence)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
@@ -445,14 +444,14 @@ def test_wanted_error_is_stored_without_its_frames(tmp_path):
     assert output.traceback == [f"JSONDecodeError: {output.evalue}"]
 
 
-def test_only_the_named_lessons_are_run(tmp_path, capsys):
+def test_only_the_named_lessons_are_run(tmp_path):
     first, second = (write(tmp_path, "1", name=name) for name in ("00_a.ipynb", "01_b.ipynb"))
     before = first.read_bytes()
     assert run.main(["notebooks/01_b.ipynb"], tmp_path) == 0
     assert first.read_bytes() == before
     assert nbformat.read(second, as_version=4).cells[0].execution_count == 1
-    assert run.main(["02"], tmp_path) == 1
-    assert "There is no lesson '02'; there are: 00_a, 01_b." in capsys.readouterr().err
+    with pytest.raises(SystemExit, match=r"^There is no lesson '02'; there are: 00_a, 01_b\.$"):
+        run.main(["02"], tmp_path)
 
 
 def test_an_appendix_is_run_like_a_lesson_and_last(tmp_path):

@@ -1,5 +1,12 @@
 """A mistake from outside ends a command with a sentence; a bug keeps its traceback."""
 
+import errno
+import io
+import os
+import signal
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -24,3 +31,71 @@ def test_ctrl_c_is_status_130_and_says_how_to_go_on(capsys):
 def test_a_bug_keeps_its_traceback():
     with pytest.raises(KeyError), in_a_sentence("Stopped."):
         raise KeyError("neutral")
+
+
+def ended(error: BaseException) -> object:
+    with pytest.raises(SystemExit) as end, in_a_sentence("Stopped."):
+        raise error
+    return end.value.code
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "make room"),
+        (errno.EROFS, "that can be written to"),
+        (errno.EACCES, "that you may"),
+        (errno.ENAMETOOLONG, "a shorter name"),
+        (errno.ENOENT, "check the path"),
+    ],
+)
+def test_what_the_system_refuses_is_told_with_the_file_and_what_to_do(number, remedy):
+    words = ended(OSError(number, os.strerror(number), "runs/a.json"))
+    assert words.startswith(f"runs/a.json: {os.strerror(number)}; ")
+    assert remedy in words
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried …\nC++"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+    ],
+)
+def test_full_memory_is_a_sentence(error):
+    words = ended(error)
+    assert words.startswith("The memory does not do (")
+    assert words.endswith("ask for less at a time.")
+    assert "\n" not in words
+
+
+def test_other_runtime_errors_are_bugs():
+    with pytest.raises(RuntimeError, match="mat1"), in_a_sentence("Stopped."):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+    with pytest.raises(RecursionError), in_a_sentence("Stopped."):
+        raise RecursionError
+
+
+def test_what_a_terminal_cannot_show_is_written_otherwise(monkeypatch):
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    with in_a_sentence("Stopped."):
+        print("± n\udcff.jpg", flush=True)
+    assert terminal.buffer.getvalue().strip() == rb"\xb1 n\udcff.jpg"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to catch")
+def test_sigterm_is_a_sentence_and_status_143_and_the_handler_is_given_back():
+    code = (
+        "import signal; from vtff_lib.refusals import in_a_sentence as run\n"
+        "with run(''): pass\n"
+        "assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL\n"
+        "with run('Stopped; go on.'): print('on', flush=True); signal.pause()"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"on\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr.read() == b"Stopped; go on.\n"
+    assert process.returncode == 143

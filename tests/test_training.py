@@ -1,5 +1,6 @@
 """Training: the parts equal loops by hand, and a run that was stopped equals one that was not."""
 
+import contextlib
 import copy
 import io
 import json
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -35,9 +37,9 @@ from vtff_lib.datasets import FaceSet
 from vtff_lib.evaluation.measure import predict
 from vtff_lib.inputs import resize
 from vtff_lib.plots.runs import NotebookProgress, training_curves
-from vtff_lib.training import checkpoints, loop
+from vtff_lib.training import loop
 from vtff_lib.training.augmentation import Augmentation
-from vtff_lib.training.checkpoints import NAME
+from vtff_lib.training.checkpoints import BEFORE, NAME, _checksum, _read
 from vtff_lib.training.history import Epoch, History
 from vtff_lib.training.loop import start_state, take_step, train
 from vtff_lib.training.optimisation import learning_rate_share, make_optimiser, update_average
@@ -499,7 +501,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_it_was_not(tmp_path, di
     whole = trained(KILLED_CONFIG)
     assert same_weights(network, whole[0])
     assert without_times(history) == without_times(whole[1])
-    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    assert {path.name for path in tmp_path.iterdir()} == {NAME, BEFORE}
 
 
 @pytest.mark.parametrize("breaks_at", [1, 2, 3, 4])
@@ -560,7 +562,7 @@ def test_damaged_checkpoints_are_refused(tmp_path):
     tensors, notes = read_weights(path), read_metadata(path)
     for content in (whole[:-1], whole[:100], b"", bytes(flipped)):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match=r"is damaged.*; delete it to train from the start"):
+        with pytest.raises(ValueError, match=r"is damaged.*\)\. Delete it to train from the st"):
             trained(folder=tmp_path)
     torch.save(tensors, path)
     with pytest.raises(ValueError, match=r"damaged or no checkpoint"):
@@ -569,10 +571,115 @@ def test_damaged_checkpoints_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"damaged or no checkpoint"):
         trained(folder=tmp_path)
     fewer = {name: tensor for name, tensor in tensors.items() if "head.bias" not in name}
-    content = json.loads(notes["training"]) | {"checksum": checkpoints._checksum(fewer)}
-    write_weights(path, fewer, {"training": json.dumps(content)})
+    write_weights(path, fewer, notes | {"checksum": _checksum(fewer, notes["training"])})
     with pytest.raises(ValueError, match="holds the weights of another network"):
         trained(folder=tmp_path)
+
+
+def test_no_flipped_bit_is_taken_for_what_was_saved(tmp_path, dice):
+    """In the header, where the notes are, and in the tensors; FUZZ=10 tries ten times as many."""
+    trained(folder=tmp_path, time_limit=0)
+    path = tmp_path / NAME
+    whole, (tensors, notes, history) = path.read_bytes(), _read(path)
+    saved = safetensors.torch.save(tensors)
+    header = int.from_bytes(whole[:8], "little")
+    for trial in range(200 * int(os.environ.get("FUZZ", "1"))):
+        flipped = bytearray(whole)
+        flipped[dice.randrange(len(whole) if trial % 6 == 0 else header)] ^= 1 << dice.randrange(8)
+        path.write_bytes(flipped)
+        with contextlib.suppress(ValueError):  # nothing else may be raised
+            found = _read(path)
+            assert found[1:] == (notes, history)  # a blank of padding was hit, say
+            assert safetensors.torch.save(found[0]) == saved
+
+
+@pytest.mark.parametrize("damage", [lambda whole: whole[:-1], lambda whole: b"", None])
+def test_the_checkpoint_before_serves_when_the_last_is_damaged_or_gone(
+    damage, uninterrupted, tmp_path
+):
+    for _ in range(3):
+        trained(folder=tmp_path, time_limit=0)
+    path = tmp_path / NAME
+    if damage is None:
+        path.unlink()
+        network, _ = trained(folder=tmp_path)
+    else:
+        path.write_bytes(damage(path.read_bytes()))
+        with pytest.warns(UserWarning, match=rf"is damaged.* The run goes on from .*{BEFORE}"):
+            network, _ = trained(folder=tmp_path)
+    assert same_weights(network, uninterrupted[0])
+
+
+def test_two_damaged_checkpoints_are_refused(tmp_path):
+    for _ in range(2):
+        trained(folder=tmp_path, time_limit=0)
+    for name in (NAME, BEFORE):
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(ValueError, match=rf"Delete it and {BEFORE} to train from the start\."):
+        trained(folder=tmp_path)
+
+
+def test_one_run_works_in_a_folder_at_a_time(uninterrupted, tmp_path):
+    class Intruder(Progress):
+        def step(self, step: int, loss: torch.Tensor) -> None:
+            if step == 4:
+                before = content_of(tmp_path)
+                with pytest.raises(ValueError, match=r"Another process works in .*; wait"):
+                    trained(replace(CONFIG, seed=5), folder=tmp_path)
+                assert content_of(tmp_path) == before
+
+    network = model()
+    train(network, faces(), faces(9, 1), CONFIG, tmp_path, progress=Intruder())
+    assert same_weights(network, uninterrupted[0])
+
+
+def test_one_image_of_many_is_missed(tmp_path):
+    examples = faces(200)
+    train(model(), examples, faces(9), CONFIG, tmp_path, time_limit=0, progress=SILENT)
+    images = examples.images.clone()
+    images[77, 0, 3, 3] ^= 1
+    changed = examples._replace(images=images)
+    with pytest.raises(ValueError, match="is of another run: faces="):
+        train(model(), changed, faces(9), CONFIG, tmp_path, progress=SILENT)
+
+
+def test_who_goes_on_with_other_threads_is_told(tmp_path, monkeypatch):
+    trained(folder=tmp_path, time_limit=0)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
+    with pytest.warns(UserWarning, match=r"with threads=7 instead of \d+: sums .*bit for bit"):
+        trained(folder=tmp_path, time_limit=0)
+
+
+@pytest.mark.parametrize("names", [("b", "a", "c"), ("a", "b", "d"), ("a", "b")])
+@pytest.mark.parametrize("role", ["train_set", "valid_set"])
+def test_faces_of_other_classes_than_the_model_are_refused(names, role, tmp_path):
+    """Their labels would teach the model something else than its names say."""
+    network = model(config=replace(SMALL, class_names=("a", "b", "c")))
+    images, labels = faces(9)[:2]
+
+    def named(names):
+        return FaceSet(images, labels % 2, torch.zeros_like(labels), names)
+
+    sets = {"train_set": named(("a", "b", "c")), "valid_set": named(("a", "b", "c"))}
+    sets[role] = named(names)
+    with pytest.raises(ValueError, match=f"classes of {role} are {', '.join(names)}; expected are"):
+        train(network, config=CONFIG, folder=tmp_path / "out", progress=SILENT, **sets)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"save_every": -3}, {"save_every": 0.5}, {"time_limit": math.nan}, {"time_limit": -1}]
+)
+def test_intervals_that_mean_nothing_are_refused(wrong, tmp_path):
+    with pytest.raises(ValueError, match=rf"{next(iter(wrong))}=.* will not do; give"):
+        trained(folder=tmp_path / "out", **wrong)
+    assert not (tmp_path / "out").exists()
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    """All files of a folder, but for locks, which stay on Windows."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 # How it shows itself
@@ -724,8 +831,47 @@ def test_stored_settings_repeat_a_run_and_flags_change_them(packed, tmp_path):
 
 
 @pytest.mark.parametrize(
+    "change",
+    ["--seed 7", "--epochs 3", "--learning-rate 0.1", "--fusion sum", "--image-size 16",
+     "--model paper", "--save-every -3", "--time-limit nan", "--device cudda", "--parts 3"],
+)  # fmt: skip
+def test_a_command_that_is_refused_has_changed_nothing(change, packed, tmp_path, monkeypatch):
+    monkeypatch.setitem(command.MODELS, "paper", lambda **c: VTFFConfig.tiny(width=8, **c))
+    out = tmp_path / "out"
+    arguments = [str(packed), "--out", str(out), "--epochs", "2", "--batch-size", "8"]
+    command.main([*arguments, "--time-limit", "0"])
+    before = content_of(out)
+    assert {"settings.json", "history.json", NAME} <= set(before)
+    with pytest.raises(SystemExit) as end:
+        command.main([*arguments, *change.split()])
+    assert isinstance(end.value.code, str)
+    assert content_of(out) == before
+    fresh = tmp_path / "fresh"
+    if "will not do" in end.value.code or "cudda" in end.value.code:
+        with pytest.raises(SystemExit):
+            command.main([*arguments[:2], str(fresh), *arguments[3:], *change.split()])
+        assert not fresh.exists()
+
+
+def test_a_flag_that_settings_make_pointless_is_refused(packed, tmp_path):
+    arguments = [str(packed), "--out", str(tmp_path / "a"), "--settings", "settings.json"]
+    for flag in ("--preset minute", "--model tiny"):
+        with pytest.raises(SystemExit, match="--settings brings model and training; leave"):
+            command.main([*arguments, *flag.split()])
+
+
+def test_a_pack_without_faces_to_test_is_refused_before_the_training(tmp_path):
+    path = tmp_path / "faces.safetensors"
+    FaceSet(*faces(60)[:2], torch.arange(60) % 2, ("red", "green", "blue")).write(path, None)
+    with pytest.raises(SystemExit, match="has no face of the split 'test'"):
+        command.main([str(path), "--out", str(tmp_path / "a")])
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize(
     ("text", "sentence"),
     [
+        ("[" * 200_000, "is no settings.json of a run"),
         ("nonsense", "is no settings.json of a run"),
         ('{"model": {}}', "is no settings.json of a run"),
         ('{"training": {"speed": 1, "augmentation": {}}}', "does not know .*speed"),

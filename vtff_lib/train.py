@@ -3,9 +3,11 @@
 import argparse
 import json
 import math
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +18,15 @@ from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet, load_default
 from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.evaluation.measure import evaluate, predict
+from vtff_lib.names import SPLITS
 from vtff_lib.plots.runs import confusion_matrix, training_curves
 from vtff_lib.refusals import in_a_sentence
 from vtff_lib.training.augmentation import PRESETS as AUGMENTATIONS
 from vtff_lib.training.augmentation import Augmentation
 from vtff_lib.training.history import History
 from vtff_lib.training.loop import train
-from vtff_lib.training.processes import Team, join_team
-from vtff_lib.training.progress import TensorBoardProgress
+from vtff_lib.training.processes import Team, join_team, told_to_stop
+from vtff_lib.training.progress import Progress, TensorBoardProgress, TextProgress
 from vtff_lib.training.recipe import PRESETS, TrainingConfig
 from vtff_lib.vtff import VTFF, count_parameters
 
@@ -38,7 +41,10 @@ Train VTFF on a packed set of faces, and measure it on the set's test split.
   torchrun --nproc-per-node 4 -m vtff_lib.train faces.safetensors --parts 4 --device cuda …
 
 Stopped (Ctrl-C, SIGTERM, a crash, kill -9), the same command goes on where the last checkpoint is,
-and ends with the same weights."""
+and ends with the same weights, if threads and processes are as many. OUT is one run's at a time.
+
+exit status: 0 when all is written or --time-limit has stopped the run; 143 after SIGTERM, 130 after
+Ctrl-C, 2 for a wrong flag, 1 for all else that is wrong."""
 EPILOG = """\
 written to OUT:
   model.safetensors       the averaged weights with their settings: VTFF.load(path)
@@ -48,7 +54,8 @@ written to OUT:
   report.txt              the same figures as a table
   history.png, confusion.png
   tensorboard/            with --tensorboard: the figures of each epoch, while the run goes on
-  checkpoint.safetensors  to go on from; may be deleted when the run is over"""
+  checkpoint.safetensors  to go on from, and .before, the one before, if that should be damaged;
+                          both may be deleted when the run is over"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -73,7 +80,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("faces", nargs="?", type=Path, help="packed set of faces (default: the shipped ones)")
     add("--stored", action="store_true", help="leave the pixels in a file, see FaceSet.read")
     add("--out", type=Path, required=True, help="folder for the results; made if missing")
-    add("--model", choices=MODELS, default="tiny", help="(default: %(default)s)")
+    add("--model", choices=MODELS, help="(default: tiny)")
     add("--image-size", type=int, help="height and width, in place of the model's")
     add("--fusion", help="in place of the model's, see VTFFConfig")
     add("--device", default="cpu", help="cpu, cuda, cuda:1, mps … (default: %(default)s)")
@@ -83,8 +90,8 @@ def make_parser() -> argparse.ArgumentParser:
     add("--flipped", action="store_true", help="measure on mirror images too, and average")
     settings = parser.add_argument_group("training settings, see vtff_lib.training.TrainingConfig")
     add = settings.add_argument
-    add("--preset", choices=PRESETS, default="minute", help="to start from (default: %(default)s)")
-    add("--settings", type=Path, help="settings.json of another run, in place of --preset")
+    add("--preset", choices=PRESETS, help="to start from (default: minute)")
+    add("--settings", type=Path, help="settings.json of a run, in place of --preset and --model")
     add("--augmentation", choices=AUGMENTATIONS, help="in place of the preset's")
     for name, kind in SETTINGS.items():
         flag = f"--{name.replace('_', '-')}"
@@ -112,28 +119,35 @@ def run(options: argparse.Namespace, team: Team, device: torch.device) -> None:
         torch.OutOfMemoryError: if the memory of the GPU does not do.
     """
     config = make_config(options)
-    progress = TensorBoardProgress(options.out / "tensorboard") if options.tensorboard else None
     faces = read_faces(options.faces, options.stored)
+    train_set, valid_set, _ = (faces.part(split) for split in SPLITS)  # the test's comes later
     torch.manual_seed(config.seed)
     model = VTFF(make_model_config(options, faces)).to(device)
-    options.out.mkdir(parents=True, exist_ok=True)
+    settings = {"model": asdict(model.config), "training": asdict(config)}
+    begin = partial(write_json, options.out / "settings.json", settings)
+    progress: Progress = TextProgress(begin=begin)
+    if options.tensorboard:
+        progress = TensorBoardProgress(options.out / "tensorboard", progress)
     if team.leads:
         print(f"{faces!r}\n{count_parameters(model):,} parameters", file=sys.stderr)
-        settings = {"model": asdict(model.config), "training": asdict(config)}
-        write_json(options.out / "settings.json", settings)
-    history = train(
-        model,
-        faces.part("train"),
-        faces.part("valid"),
-        config,
-        folder=options.out,
-        save_every=options.save_every,
-        time_limit=options.time_limit,
-        progress=progress,
-        team=team,
-    )
+    with told_to_stop() as terminated:
+        history = train(
+            model,
+            train_set,
+            valid_set,
+            config,
+            folder=options.out,
+            save_every=options.save_every,
+            time_limit=options.time_limit,
+            progress=progress,
+            team=team,
+        )
     if team.leads:
         write_results(options, model, faces, config, history)
+    if not history.finished:
+        if terminated():
+            signal.raise_signal(signal.SIGTERM)  # to whom it was for, now that all is saved
+        print("The time is up; the same command goes on.", file=sys.stderr)
 
 
 def make_config(options: argparse.Namespace) -> TrainingConfig:
@@ -143,7 +157,9 @@ def make_config(options: argparse.Namespace) -> TrainingConfig:
         changes["augmentation"] = Augmentation.preset(options.augmentation)
     given = {name: value for name, value in changes.items() if value is not None}
     if options.settings is None:
-        return TrainingConfig.preset(options.preset, **given)
+        return TrainingConfig.preset(options.preset or "minute", **given)
+    if options.preset or options.model:
+        raise ValueError("--settings brings model and training; leave --preset and --model out.")
     stored = read_settings(options.settings, "training")
     try:
         stored["augmentation"] = Augmentation(**stored["augmentation"])
@@ -164,7 +180,7 @@ def make_model_config(options: argparse.Namespace, faces: FaceSet) -> VTFFConfig
     }
     changes["class_names"] = tuple(faces.class_names)
     if options.settings is None:
-        return MODELS[options.model](**changes)
+        return MODELS[options.model or "tiny"](**changes)
     stored = VTFFConfig.from_json(json.dumps(read_settings(options.settings, "model")))
     return replace(stored, **changes)
 
@@ -177,7 +193,7 @@ def read_settings(path: Path, part: str) -> dict[str, Any]:
     """
     try:
         return dict(json.loads(path.read_text(encoding="utf-8"))[part])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is no settings.json of a run; give one.") from error
 
 
@@ -203,7 +219,6 @@ def write_results(
     files.write(out / "history.json", f"{history.to_json()}\n")
     files.write(out / "history.png", training_curves(history).png)
     if not history.finished:
-        print("The time is up; the same command goes on.", file=sys.stderr)
         return
     test = faces.part("test")
     probabilities = predict(model, test.images, flipped=options.flipped)

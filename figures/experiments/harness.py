@@ -23,6 +23,7 @@ import torch
 
 from vtff_lib import files
 from vtff_lib.evaluation.circumstances import circumstances
+from vtff_lib.refusals import in_a_sentence
 
 FIGURES = Path(__file__).parents[1]
 BUILD = FIGURES.parent / "build"
@@ -73,14 +74,15 @@ def experiment(
             if threads:
                 torch.set_num_threads(threads)
             path = (BUILD if options.get("watch") else FIGURES) / file.format(**options)
-            if summarise is None:
-                [record] = timed(lambda: iter([measure(**options)]), libraries)
-                write(path, record)
-            else:
-                for record in timed(lambda: measure(**options), libraries):
-                    write_runs(path, [record], summarise, key)
-                write_runs(path, [], summarise, key)  # anew, even if no run was missing
-            print(f"{path.parent.name}/{path.name} is written.")
+            with in_a_sentence("Stopped; the runs that were over before are stored."):
+                if summarise is None:
+                    [record] = timed(lambda: iter([measure(**options)]), libraries)
+                    write(path, record)
+                else:
+                    for record in timed(lambda: measure(**options), libraries):
+                        write_runs(path, [record], summarise, key)
+                    write_runs(path, [], summarise, key)  # anew, even if no run was missing
+                print(f"{path.parent.name}/{path.name} is written.")
 
         return main
 
@@ -106,8 +108,15 @@ def timed(measure: Callable[[], Iterator[Record]], libraries: Sequence[str]) -> 
 
 
 def read_runs(path: Path) -> list[Record]:
-    """Return the runs that `write_runs` wrote, none if there is no such file."""
-    return list(json.loads(path.read_text(encoding="utf-8"))["runs"]) if path.exists() else []
+    """Return the runs that `write_runs` wrote, none if there is no such file.
+
+    Raises:
+        ValueError: if the file is damaged, or another's.
+    """
+    try:
+        return list(json.loads(path.read_text(encoding="utf-8"))["runs"]) if path.exists() else []
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path} holds no runs ({error}); restore it, or move it.") from error
 
 
 def write_runs(path: Path, new: list[Record], summarise: Summarise, key: str = "seed") -> None:

@@ -11,7 +11,6 @@ import ast
 import os
 import re
 import shutil
-import sys
 import sysconfig
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +24,7 @@ from traitlets.config import PyFileConfigLoader
 from notebooks import run
 from notebooks.editions import source
 from vtff_lib.checks import EXERCISES
+from vtff_lib.refusals import in_a_sentence
 
 FILES = Path(__file__).with_name("assignment_files")
 CONFIG = "nbgrader_config.py"
@@ -62,7 +62,7 @@ display(verdict)
 assert verdict, verdict.words"""
 
 
-class UngradableError(Exception):
+class UngradableError(ValueError):
     """An exercise that cannot be graded, or a course that must not be replaced: one sentence."""
 
 
@@ -248,21 +248,17 @@ def with_exercises() -> list[Path]:
     ]
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Make the course folder as asked on the command line; 0 if all is well."""
+def main(arguments: list[str] | None = None) -> None:
+    """Make the course folder as asked on the command line."""
     parser = argparse.ArgumentParser(description="Make an nbgrader course of the lessons.")
     where = source.ROOT / "build" / "assignment"
     parser.add_argument("--out", type=Path, default=where, help="folder to make")
     folder = parser.parse_args(arguments).out
     lessons = with_exercises()
-    try:
+    with in_a_sentence(source.STOPPED):
         make(folder, lessons)
-    except (UngradableError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"{len(lessons)} assignments in {folder}: source and release.")
-    return 0
+        print(f"{len(lessons)} assignments in {folder}: source and release.")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -18,7 +18,9 @@ from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from notebooks.editions import equations, source
+from vtff_lib import files
 from vtff_lib.plots.pictures import COLOURS
+from vtff_lib.refusals import in_a_sentence
 
 SHEET = source.NOTEBOOKS / "cheat_sheet.md"
 STYLE = Path(__file__).parent / "cheat_sheet_files" / "cheat_sheet.css"
@@ -60,7 +62,7 @@ def save(folder: Path) -> Path:
         ValueError: if an equation cannot be read.
     """
     path = folder / "cheat_sheet.html"
-    path.write_text(page(SHEET.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
+    files.write(path, page(SHEET.read_text(encoding="utf-8")))
     return path
 
 
@@ -110,8 +112,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make the cheat sheet: one page to print.")
     parser.add_argument("--out", type=Path, default=source.ROOT / "build", help="folder to use")
     folder = parser.parse_args().out
-    folder.mkdir(parents=True, exist_ok=True)
-    path = save(folder)
+    with in_a_sentence(source.STOPPED):
+        folder.mkdir(parents=True, exist_ok=True)
+        path = save(folder)
     print(f"{path}: {path.stat().st_size / 1000:.0f} kB; print it on one page of A4 or US Letter.")
 
 

@@ -12,7 +12,6 @@ import io
 import os
 import re
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -31,6 +30,7 @@ from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from notebooks.editions import cheat_sheet, equations, source
 from notebooks.editions.source import ROOT
+from vtff_lib.refusals import in_a_sentence
 
 FILES = Path(__file__).parent / "site_files"  # settings, style, and the pages that are only here
 LIBRARY = ROOT / "vtff_lib"
@@ -322,10 +322,8 @@ def main() -> None:
     """Make the site as asked on the command line, and say what it is."""
     given = source.arguments("Make the lessons a web site.", "site").parse_args()
     start = time.perf_counter()
-    try:
+    with in_a_sentence(source.STOPPED):
         make(given.out, given.solutions == "shown")
-    except (ValueError, OSError) as error:
-        sys.exit(str(error))
     files = [path for path in given.out.rglob("*") if path.is_file()]
     pages = sum(path.suffix == ".html" for path in files)
     size = sum(path.stat().st_size for path in files) / 1e6

@@ -17,7 +17,6 @@ the picture above it, if the prediction says to cover it.
 import importlib.resources
 import re
 import shutil
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from nbformat import NotebookNode
 from notebooks import run
 from notebooks.editions import source
 from notebooks.editions.equations import mathml, save_font
+from vtff_lib.refusals import in_a_sentence
 
 PLACES = {"slide", "slide-part"}
 MODIFIERS = {"slide-text", "slide-output"}
@@ -327,12 +327,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser = source.arguments("Make slides of the lessons.", "slides")
     parser.add_argument("lessons", nargs="*", help="such as 03; all, if none is named")
     options = parser.parse_args(arguments)
-    try:
+    with in_a_sentence(source.STOPPED):
         lessons = run.choose(options.lessons, source.NOTEBOOKS)
         make(options.out, lessons, solutions=options.solutions == "shown")
-    except (run.LessonError, ValueError, OSError) as error:
-        sys.exit(str(error))
-    print(f"{options.out / 'index.html'}: slides of {len(lessons)} lessons")
+        print(f"{options.out / 'index.html'}: slides of {len(lessons)} lessons")
 
 
 if __name__ == "__main__":

@@ -18,10 +18,12 @@ import yaml
 from nbformat import NotebookNode
 
 from notebooks import run
+from vtff_lib.files import only_one
 
 NOTEBOOKS = run.FOLDER
 ROOT = NOTEBOOKS.parent
 GUIDE = NOTEBOOKS / "instructors_guide.md"
+STOPPED = "Stopped; what the last edition wrote is still there."
 MADE_BY = ".made_by_vtff"  # a file that tells an edition's folder from a folder of yours
 
 NOTES = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -77,24 +79,28 @@ def making(folder: Path) -> Iterator[Path]:
 
     Raises:
         FileExistsError: if `folder` is there and was not made by an edition: it is left alone.
+        ValueError: if another process is making it.
     """
     if folder.is_file() or (folder.exists() and any(folder.iterdir()) and not is_ours(folder)):
         raise FileExistsError(
             f"{folder} holds files of yours; give another folder with --out, or remove it."
         )
     partial, before = (folder.with_name(f"{folder.name}.{word}") for word in ("partial", "before"))
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        (partial / MADE_BY).touch()
-        shutil.rmtree(before, ignore_errors=True)
-        if folder.exists():
-            folder.rename(before)  # whole or, where a file of it is open on Windows, not at all
-        partial.rename(folder)
-        shutil.rmtree(before, ignore_errors=True)
-    finally:
+    making_it = folder.with_name(f".{folder.name}.making")  # holds the lock, and nothing else
+    with only_one(making_it):
         shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        try:
+            yield partial
+            (partial / MADE_BY).touch()
+            shutil.rmtree(before, ignore_errors=True)
+            if folder.exists():
+                folder.rename(before)  # whole or, where a file of it is open on Windows, not at all
+            partial.rename(folder)
+            shutil.rmtree(before, ignore_errors=True)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.rmtree(making_it, ignore_errors=True)
 
 
 def is_ours(folder: Path) -> bool:

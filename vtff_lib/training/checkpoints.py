@@ -1,27 +1,32 @@
 """Checkpoints: a run that is stopped at any moment goes on as if it had not been. Taught in 07.
 
 One `.safetensors` file holds all tensors and, as JSON, all else; reading it runs nothing. It is
-written under another name and renamed when complete, so a crash while writing leaves the last one.
-No random state is in it: all chance of a run follows from its seed and the step (see `loop`).
+written under another name and renamed when complete, so a crash while writing leaves the last one;
+and the one before stays beside it, to serve if the last is damaged. No random state is in it: all
+chance of a run follows from its seed and the step (see `loop`).
 """
 
 import json
+import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import safetensors
+import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from vtff_lib.files import clear_unfinished
+from vtff_lib.files import whole
 from vtff_lib.training.history import History
 from vtff_lib.training.targets import LabelledFaces
 from vtff_lib.vtff import VTFF
-from vtff_lib.weights import read_metadata, read_weights, require_same_tensors, write_weights
+from vtff_lib.weights import require_same_tensors
 
 NAME = "checkpoint.safetensors"
-SAMPLED_IMAGES = 64  # of a set, which are looked at to tell it from another
+BEFORE = f"{NAME}.before"
+SAMPLED_IMAGES = 64  # of a set that stays in a file: to read all of it takes too long
 
 
 @dataclass
@@ -66,34 +71,52 @@ class TrainingState:
         return {**weights, **moments, "loss_sum": self.loss_sum}
 
 
-def save_checkpoint(folder: Path, state: TrainingState, fingerprint: dict[str, Any]) -> None:
-    """Write `checkpoint.safetensors` into `folder`, whole or not at all."""
+def save_checkpoint(
+    folder: Path, state: TrainingState, fingerprint: dict[str, Any], where: dict[str, Any]
+) -> None:
+    """Write `checkpoint.safetensors` into `folder`, whole or not at all; keep the one before it.
+
+    Args:
+        folder: that of the run.
+        state: what is written.
+        fingerprint: what a run has to agree with to go on from it.
+        where: on what it ran; to go on elsewhere changes how floats are rounded.
+    """
     tensors = {name: tensor.detach().cpu() for name, tensor in state.tensors().items()}
-    notes = {
-        "fingerprint": fingerprint,
-        "checksum": _checksum(tensors),
-        "step": state.step,
-        "seconds": state.seconds,
-        "scaler": state.scaler.state_dict(),
-        "history": state.history.to_json(),
-    }
-    write_weights(folder / NAME, tensors, {"training": json.dumps(notes)})
+    notes = json.dumps(
+        {
+            "fingerprint": fingerprint,
+            "where": where,
+            "step": state.step,
+            "seconds": state.seconds,
+            "scaler": state.scaler.state_dict(),
+            "history": state.history.to_json(),
+        }
+    )
+    metadata = {"training": notes, "checksum": _checksum(tensors, notes)}
+    contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    with whole(folder / NAME) as unfinished:
+        unfinished.write_bytes(safetensors.torch.save(contiguous, metadata))
+        if (folder / NAME).is_file():
+            (folder / NAME).replace(folder / BEFORE)
 
 
-def load_checkpoint(folder: Path, state: TrainingState, fingerprint: dict[str, Any]) -> bool:
-    """Bring `state` to where the checkpoint in `folder` was written, if there is one.
+def load_checkpoint(
+    folder: Path, state: TrainingState, fingerprint: dict[str, Any], where: dict[str, Any]
+) -> bool:
+    """Bring `state` to where the last sound checkpoint in `folder` was written, if there is one.
 
     Returns:
         Whether there was one; if not, `state` is as it was.
 
     Raises:
-        ValueError: if it is damaged, or was written with another model, other settings or faces.
+        ValueError: if all there are are damaged, or it was written with another model, other
+            settings or faces.
     """
-    path = folder / NAME
-    clear_unfinished(path)
-    if not path.is_file():
+    found = [folder / name for name in (NAME, BEFORE) if (folder / name).is_file()]
+    if not found:
         return False
-    tensors, notes = _read(path)
+    path, tensors, notes, history = _read_first_sound(found)
     _require_same_run(path, notes["fingerprint"], fingerprint)
     _fill_optimiser(state, tensors)
     own = state.tensors()
@@ -101,53 +124,89 @@ def load_checkpoint(folder: Path, state: TrainingState, fingerprint: dict[str, A
     with torch.no_grad():
         for name, tensor in own.items():
             tensor.copy_(tensors[name])  # into its place: device and memory format stay
-    state.step, state.seconds = notes["step"], notes["seconds"]
+    state.step, state.seconds, state.history = notes["step"], notes["seconds"], history
     state.scaler.load_state_dict(notes["scaler"])
-    state.history = History.from_json(notes["history"])
+    changed = _differences(notes["where"], where)
+    if changed:
+        warnings.warn(
+            f"{path} is gone on from with {changed}: sums of floats are rounded otherwise, so the "
+            "weights will not be those of a run that was never stopped, bit for bit.",
+            stacklevel=3,
+        )
     return True
 
 
 def describe_faces(faces: LabelledFaces, targets: Tensor) -> str:
     """Return a short text that tells `faces` from other faces.
 
-    It is made of their number and size, of all `targets`, and of 64 images spread over the set.
+    It is made of their number and size, of all `targets` and of all images; of `StoredImages`, of
+    64 spread over the set, and of the hash of the pack that they come from.
     """
-    spread = torch.linspace(0, len(faces.images) - 1, SAMPLED_IMAGES).long()
-    sample = faces.images[spread.to(faces.images.device)].cpu()
-    checksum = _checksum({"images": sample, "targets": targets.cpu()})
+    images, pack = faces.images, ""
+    if not isinstance(images, Tensor):
+        images = images[torch.linspace(0, len(images) - 1, SAMPLED_IMAGES).long()]
+        pack = getattr(faces, "manifest", {}).get("sha256", "")
+    checksum = _checksum({"images": images.cpu(), "targets": targets.cpu()}, pack)
     return f"{'×'.join(map(str, faces.images.shape))}, {checksum}"
 
 
-def _checksum(tensors: dict[str, Tensor]) -> str:
+def _checksum(tensors: dict[str, Tensor], notes: str = "") -> str:
     """Return the CRC-32 of all bytes: it finds damage, and is no protection from malice."""
-    value = 0
+    value = zlib.crc32(notes.encode())
     for name in sorted(tensors):
-        content = tensors[name].contiguous().reshape(-1).view(torch.uint8)
-        value = zlib.crc32(content.numpy().data, zlib.crc32(name.encode(), value))
+        tensor = tensors[name]
+        described = f"{name} {tensor.dtype} {list(tensor.shape)}"
+        content = tensor.contiguous().reshape(-1).view(torch.uint8)
+        value = zlib.crc32(content.numpy().data, zlib.crc32(described.encode(), value))
     return f"{value:08x}"
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    remedy = "delete it to train from the start"
+def _read_first_sound(
+    paths: list[Path],
+) -> tuple[Path, dict[str, Tensor], dict[str, Any], History]:
+    """Return the content of the first that is no damaged one, and which that is."""
+    refusals: list[ValueError] = []
+    for path in paths:
+        try:
+            content = _read(path)
+        except ValueError as error:
+            refusals.append(error)
+            continue
+        if refusals:
+            warnings.warn(f"{refusals[0]} The run goes on from {path}.", stacklevel=4)
+        return path, *content
+    them = "it" if len(paths) == 1 else f"it and {BEFORE}"
+    raise ValueError(f"{refusals[0]} Delete {them} to train from the start.") from refusals[0]
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], History]:
     try:
-        tensors, notes = read_weights(path), json.loads(read_metadata(path)["training"])
-    except (ValueError, KeyError) as error:
-        raise ValueError(f"{path} is damaged or no checkpoint of a training; {remedy}.") from error
-    if notes["checksum"] != _checksum(tensors):
-        raise ValueError(f"{path} is damaged: its bytes have changed since; {remedy}.")
-    return tensors, notes
+        with safetensors.safe_open(path, "pt") as file:
+            metadata = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if metadata["checksum"] != _checksum(tensors, metadata["training"]):
+            raise ValueError("its bytes have changed")
+        notes = json.loads(metadata["training"])
+        return tensors, notes, History.from_json(notes["history"])
+    except Exception as error:  # a damaged file can fail with anything
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise ValueError(f"{path} is damaged or no checkpoint of a training ({reason}).") from error
+
+
+def _differences(found: dict[str, Any], wanted: dict[str, Any]) -> str:
+    return "; ".join(
+        f"{name}={wanted.get(name)!r} instead of {found.get(name)!r}"
+        for name in found | wanted
+        if found.get(name) != wanted.get(name)
+    )
 
 
 def _require_same_run(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    differing = [
-        f"{name}={found.get(name)!r} instead of {wanted.get(name)!r}"
-        for name in found | wanted
-        if found.get(name) != wanted.get(name)
-    ]
+    differing = _differences(wanted, found)
     if differing:
         raise ValueError(
-            f"{path} is of another run: {'; '.join(differing)}. Go on with its settings, or choose "
-            "another folder."
+            f"{path} is of another run: {differing}. Go on with its settings, or choose another "
+            "folder."
         )
 
 

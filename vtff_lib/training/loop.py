@@ -13,8 +13,8 @@ import copy
 import json
 import math
 import time
-from collections.abc import Iterable
-from contextlib import closing, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -23,7 +23,10 @@ import torch
 from torch import Tensor, nn
 
 from vtff_lib.evaluation.measure import predict
+from vtff_lib.files import clear_unfinished, only_one
+from vtff_lib.names import require_same_names
 from vtff_lib.training.checkpoints import (
+    NAME,
     TrainingState,
     describe_faces,
     load_checkpoint,
@@ -32,13 +35,17 @@ from vtff_lib.training.checkpoints import (
 from vtff_lib.training.feed import Batches
 from vtff_lib.training.history import Epoch, History
 from vtff_lib.training.optimisation import PartStatistics, make_optimiser, update_average
-from vtff_lib.training.processes import ALONE, Team, enough_memory, told_to_stop
+from vtff_lib.training.processes import (
+    ALONE,
+    Team,
+    able_to_compile,
+    enough_memory,
+    told_to_stop,
+)
 from vtff_lib.training.progress import Progress, TextProgress
 from vtff_lib.training.recipe import PRECISIONS, Plan, TrainingConfig
 from vtff_lib.training.targets import LabelledFaces, Loss, soft_targets
 from vtff_lib.vtff import VTFF
-
-ASK_EVERY = 20  # steps between two questions whether any process of several is to stop
 
 
 def train(
@@ -62,10 +69,11 @@ def train(
             step, to `model.config.image_size`.
         valid_set: what is measured after each epoch; nothing is learned from it.
         config: the settings.
-        folder: where the checkpoint is kept. If one of the same run is there, the run goes on from
-            it; on a CPU it ends with the same weights, bit for bit, as without the stop.
+        folder: where the checkpoint is kept, and one run works at a time. If one of the same run is
+            there, the run goes on from it; on a CPU, with as many threads and processes, it ends
+            with the same weights, bit for bit, as without the stop. Otherwise a warning says so.
         save_every: steps between checkpoints, besides the one after each epoch; 0: only those.
-        time_limit: seconds after which the run stops, with a checkpoint.
+        time_limit: seconds after which the run stops, with a checkpoint; from 0.
         progress: how the run shows itself; as text if not given. `Progress()` is silent, and
             `plots.NotebookProgress()` draws curves in a notebook.
         team: the processes that train together, see `processes`.
@@ -74,59 +82,83 @@ def train(
         The history so far; `history.finished` says whether the run reached its end.
 
     Raises:
-        ValueError: if the faces do not fit the model, the checkpoint is damaged or of another run,
-            or the parts of a batch cannot be shared out.
+        ValueError: if the faces or their classes do not fit the model, the checkpoints are damaged
+            or of another run, another run works in the folder, the parts of a batch cannot be
+            shared out, or the model cannot be compiled here. Nothing has been written then.
         FloatingPointError: if the loss is no number any more; no such state is saved.
         torch.OutOfMemoryError: if the memory of the GPU does not do; with what to change.
     """
     started = time.monotonic()
     device = model.cls_token.device
+    check_intervals(save_every, time_limit)
+    for name, faces in {"train_set": train_set, "valid_set": valid_set}.items():
+        require_same_names(model.config.class_names, getattr(faces, "class_names", None), name)
     classes = model.config.num_classes
     targets = soft_targets(train_set, classes, config.soft_labels).to(device)  # (N, classes)
     valid_targets = soft_targets(valid_set, classes, config.soft_labels)
     loss = Loss.of(targets, config.class_balance, config.label_smoothing, config.logit_adjustment)
     plan = Plan(len(targets), config)
     batches = Batches(train_set.images, targets, plan, model.config, team)
-    state = start_state(model, config, team)
-    if folder is not None:
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        run = describe_run(model, config, train_set, targets)
-        load_checkpoint(folder, state, run)
-    team.require_same(state.step, device)
-
+    with able_to_compile():
+        state = start_state(model, config, team)
     progress = TextProgress() if progress is None else progress
     progress = progress if team.leads else Progress()
-    progress.start(state.history, state.step, plan.total_steps)
+    where = describe_place(device, team)
     # Dropout throws PyTorch's own dice, which belong to the caller and are given back.
     dice = torch.random.fork_rng([device] if device.type == "cuda" else [])
-    with closing(progress), closing(batches), dice, told_to_stop() as terminated:
-        for step in range(state.step, plan.total_steps):
-            lap = time.monotonic()
-            with enough_memory(config.batch_size, config.parts, step):
-                rate = plan.learning_rate(step)
-                step_loss = take_step(state, batches(step), loss, rate, config, team)
-            progress.step(state.step, step_loss)
-            state.seconds += time.monotonic() - lap
+    with closing(batches), alone_in(folder, team):
+        if folder is not None:
+            folder = Path(folder)
+            run = describe_run(model, config, train_set, targets)
+            load_checkpoint(folder, state, run, where)
+        team.require_same(state.step)
+        progress.start(state.history, state.step, plan.total_steps)
+        with closing(progress), dice, told_to_stop() as terminated:
+            for step in range(state.step, plan.total_steps):
+                lap = time.monotonic()
+                with enough_memory(config.batch_size, config.parts, step), able_to_compile():
+                    rate = plan.learning_rate(step)
+                    step_loss = take_step(state, batches(step), loss, rate, config, team)
+                progress.step(state.step, step_loss)
+                state.seconds += time.monotonic() - lap
 
-            epoch_over = state.step % plan.steps_per_epoch == 0
-            if epoch_over:
-                finish_epoch(state, plan, valid_set.images, valid_targets, team)
-                progress.epoch(state.history)
-            late = time.monotonic() - started > time_limit or terminated()
-            if team.size > 1:  # asking the others waits for them, so not in every step
-                late = state.step % ASK_EVERY == 0 and team.any(late, device)
-            due = epoch_over or late or (save_every and state.step % save_every == 0)
-            if folder is not None and due:
-                team.mean([state.loss_sum])
-                require_finite(state)
-                if team.leads:
-                    save_checkpoint(folder, state, run)
-            if late:
-                break
+                epoch_over = state.step % plan.steps_per_epoch == 0
+                if epoch_over:
+                    finish_epoch(state, plan, valid_set.images, valid_targets, team)
+                    progress.epoch(state.history)
+                late = team.any(time.monotonic() - started > time_limit or terminated())
+                due = epoch_over or late or (save_every and state.step % save_every == 0)
+                if folder is not None and due:
+                    team.mean([state.loss_sum])
+                    require_finite(state)
+                    if team.leads:
+                        save_checkpoint(folder, state, run, where)
+                if late:
+                    break
     model.load_state_dict(state.average.state_dict())
     model.eval()
     return state.history
+
+
+def check_intervals(save_every: int, time_limit: float) -> None:
+    """Refuse steps and seconds that mean nothing, with a `ValueError`."""
+    if type(save_every) is not int or save_every < 0:
+        raise ValueError(
+            f"save_every={save_every!r} will not do; give steps, or 0 for after each epoch only."
+        )
+    if not time_limit >= 0:
+        raise ValueError(f"time_limit={time_limit!r} will not do; give seconds, 0 or more.")
+
+
+@contextmanager
+def alone_in(folder: str | Path | None, team: Team) -> Iterator[None]:
+    """Let no other run write to `folder` meanwhile; what killed ones left half written goes."""
+    if folder is None or not team.leads:
+        yield
+        return
+    with only_one(folder):
+        clear_unfinished(Path(folder) / NAME)
+        yield
 
 
 def start_state(model: VTFF, config: TrainingConfig, team: Team = ALONE) -> TrainingState:
@@ -254,3 +286,14 @@ def describe_run(
         f"{part}.{name}": value for part, inner in parts.items() for name, value in inner.items()
     }
     return {"faces": describe_faces(faces, targets), **settings, **described}
+
+
+def describe_place(device: torch.device, team: Team) -> dict[str, Any]:
+    """Return what decides in which order floats are added, and so how sums are rounded."""
+    threads = torch.get_num_threads() if device.type == "cpu" else None
+    return {
+        "device": device.type,
+        "threads": threads,
+        "processes": team.size,
+        "torch": torch.__version__,
+    }

@@ -21,7 +21,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-BACKENDS = {"cuda": "nccl"}  # elsewhere gloo
+# What is small and on the CPU goes through gloo everywhere: no GPU has to be waited for.
+BACKENDS = {"cuda": "cpu:gloo,cuda:nccl"}  # elsewhere gloo
 PATIENCE = timedelta(minutes=10)  # with who does not answer: to compile a model takes minutes
 # Where in its source, such as "[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:561] "
 GLOO_TRANSPORT = re.compile(r"\[\S*\bgloo[/\\]transport[/\\]\S+:\d+\] ")
@@ -79,30 +80,30 @@ class Team:
             for tensor, piece in zip(tensors, pieces, strict=True):
                 tensor.copy_(piece.view_as(tensor))
 
-    def any(self, here: bool, device: torch.device) -> bool:
+    def any(self, here: bool) -> bool:
         """Return whether it is so in any process: the same answer in all of them."""
         if self.size == 1:
             return here
-        flag = torch.tensor(float(here), device=device)
+        flag = torch.tensor(float(here))
         dist.all_reduce(flag, dist.ReduceOp.MAX)
         return bool(flag.item())
 
-    def require_same(self, number: int, device: torch.device) -> None:
+    def require_same(self, number: int) -> None:
         """Check that all processes are at the same step.
 
         Raises:
             ValueError: if they are not, because some did not find the checkpoint.
         """
-        if self.any(number != self._from_leader(number, device), device):
+        if self.any(number != self._from_leader(number)):
             raise ValueError(
                 f"The processes begin at different steps (this one at {number}); give a folder "
                 "that all machines share, or start anew in an empty one."
             )
 
-    def _from_leader(self, number: int, device: torch.device) -> int:
+    def _from_leader(self, number: int) -> int:
         if self.size == 1:
             return number
-        sent = torch.tensor(number, device=device)
+        sent = torch.tensor(number)
         dist.broadcast(sent, src=0)
         return int(sent.item())
 
@@ -143,17 +144,16 @@ def join_team(device: str) -> Iterator[tuple[Team, torch.device]]:
         device: `"cuda"` gives each process of a machine a GPU of its own; else all use the same.
 
     Raises:
-        ValueError: if there are more processes on this machine than GPUs.
+        ValueError: if there is no such device here, or more processes on this machine than GPUs.
         ConnectionError: if another process was lost, or has not answered for ten minutes.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
-    kind = torch.device(device).type
+    chosen = find_device(device)
     if size == 1:
-        yield Team(), torch.device(device)
+        yield Team(), chosen
         return
-    chosen = torch.device(device)
-    if kind == "cuda":
-        local, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+    if chosen.type == "cuda":
+        local, gpus = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
         if local >= gpus:
             raise ValueError(
                 f"Process {local} of this machine has no GPU, there are {gpus}; start at most "
@@ -162,28 +162,60 @@ def join_team(device: str) -> Iterator[tuple[Team, torch.device]]:
         chosen = torch.device("cuda", local)
         torch.cuda.set_device(chosen)
     with everybody_answers():
-        dist.init_process_group(BACKENDS.get(kind, "gloo"), timeout=PATIENCE)
+        dist.init_process_group(BACKENDS.get(chosen.type, "gloo"), timeout=PATIENCE)
         try:
             yield Team(dist.get_rank(), size), chosen
         finally:
             dist.destroy_process_group()
 
 
+def find_device(name: str) -> torch.device:
+    """Return the device of that name, after it has added two numbers.
+
+    Raises:
+        ValueError: if there is none, or PyTorch cannot use it here.
+    """
+    try:
+        device = torch.device(name)
+        (torch.ones(1, device=device) + 1).item()
+        return device
+    except Exception as error:  # each kind of device fails in its own way
+        reason = (str(error).splitlines() or [type(error).__name__])[0].partition(". ")[0]
+        there = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+        there += ["mps"] if torch.backends.mps.is_available() else []
+        raise ValueError(
+            f"The device {name!r} cannot be used here ({reason.rstrip('.')}); choose one of "
+            f"{', '.join(there)}."
+        ) from error
+
+
+class Told:
+    """A handler of signals that only remembers whether one came."""
+
+    came = False
+
+    def __call__(self, *_: object) -> None:
+        """Remember it."""
+        self.came = True
+
+
 @contextmanager
 def told_to_stop() -> Iterator[Callable[[], bool]]:
-    """Catch SIGTERM; yield a function that returns whether it came.
+    """Catch SIGTERM; yield a function that returns whether it came. One block in another shares it.
 
-    In another thread than the main one, where Python catches no signals, it never comes.
+    In another thread than the main one, where Python catches no signals, it never comes; nor where
+    a handler is installed that is not Python's, and could not be given back.
     """
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop.is_set
-        return
-    before = signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    before, told = signal.getsignal(signal.SIGTERM), Told()
+    if isinstance(before, Told):
+        told = before
+    elif before is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, told)
     try:
-        yield stop.is_set
+        yield lambda: told.came
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if signal.getsignal(signal.SIGTERM) is told is not before:
+            signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -200,4 +232,24 @@ def enough_memory(batch_size: int, parts: int, step: int) -> Iterator[None]:
             f"The GPU's memory is full in step {step + 1}, with {batch_size // parts} images at a "
             f"time; set parts to {2 * parts} or more in place of {parts}, or a smaller batch_size, "
             "and begin anew in another folder."
+        ) from error
+
+
+@contextmanager
+def able_to_compile() -> Iterator[None]:
+    """Say what to do if `torch.compile` cannot do its work here: no compiler, say.
+
+    Raises:
+        ValueError: with a sentence, in place of PyTorch's own.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        compiling = type(error).__module__.startswith(("torch._dynamo", "torch._inductor"))
+        if not compiling and not str(error).startswith("torch.compile is not supported"):
+            raise
+        reason = str(error).strip().partition("\n")[0].rstrip(".:")
+        raise ValueError(
+            f"The model cannot be compiled here ({reason}); install a C++ compiler and what "
+            "torch.compile needs besides, or train without compiled."
         ) from error

@@ -6,6 +6,7 @@ In a notebook, `plots.NotebookProgress` draws its curves.
 import math
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -39,14 +40,16 @@ class TextProgress(Progress):
 
     Args:
         stream: where to write; standard error if not given, as it is not held back.
+        begin: called once nothing is refused any more, before the first step.
     """
 
-    def __init__(self, stream: TextIO | None = None):
-        self.stream = stream or sys.stderr
+    def __init__(self, stream: TextIO | None = None, begin: Callable[[], Any] = lambda: None):
+        self.stream, self.begin = stream or sys.stderr, begin
         self.bar = Bar()
 
     def start(self, history: History, step: int, total_steps: int) -> None:
         """Write the head of the table, and the epochs so far."""
+        self.begin()
         self.bar.start(history, step, total_steps)
         print(history, file=self.stream, flush=True)
 
