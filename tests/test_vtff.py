@@ -411,6 +411,7 @@ def test_compiled_in_one_graph_it_gives_the_same(small):
     torch.testing.assert_close(compiled(rgb).logits, small(rgb).logits, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_one_graph_serves_every_size(small):
     """Traced as for `torch.compile(dynamic=True)`, without the minutes that its C++ takes."""
     traced = torch.compile(small, fullgraph=True, dynamic=True, backend="aot_eager")
