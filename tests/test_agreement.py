@@ -41,11 +41,13 @@ UNTAUGHT = {  # what modules have beside what their lessons teach
     "datasets/sources/ferplus_votes.py": {"Verdicts"},
     "datasets/twins.py": {"Twins"},
     "doctor.py": {"Diagnosis", "Finding"},
-    "plots/runs.py": {"confusion_matrix"},
+    "plots/runs.py": {"training_curves"},
     "train.py": {  # the lesson teaches the command, not its parts
         *("main", "make_parser", "make_config", "make_model_config", "read_settings"),
         *("read_faces", "write_json", "write_results", "describe"),
     },
+    "training/loop.py": {"alone_in", "check_intervals", "describe_place"},
+    "training/processes.py": {"Told", "able_to_compile", "find_device"},
     "training/progress.py": {"Bar"},
     "weights.py": {"read_metadata"},
 }
