@@ -6,7 +6,6 @@ a lesson runs to its end whatever is in its exercise cells. A mistake is named b
 gives: `judge` compares values with that, `require_tensor` shapes.
 """
 
-import contextlib
 import copy
 import dis
 import html
@@ -151,9 +150,12 @@ def _raised_by_hand(error: BaseException) -> bool:
 
 def _told(error: BaseException) -> str:
     """Return what an exception says, even if it cannot say it."""
-    with contextlib.suppress(Exception):
-        return f"{type(error).__name__}: {error}"
-    return type(error).__name__
+    try:
+        return f"{type(error).__name__}: {error}".removesuffix(": ")
+    except TimeUp:
+        raise
+    except BaseException:
+        return type(error).__name__
 
 
 def require_answer(answer: Any) -> None:

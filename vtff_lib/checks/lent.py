@@ -25,22 +25,23 @@ INSTALLED = (
     "<frozen",
 )
 
-Setting = tuple[Callable[[], Any], Callable[[Any], Any]]  # how it is read, and how it is set
-SETTINGS: tuple[Setting, ...] = (
-    (torch.get_default_dtype, torch.set_default_dtype),
-    (torch.get_default_device, torch.set_default_device),
-    (torch.get_num_threads, torch.set_num_threads),
-    (torch.is_grad_enabled, lambda on: torch._C._set_grad_enabled(on)),
-    (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
-    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
-    (torch.is_anomaly_enabled, torch.set_anomaly_enabled),
+# How each is read, and how it is set; and what checks rely on, whatever the notebook has chosen.
+SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any], Any], ...] = (
+    (torch.get_default_dtype, torch.set_default_dtype, torch.float32),
+    (torch.get_default_device, torch.set_default_device, torch.device("cpu")),
+    (torch.get_num_threads, torch.set_num_threads, ...),
+    (torch.is_grad_enabled, torch._C._set_grad_enabled, True),
+    (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode, ...),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, ...),
+    (torch.is_anomaly_enabled, torch.set_anomaly_enabled, ...),
     (
         lambda: torch.is_autocast_enabled("cpu"),
         lambda on: torch.set_autocast_enabled("cpu", on),
+        False,
     ),
-    (np.geterr, lambda kinds: np.seterr(**kinds)),
-    (sys.getrecursionlimit, sys.setrecursionlimit),
-    (sys.gettrace, sys.settrace),
+    (np.geterr, lambda kinds: np.seterr(**kinds), ...),
+    (sys.getrecursionlimit, sys.setrecursionlimit, ...),
+    (sys.gettrace, sys.settrace, ...),
 )
 
 
@@ -53,8 +54,10 @@ def as_it_was(answer: Any) -> Iterator[None]:
     beginning is shown.
     """
     with contextlib.ExitStack() as stack:
-        for read, write in SETTINGS:
-            stack.callback(_set_back, read, write, read())
+        stack.enter_context(torch.inference_mode(False))
+        for read, write, wanted in SETTINGS:
+            stack.callback(_set, read, write, read())
+            _set(read, write, wanted)
         stack.enter_context(_dice())
         for module in modules_of(answer):
             stack.callback(_give_back, module, *_state(module))
@@ -65,9 +68,9 @@ def as_it_was(answer: Any) -> Iterator[None]:
         yield
 
 
-def _set_back(read: Callable[[], Any], write: Callable[[Any], Any], before: Any) -> None:
-    if read() != before:
-        write(before)
+def _set(read: Callable[[], Any], write: Callable[[Any], Any], wanted: Any) -> None:
+    if wanted is not ... and read() != wanted:
+        write(wanted)
 
 
 class Beginning(io.TextIOBase):

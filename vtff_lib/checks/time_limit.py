@@ -1,15 +1,22 @@
-"""An answer that never ends is stopped: wherever it runs, and even where it catches everything."""
+"""An answer that never ends is stopped, even where it catches everything.
 
+What cannot be stopped is one step of C that never looks up, such as `sum(range(10**12))`.
+"""
+
+import _thread
+import contextlib
+import contextvars
 import ctypes
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-AGAIN = 50e-6  # seconds: late code is interrupted at every step, so that `except:` is left as well
+AGAIN = 0.01  # seconds after which one who is late is told once more
+GRACE = 1.0  # seconds in which a thread is told again and again to end
 
 
 class TimeUp(BaseException):
@@ -19,9 +26,9 @@ class TimeUp(BaseException):
 def within(seconds: float, work: Callable[[Any], Any], argument: Any) -> Any:
     """Return `work(argument)`, or stop it after so many seconds.
 
-    In the main thread a timer of the system does it, which ends a sleep too; elsewhere, and on
-    Windows, another thread does, between two steps of Python. A check inside a check has no time of
-    its own. Handlers and timers are given back.
+    In the main thread a timer of the system does it, which ends a sleep too. Elsewhere, and on
+    Windows, the work is done in a thread of its own, which is left behind if it does not end.
+    A check inside a check has no time of its own. Handlers and timers are given back.
 
     Raises:
         TimeUp: if it was stopped.
@@ -29,9 +36,10 @@ def within(seconds: float, work: Callable[[Any], Any], argument: Any) -> Any:
     if _at_work(sys._getframe()):
         return _work(work, argument)
     main = threading.current_thread() is threading.main_thread()
-    timer = main and hasattr(signal, "setitimer") and signal.getsignal(signal.SIGALRM) is not None
-    with _timer(seconds) if timer else _watchdog(seconds):
-        return _work(work, argument)
+    if main and hasattr(signal, "setitimer") and signal.getsignal(signal.SIGALRM) is not None:
+        with _timer(seconds):
+            return _work(work, argument)
+    return _beside(seconds, work, argument)
 
 
 def _work(work: Callable[[Any], Any], argument: Any) -> Any:
@@ -44,11 +52,13 @@ def _at_work(frame: FrameType | None) -> bool:
     return frame is not None
 
 
-@contextmanager
+@contextlib.contextmanager
 def _timer(seconds: float) -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
+        again = map(_thread.interrupt_main, (signal.Signals(number),))
         if _at_work(frame):
-            raise TimeUp
+            (_,) = again  # Called as this is unpacked, it waits for the next step of Python after
+            raise TimeUp  # this one: whoever catches `TimeUp` is stopped there.
 
     handler = signal.signal(signal.SIGALRM, stop)
     left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
@@ -61,29 +71,25 @@ def _timer(seconds: float) -> Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, max(left - seconds + unused, AGAIN), interval)
 
 
-@contextmanager
-def _watchdog(seconds: float) -> Iterator[None]:
-    thread, over = threading.get_ident(), threading.Event()
+def _beside(seconds: float, work: Callable[[Any], Any], argument: Any) -> Any:
+    results: list[Any] = []
+    errors: list[BaseException] = []
 
-    def throw(error: type[BaseException] | None) -> None:
-        what = ctypes.py_object(error) if error else None
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), what)
+    def run() -> None:
+        try:
+            results.append(_work(work, argument))
+        except BaseException as error:
+            errors.append(error)
 
-    def watch() -> None:
-        over.wait(seconds)
-        while not over.wait(AGAIN):
-            if _at_work(sys._current_frames().get(thread)):
-                throw(TimeUp)
-
-    dog = threading.Thread(target=watch, daemon=True)
-    dog.start()
-    try:
-        yield
-    finally:
-        while dog.is_alive():
-            try:
-                over.set()
-                dog.join()
-                throw(None)
-            except TimeUp:
-                continue  # it was thrown just before
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    ends = time.monotonic() + GRACE
+    while thread.is_alive() and time.monotonic() < ends:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident or 0), ctypes.py_object(TimeUp)
+        )
+        thread.join(AGAIN)
+    for result in results:
+        return result
+    raise errors[0] if errors else TimeUp
