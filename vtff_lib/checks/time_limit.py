@@ -48,6 +48,8 @@ def _work(work: Callable[[Any], Any], argument: Any) -> Any:
 
 def _at_work(frame: FrameType | None) -> bool:
     while frame and frame.f_code is not _work.__code__:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return False  # half a module would be there until the kernel ends
         frame = frame.f_back
     return frame is not None
 
@@ -86,9 +88,11 @@ def _beside(seconds: float, work: Callable[[Any], Any], argument: Any) -> Any:
     thread.join(seconds)
     ends = time.monotonic() + GRACE
     while thread.is_alive() and time.monotonic() < ends:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread.ident or 0), ctypes.py_object(TimeUp)
-        )
+        number = thread.ident or 0
+        if _at_work(sys._current_frames().get(number)):
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(number), ctypes.py_object(TimeUp)
+            )
         thread.join(AGAIN)
     for result in results:
         return result
