@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial, wraps
-from itertools import chain
+from itertools import chain, islice
 from types import MappingProxyType
 from typing import Any
 
@@ -262,6 +262,11 @@ def number(given: Any, what: str) -> float:
     except (TypeError, ValueError, RuntimeError, OverflowError):
         shown = describe(given) if isinstance(given, Tensor) else f"{given!r:.60}"
         raise Wrong(f"{what} should be one number; yours is {shown}.") from None
+
+
+def items(given: Iterable[Any]) -> list[Any]:
+    """Return what is in `given`; of what never ends, the first thousand."""
+    return list(islice(given, 1000))
 
 
 class Either(tuple[Any, ...]):

@@ -28,7 +28,11 @@ INSTALLED = (
 # How each is read, and how it is set; and what checks rely on, whatever the notebook has chosen.
 SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any], Any], ...] = (
     (torch.get_default_dtype, torch.set_default_dtype, torch.float32),
-    (torch.get_default_device, torch.set_default_device, torch.device("cpu")),
+    (
+        torch.get_default_device,
+        lambda device: torch.set_default_device(None if device.type == "cpu" else device),
+        torch.device("cpu"),
+    ),
     (torch.get_num_threads, torch.set_num_threads, ...),
     (torch.is_grad_enabled, torch._C._set_grad_enabled, True),
     (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode, ...),

@@ -14,6 +14,7 @@ from vtff_lib.checks.judging import (
     call,
     exercise,
     far,
+    items,
     judge,
     number,
     require,
@@ -234,7 +235,7 @@ def idle_parts(answer: Callable[[VTFF, Tensor, Tensor], Iterable[str]]) -> str:
                 "Return a list of the names of idle parts, an empty one if all learn; yours is "
                 f"{names!r:.60}."
             )
-        parts = set(names)
+        parts = set(items(names))
         require(
             parts <= set(PARTS),
             f"{sorted(map(str, parts - set(PARTS)))[:2]} are no names of PARTS; return those that "

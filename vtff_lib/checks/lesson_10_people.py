@@ -14,6 +14,7 @@ from vtff_lib.checks.judging import (
     call,
     close,
     exercise,
+    items,
     judge,
     number,
     require,
@@ -192,7 +193,7 @@ def frozen_trunk(answer: Callable[[VTFF], Any]) -> str:
     model = VTFF(VTFFConfig.tiny(5)).train()  # as a training loop leaves it
     given = call(bound(answer, model))
     try:
-        learned = list(given)
+        learned = items(given)
     except TypeError:
         learned = []
     require(
