@@ -6,22 +6,29 @@ a lesson runs to its end whatever is in its exercise cells. A mistake is named b
 gives: `judge` compares values with that, `require_tensor` shapes.
 """
 
+import copy
+import dis
 import html
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial, wraps
-from itertools import chain
+from itertools import chain, islice
 from types import MappingProxyType
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from vtff_lib.checks.lent import as_it_was, is_installed
 from vtff_lib.checks.solved import SOLVED
+from vtff_lib.checks.time_limit import TimeUp, within
 from vtff_lib.refusals import describe
 
+SECONDS = 8.0  # for one check; they take one or two
 CODE = re.compile("`([^`]+)`")
+REMARKS: ContextVar[list[str]] = ContextVar("REMARKS")  # beside the verdict of the check at work
 COLOURS = {True: "#009E73", False: "#D55E00"}  # green and vermilion, beside words that say the same
 
 
@@ -48,7 +55,7 @@ class Verdict:
     exercise: str
     right: bool
     words: str
-    error: Exception | None = field(default=None, compare=False)
+    error: BaseException | None = field(default=None, compare=False)
 
     def __bool__(self) -> bool:
         return self.right
@@ -80,7 +87,8 @@ EXERCISES: dict[str, Exercise] = {}
 def exercise(lesson: str, task: str) -> Callable[[Callable[[Any], str]], Callable[[Any], Verdict]]:
     """Make a check of a function that raises `Wrong` or returns what the answer shows.
 
-    The learner's dice are left alone: what a check draws changes nothing outside it.
+    Whatever the answer does, a verdict comes of it within ten seconds, and all that it could touch
+    is given back as it was; only Ctrl-C ends a check without one.
 
     Args:
         lesson: number of the lesson, "01" say.
@@ -93,8 +101,7 @@ def exercise(lesson: str, task: str) -> Callable[[Callable[[Any], str]], Callabl
 
         @wraps(demand)
         def check(answer: Any) -> Verdict:
-            with torch.random.fork_rng(devices=[]):
-                torch.default_generator.manual_seed(0)  # the dice of GPUs are left alone too
+            with as_it_was(answer):
                 verdict = _tried(name, demand, answer)
             SOLVED.note(verdict.exercise, verdict.right)
             return verdict
@@ -106,14 +113,49 @@ def exercise(lesson: str, task: str) -> Callable[[Callable[[Any], str]], Callabl
 
 
 def _tried(name: str, demand: Callable[[Any], str], answer: Any) -> Verdict:
+    remarks: list[str] = []
+    REMARKS.set(remarks)
     try:
-        return Verdict(name, True, demand(answer))
+        words = within(SECONDS, demand, answer)
+        return Verdict(name, True, " ".join([words, *remarks[:1]]))
     except Wrong as wrong:
-        return Verdict(name, False, str(wrong))
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        return Verdict(name, False, " ".join([str(wrong), *remarks[:1]]))
+    except TimeUp:
+        words = (
+            f"After {SECONDS:g} seconds your answer was still at work, so it was stopped. Is there "
+            "a loop that never ends, or a wait for something?"
+        )
+        return Verdict(name, False, words)
+    except BaseException as error:
+        _let_ctrl_c_through(error)
+        reason = _told(error).partition("\n")[0]
         words = f"This check cannot make sense of what was returned ({reason:.200})."
         return Verdict(name, False, words, error)
+
+
+def _let_ctrl_c_through(error: BaseException) -> None:
+    if isinstance(error, KeyboardInterrupt) and not _raised_by_hand(error):
+        raise error
+
+
+def _raised_by_hand(error: BaseException) -> bool:
+    """Say if a `raise` in the learner's own code made `error`, not PyTorch nor a key."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    if trace is None or is_installed(trace.tb_frame.f_code.co_filename):
+        return False
+    return dis.opname[trace.tb_frame.f_code.co_code[trace.tb_lasti]] == "RAISE_VARARGS"
+
+
+def _told(error: BaseException) -> str:
+    """Return what an exception says, even if it cannot say it."""
+    try:
+        return f"{type(error).__name__}: {error}".removesuffix(": ")
+    except TimeUp:
+        raise
+    except BaseException:
+        return type(error).__name__
 
 
 def require_answer(answer: Any) -> None:
@@ -136,21 +178,35 @@ def call(answer: Any, *arguments: Any, **named: Any) -> Any:
         Wrong: if it is no function, fails, or returns nothing.
     """
     require(callable(answer), f"Pass the function itself, not what it returned ({answer!r:.60}).")
-    copies = [value.clone() if isinstance(value, Tensor) else value for value in arguments]
     try:
-        given = answer(*copies, **named)
-    except NotImplementedError:
-        raise NotDone(
-            "To do: write your code in place of `raise NotImplementedError`, then run the cell "
-            "again."
-        ) from None
-    except Exception as error:
+        given = answer(*map(_copy, arguments), **{key: _copy(named[key]) for key in named})
+    except TimeUp:
+        raise
+    except BaseException as error:
+        _let_ctrl_c_through(error)
+        if isinstance(error, NotImplementedError) and _raised_by_hand(error):
+            raise NotDone(
+                "To do: write your code in place of `raise NotImplementedError`, then run the cell "
+                "again."
+            ) from None
         shown = _listed(arguments, named.values())
-        raise Wrong(f"Called with {shown}, it raised {type(error).__name__}: {error}") from error
+        raise Wrong(f"Called with {shown}, it raised {_told(error)}") from error
     if given is None:
         shown = _listed(arguments, named.values())
         raise Wrong(f"Called with {shown}, it returned None: is the `return` missing?")
-    return given
+    return _plain(given)
+
+
+def _copy(value: Any) -> Any:
+    return value.clone() if isinstance(value, Tensor) else copy.deepcopy(value)
+
+
+def _plain(given: Any) -> Any:
+    """Return tensors of other classes, which may compute as they like, as plain ones."""
+    if type(given) in (tuple, list):
+        return type(given)(map(_plain, given))
+    odd = issubclass(type(given), Tensor) and type(given) not in (Tensor, nn.Parameter)
+    return given.as_subclass(Tensor) if odd else given
 
 
 def bound(answer: Any, *first: Any) -> Any:
@@ -163,19 +219,32 @@ def require_tensor(
     shape: tuple[int, ...],
     what: str,
     mistakes: Mapping[Any, str] = MappingProxyType({}),
+    dtype: torch.dtype | None = torch.float32,
 ) -> Tensor:
-    """Return `given` if it is a tensor of `shape`; say what it is otherwise.
+    """Return `given` if it is an ordinary tensor of `shape`; say what it is otherwise.
+
+    Right numbers in another `dtype` are right, but a remark tells of it.
 
     Args:
         given: what the learner's function returned.
         shape: the shape it is to have.
         what: it is, such as "the local attention of a (2, 6, 3, 5) map".
         mistakes: shapes that are told in words of their own.
+        dtype: what its numbers are to be; `None` where it does not matter.
     """
     if not isinstance(given, Tensor):
         raise Wrong(f"{what} should be a tensor of shape {shape}; yours is {describe(given)}.")
     if (size := tuple(given.shape)) != shape:
         raise Wrong(mistakes.get(size, f"{what} should have shape {shape}; yours has {size}."))
+    kind = f"{given.layout}, on {given.device}"
+    require(
+        kind == "torch.strided, on cpu",
+        f"{what} should be an ordinary tensor on the CPU; yours is {kind}.",
+    )
+    real = not given.is_complex()
+    require(real, f"{what} should hold real numbers; yours holds {given.dtype}.")
+    if dtype and given.dtype != dtype:
+        REMARKS.get().append(f"{what} should be {dtype}; yours is {given.dtype}.")
     return given
 
 
@@ -193,6 +262,11 @@ def number(given: Any, what: str) -> float:
     except (TypeError, ValueError, RuntimeError, OverflowError):
         shown = describe(given) if isinstance(given, Tensor) else f"{given!r:.60}"
         raise Wrong(f"{what} should be one number; yours is {shown}.") from None
+
+
+def items(given: Iterable[Any]) -> list[Any]:
+    """Return what is in `given`; of what never ends, the first thousand."""
+    return list(islice(given, 1000))
 
 
 class Either(tuple[Any, ...]):

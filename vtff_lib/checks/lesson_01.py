@@ -173,7 +173,8 @@ def lbp_in_circular_order(answer: Callable[[Tensor], Tensor]) -> str:
             "a table. Index with codes.long().",
         )
         raise
-    translated = require_tensor(answered, shape, "The translation of codes of shape (2, 8, 16)")
+    what = "The translation of codes of shape (2, 8, 16)"
+    translated = require_tensor(answered, shape, what, dtype=torch.uint8)
     down, up = range(7, -1, -1), range(8)
     source = places_of(OFFSETS["circular"])
     reading = [7 - place for place in source]
@@ -224,7 +225,8 @@ def lbp_of_image(answer: Callable[[Tensor], Tensor]) -> str:
         (3, 5): "Your codes of a (5, 7) image have shape (3, 5): the outermost ring is missing. "
         "Put a ring of zeros around the image first."
     }
-    codes = require_tensor(call(answer, image), (5, 7), "The codes of a (5, 7) image", ring).long()
+    what = "The codes of a (5, 7) image"
+    codes = require_tensor(call(answer, image), (5, 7), what, ring, dtype=None)
     reading = OFFSETS["reading"]
     right = codes_of(image)
     inner = F.pad(right[1:-1, 1:-1], (1, 1, 1, 1))
@@ -251,7 +253,8 @@ def lbp_of_image(answer: Callable[[Tensor], Tensor]) -> str:
         },
         lambda: _first_difference(codes, right, image),
     )
-    several = require_tensor(call(answer, batch), (2, 3, 5, 7), "The codes of (2, 3, 5, 7) images")
+    what = "The codes of (2, 3, 5, 7) images"
+    several = require_tensor(call(answer, batch), (2, 3, 5, 7), what, dtype=None)
     apart = torch.stack([codes_of(alone) for alone in batch.flatten(0, 1)]).view(2, 3, 5, 7)
     require(
         close(several, apart),

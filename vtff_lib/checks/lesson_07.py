@@ -201,9 +201,8 @@ def mirrored_codes(answer: Callable[[Tensor], Tensor]) -> str:
     dice = torch.Generator().manual_seed(0)
     image = torch.randint(256, (2, 3, 5, 8), generator=dice, dtype=torch.uint8)
     codes, wanted = local_binary_pattern(image), local_binary_pattern(image.flip(-1))
-    mirrored = require_tensor(
-        call(answer, codes), (2, 3, 5, 8), "The codes of a (2, 3, 5, 8) image"
-    )
+    what = "The codes of a (2, 3, 5, 8) image"
+    mirrored = require_tensor(call(answer, codes), (2, 3, 5, 8), what, dtype=torch.uint8)
     require(
         not mirrored.is_floating_point(),
         f"Codes are names, whole numbers from 0 to 255; yours are {mirrored.dtype}.",

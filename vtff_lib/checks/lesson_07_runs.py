@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vtff_lib.checks.judging import (
+    bound,
     call,
     exercise,
     judge,
@@ -104,7 +105,7 @@ def learn_in_parts(answer: Callable[[nn.Module, Tensor, Tensor, int], float]) ->
         for parameter in model.parameters():
             parameter.grad = torch.ones_like(parameter)  # of the batch before
         before = copy.deepcopy(model.state_dict())
-        mean = call(answer, model, rgb, targets, parts)
+        mean = call(bound(answer, model), rgb, targets, parts)
         require(
             all(torch.equal(before[name], now) for name, now in model.state_dict().items()),
             "The weights have changed; leave gradients only, the step comes afterwards.",

@@ -136,7 +136,7 @@ def ranks_agree(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
         if isinstance(agreement, float) or (isinstance(agreement, Tensor) and not agreement.ndim):
             agreement = torch.as_tensor(agreement).reshape(1)
         which = f"correlation of two maps {what}".rstrip()
-        agreement = require_tensor(agreement, (len(first),), f"The {which}")
+        agreement = require_tensor(agreement, (len(first),), f"The {which}", dtype=None)
         require(
             what != "of which one is flat" or not agreement.isnan().any(),
             "A flat map has no ranks that vary, and 0 / 0 is nan; let such a pair count as 0.",
@@ -255,7 +255,7 @@ def _judge_control(kept: Any, first: Tensor, second: Tensor) -> None:
         }
         words = "You returned one number for all pictures; each has its own."
         judge(float(kept), right, together, words)
-    kept = require_tensor(kept, (len(first),), "What stays")
+    kept = require_tensor(kept, (len(first),), "What stays", dtype=None)
     apart = (first - second).flatten(1)
     mistakes = {
         "You compared a map with itself: both models were asked, but only one of the answers was "

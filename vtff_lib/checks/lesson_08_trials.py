@@ -33,7 +33,9 @@ def points_inside(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
         what = f"For maps {tuple(maps.shape)} and masks {size}, the answer"
         shapes = {(): "You returned one number for all faces; say for each whether it is a hit."}
         _judge_pointing(
-            require_tensor(call(answer, maps, masks), (count,), what, shapes), maps, masks
+            require_tensor(call(answer, maps, masks), (count,), what, shapes, dtype=None),
+            maps,
+            masks,
         )
     return "One cell of each map is all this test looks at: cheap, and easy to pass by chance."
 
@@ -130,6 +132,7 @@ def area_of_deletion(answer: Callable[..., float]) -> str:
         nothing = nothing // 3
         heat = torch.randperm(grid[0] * grid[1]).float().view(grid) - 4
         before = image.clone()
+        right = _deletion(predict, image, heat, nothing)
         given = image.clone()  # `call` copies too; here we want to see if it is changed
         amount = number(call(bound(answer, predict, given), heat, nothing), "The area")
         require(
@@ -137,7 +140,6 @@ def area_of_deletion(answer: Callable[..., float]) -> str:
             "You changed the picture that you were given; work on a copy (`image.clone()`), or "
             "the next map is tested on a picture with holes.",
         )
-        right = _deletion(predict, image, heat, nothing)
         if not close(amount, right, 1e-4):
             words = (
                 f"For a map {grid} of a picture (3, {size[0]}, {size[1]}) the area should be "

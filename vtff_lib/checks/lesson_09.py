@@ -266,7 +266,9 @@ def without_twins(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
         (int((splits == 2).sum()),): "Your mask has one entry for each test picture; give one for "
         "each of all N pictures, False outside the test split.",
     }
-    kept = require_tensor(call(answer, pictures, splits), tuple(splits.shape), "The mask", shapes)
+    kept = require_tensor(
+        call(answer, pictures, splits), tuple(splits.shape), "The mask", shapes, dtype=None
+    )
     right = _clean(pictures, splits)
     same_sum = pictures.flatten(1).sum(dim=1)
     equal_sum = same_sum[:, None] == same_sum

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vtff_lib.checks.judging import Either, call, exercise, judge, number, require
+from vtff_lib.checks.judging import Either, bound, call, exercise, judge, number, require
 from vtff_lib.photos.finding import FaceBox, crop_face
 
 LIKE = 4.0  # grey levels: as far apart as two ways to resize a smooth photo
@@ -36,7 +36,7 @@ def square_crop(answer: Callable[..., np.ndarray]) -> str:
     photo, size = _smooth_photo(), 36
     for box, margin in zip(BOXES, MARGINS, strict=True):
         given = photo.copy()
-        crop = np.asarray(call(answer, given, *box, margin, size))
+        crop = np.asarray(call(bound(answer, given), *box, margin, size))
         require(np.array_equal(given, photo), "You changed the photo itself; work on a copy.")
         where = f"For the box {box} in a photo of 90 × 130 pixels"
         require(

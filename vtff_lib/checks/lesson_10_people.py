@@ -10,9 +10,11 @@ from torch import Tensor
 
 from vtff_lib.checks.judging import (
     Wrong,
+    bound,
     call,
     close,
     exercise,
+    items,
     judge,
     number,
     require,
@@ -126,7 +128,7 @@ def people_apart(answer: Callable[[Sequence[str], float, Sequence[str]], Tensor]
             mask.dtype == torch.bool or mask.shape == (len(people),),
             f"{MASK}, not the numbers of the pictures.",
         )
-        mask = require_tensor(mask, (len(people),), what).bool()
+        mask = require_tensor(mask, (len(people),), what, dtype=None).bool()
         _judge_split(mask, people, share, order)
     return (
         "A model that knows a face can name its expression by the person. Only strangers tell "
@@ -189,9 +191,9 @@ def _judge_split(mask: Tensor, people: Sequence[str], share: float, order: Seque
 def frozen_trunk(answer: Callable[[VTFF], Any]) -> str:
     """Check Exercise 5 of lesson 10: after a step the head has moved, and nothing else at all."""
     model = VTFF(VTFFConfig.tiny(5)).train()  # as a training loop leaves it
-    given = call(answer, model)
+    given = call(bound(answer, model))
     try:
-        learned = list(given)
+        learned = items(given)
     except TypeError:
         learned = []
     require(

@@ -125,12 +125,18 @@ def progress() -> Overview:
 
 
 def keep_progress() -> str:
-    """Keep what is solved in a file in your home folder from now on; return where."""
-    SOLVED.keep()
-    return f"Kept in {progress_file().name} in your home folder."
+    """Keep what is solved in a file in your home folder from now on; say where, or why not."""
+    try:
+        SOLVED.keep()
+        return f"Kept in {progress_file().name} in your home folder."
+    except (OSError, ValueError, RuntimeError) as error:
+        return f"Progress cannot be kept: {error}. Name another file in VTFF_PROGRESS."
 
 
 def erase_progress() -> str:
-    """Forget what is solved, and delete the file."""
-    SOLVED.erase()
-    return "Forgotten."
+    """Forget what is solved, and delete the file; say so, or why not."""
+    try:
+        SOLVED.erase()
+        return "Forgotten."
+    except (OSError, ValueError, RuntimeError) as error:
+        return f"Forgotten, but the file cannot be deleted: {error}."

@@ -7,9 +7,13 @@ VTFF_PROGRESS names. It holds names of exercises and nothing else.
 import contextlib
 import json
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from vtff_lib import files
+
+PATIENCE = 1.0  # seconds, after which a lock that somebody sits on is no reason to wait
 
 
 def progress_file() -> Path:
@@ -32,24 +36,59 @@ class SolvedExercises:
         if not right:
             return
         self._solved.add(name)
-        if progress_file().is_file():
-            with contextlib.suppress(OSError):  # a full disk is no reason to stop a lesson either
+        with contextlib.suppress(OSError, ValueError, RuntimeError):  # a full disk, no home, …
+            if progress_file().is_file():
                 self.keep()
 
     def keep(self) -> None:
-        """Write the file; from now on every right answer is added to it."""
-        files.write(progress_file(), json.dumps({"solved": sorted(self.names())}, indent=1) + "\n")
+        """Write the file; from now on every right answer is added to it.
+
+        Raises:
+            OSError: if it cannot be written.
+            ValueError: if no file can have this name.
+            RuntimeError: if there is no home folder.
+        """
+        path = progress_file()
+        if path.exists() and not path.is_file():
+            raise OSError(f"{path} is there, and no file")
+        with _alone(path.parent):  # between reading and writing no other kernel writes
+            content = json.dumps({"solved": sorted(self.names())}, indent=1)
+            files.write(path, content + "\n")
 
     def erase(self) -> None:
-        """Forget everything and delete the file."""
+        """Forget everything and delete the file.
+
+        Raises:
+            OSError, ValueError, RuntimeError: if it cannot be deleted.
+        """
         self._solved.clear()
         progress_file().unlink(missing_ok=True)
 
     def _stored(self) -> set[str]:
         try:
-            return set(map(str, json.loads(progress_file().read_text(encoding="utf-8"))["solved"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            path = progress_file()
+            content = path.read_text(encoding="utf-8-sig") if path.is_file() else "{}"
+            return {name for name in json.loads(content)["solved"] if isinstance(name, str)}
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError):
             return set()  # a damaged file is no reason to stop a lesson; `keep` writes it anew
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a lock on `folder` that dies with its process; where there are none, go on without."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(ImportError, OSError):  # Windows; a folder that is not there
+            import fcntl
+
+            descriptor = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+            ends = time.monotonic() + PATIENCE
+            while time.monotonic() < ends:
+                with contextlib.suppress(BlockingIOError):
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                time.sleep(0.01)
+        yield
 
 
 SOLVED = SolvedExercises()

@@ -1,0 +1,201 @@
+"""What a check uses and gives back as it was: settings, random numbers, the learner's models."""
+
+import contextlib
+import copy
+import functools
+import inspect
+import io
+import random
+import sys
+import sysconfig
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+MOST_PRINTED = 10_000  # characters
+INSTALLED = (
+    *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+    str(Path(torch.__file__).parents[1]),
+    "<frozen",
+)
+
+# How each is read, and how it is set; and what checks rely on, whatever the notebook has chosen.
+SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any], Any], ...] = (
+    (torch.get_default_dtype, torch.set_default_dtype, torch.float32),
+    (
+        torch.get_default_device,
+        lambda device: torch.set_default_device(None if device.type == "cpu" else device),
+        torch.device("cpu"),
+    ),
+    (torch.get_num_threads, torch.set_num_threads, ...),
+    (torch.is_grad_enabled, torch._C._set_grad_enabled, True),
+    (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode, ...),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, ...),
+    (torch.is_anomaly_enabled, torch.set_anomaly_enabled, ...),
+    (
+        lambda: torch.is_autocast_enabled("cpu"),
+        lambda on: torch.set_autocast_enabled("cpu", on),
+        False,
+    ),
+    (np.geterr, lambda kinds: np.seterr(**kinds), ...),
+    (sys.getrecursionlimit, sys.setrecursionlimit, ...),
+    (sys.gettrace, sys.settrace, ...),
+)
+
+
+@contextlib.contextmanager
+def as_it_was(answer: Any) -> Iterator[None]:
+    """Run a check of `answer`; whatever it does to these is undone.
+
+    Settings of PyTorch, NumPy and Python, all random numbers, those of GPUs too, and the models
+    that the answer is made of or names. Warnings are silent, and of what is printed only the
+    beginning is shown.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        for read, write, wanted in SETTINGS:
+            stack.callback(_set, read, write, read())
+            _set(read, write, wanted)
+        stack.enter_context(_dice())
+        for module in modules_of(answer):
+            stack.callback(_give_back, module, *_state(module))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        stack.enter_context(contextlib.redirect_stdout(Beginning(sys.stdout)))
+        stack.enter_context(contextlib.redirect_stderr(Beginning(sys.stderr)))
+        yield
+
+
+def _set(read: Callable[[], Any], write: Callable[[Any], Any], wanted: Any) -> None:
+    if wanted is not ... and read() != wanted:
+        write(wanted)
+
+
+class Beginning(io.TextIOBase):
+    """Hands on the beginning of what is printed, and forgets the rest."""
+
+    def __init__(self, stream: Any):
+        self.stream, self.left = stream, MOST_PRINTED
+
+    def write(self, text: str) -> int:
+        """Hand on what may still be shown of `text`."""
+        if self.left > 0 and self.stream is not None:
+            self.stream.write(text[: self.left])
+            self.left -= len(text)
+            if self.left <= 0:
+                self.stream.write(" … (what follows is not shown)\n")
+        return len(text)
+
+    def flush(self) -> None:
+        """Show what was handed on."""
+        if self.stream is not None:
+            self.stream.flush()
+
+
+@contextlib.contextmanager
+def _dice() -> Iterator[None]:
+    """Seed PyTorch's random numbers on the CPU, and give all back as they were."""
+    python, numpys = random.getstate(), np.random.get_state()  # noqa: NPY002 (the learner's)
+    cpu = torch.get_rng_state()
+    gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+    tracker = torch.cuda._lazy_seed_tracker  # the seed that waits for the first use of a GPU
+    waiting = dict(vars(tracker))
+    torch.default_generator.manual_seed(0)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpys)  # noqa: NPY002
+        torch.set_rng_state(cpu)
+        vars(tracker).update(waiting)
+        if gpus is not None:
+            torch.cuda.set_rng_state_all(gpus)
+
+
+def is_installed(path: str) -> bool:
+    """Say if a file of code belongs to Python or a package, not to whoever works here."""
+    return path.startswith(INSTALLED)
+
+
+def modules_of(answer: Any) -> set[nn.Module]:
+    """Return the modules that an answer is, holds or names, with all their parts."""
+    seen: dict[int, Any] = {}
+    following, modules = [answer], set[nn.Module]()
+    while following:
+        thing = following.pop()
+        if id(thing) in seen:
+            continue
+        seen[id(thing)] = thing
+        if issubclass(type(thing), nn.Module):
+            modules.update(nn.Module.modules(thing))
+        else:
+            following += _held(thing)
+    return modules
+
+
+def _held(thing: Any) -> list[Any]:
+    if isinstance(thing, types.FunctionType):
+        if is_installed(thing.__code__.co_filename):
+            return [vars(thing).get("__wrapped__")]  # `@torch.no_grad()` around a function
+        names = inspect.getclosurevars(thing)
+        return [*names.nonlocals.values(), *names.globals.values(), *vars(thing).values()]
+    if isinstance(thing, types.MethodType):
+        return [thing.__self__, thing.__func__]
+    if isinstance(thing, functools.partial):
+        return [thing.func, *thing.args, *thing.keywords.values()]
+    if type(thing) in (list, tuple, set):
+        return list(thing)
+    if type(thing) is dict:
+        return list(thing.values())
+    if isinstance(thing, type | types.ModuleType) or is_installed(_home(type(thing))):
+        return []
+    return list(getattr(thing, "__dict__", {}).values())  # an object that can be called
+
+
+def _home(kind: type) -> str:
+    return getattr(sys.modules.get(kind.__module__), "__file__", None) or "<frozen"
+
+
+Values = list[tuple[Tensor, Tensor, Tensor, bool, Tensor | None, Tensor | None]]
+
+
+def _state(module: nn.Module) -> tuple[dict[str, Any], Values]:
+    """Return what a module holds itself: mode, hooks, parts, and a copy of its numbers."""
+    held = {
+        name: copy.copy(value) if isinstance(value, dict | list | set) else value
+        for name, value in vars(module).items()
+    }
+    tensors = (*module._parameters.values(), *module._buffers.values())
+    return held, [
+        (
+            tensor,
+            tensor.data,
+            tensor.data.clone(),
+            tensor.requires_grad,
+            tensor.grad,
+            None if tensor.grad is None else tensor.grad.clone(),
+        )
+        for tensor in tensors
+        if tensor is not None
+    ]
+
+
+@torch.no_grad()
+def _give_back(module: nn.Module, held: dict[str, Any], values: Values) -> None:
+    vars(module).clear()
+    vars(module).update(held)
+    for tensor, data, numbers, learns, gradient, old in values:
+        tensor.data = data
+        if not torch.equal(data, numbers):
+            data.copy_(numbers)
+        if tensor.is_leaf:
+            tensor.requires_grad_(learns)
+        tensor.grad = gradient
+        if gradient is not None and old is not None and not torch.equal(gradient, old):
+            gradient.copy_(old)
