@@ -414,6 +414,8 @@ def test_one_face_is_refused():
         {"learning_rate": math.nan}, {"weight_decay": -1.0}, {"label_smoothing": -0.1},
         {"epochs": 2.5}, {"clip_norm": 0.0}, {"parts": 0}, {"parts": 3}, {"parts": 8},
         {"mixup": -1.0}, {"cutmix": math.inf}, {"logit_adjustment": -0.1},
+        {"learning_rate": math.inf}, {"learning_rate": "0.1"}, {"warmup": None}, {"mixup": True},
+        {"compiled": "no"}, {"soft_labels": 1}, {"augmentation": None}, {"augmentation": "light"},
     ],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(wrong):

@@ -119,7 +119,7 @@ def run(options: argparse.Namespace, team: Team, device: torch.device) -> None:
         torch.OutOfMemoryError: if the memory of the GPU does not do.
     """
     config = make_config(options)
-    faces = read_faces(options.faces, options.stored)
+    faces = FaceSet.read(options.faces, options.stored) if options.faces else load_default()
     train_set, valid_set, _ = (faces.part(split) for split in SPLITS)  # the test's comes later
     torch.manual_seed(config.seed)
     model = VTFF(make_model_config(options, faces)).to(device)
@@ -145,8 +145,8 @@ def run(options: argparse.Namespace, team: Team, device: torch.device) -> None:
     if team.leads:
         write_results(options, model, faces, config, history)
     if not history.finished:
-        if terminated():
-            signal.raise_signal(signal.SIGTERM)  # to whom it was for, now that all is saved
+        if terminated():  # now that all is saved, tell whom it was for
+            signal.raise_signal(signal.SIGTERM)
         print("The time is up; the same command goes on.", file=sys.stderr)
 
 
@@ -195,11 +195,6 @@ def read_settings(path: Path, part: str) -> dict[str, Any]:
         return dict(json.loads(path.read_text(encoding="utf-8"))[part])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is no settings.json of a run; give one.") from error
-
-
-def read_faces(path: Path | None, stored: bool) -> FaceSet:
-    """Return the faces at `path`, or the shipped ones."""
-    return load_default() if path is None else FaceSet.read(path, stored)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ Taught in 07.
 
 import hashlib
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, Self
 
@@ -74,7 +74,7 @@ class TrainingConfig:
         augmentation: how the images are altered.
 
     Raises:
-        ValueError: if a number is out of range or `precision` is unknown.
+        ValueError: if a setting is of another kind, out of range or unknown.
     """
 
     epochs: int = 20
@@ -101,6 +101,7 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         check_choice("precision", self.precision, PRECISIONS)
         check_whole_numbers(self, batch_size=2, seed=0)
+        self._check_kinds()
         for name in SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)} will not do; give 0 to 1.")
@@ -114,6 +115,21 @@ class TrainingConfig:
             raise ValueError(
                 f"parts={self.parts} will not do; give a divisor of batch_size={self.batch_size} "
                 "that leaves at least 2 images to a part."
+            )
+
+    def _check_kinds(self) -> None:
+        for setting in fields(self):
+            name, value = setting.name, getattr(self, setting.name)
+            if setting.type is float and (
+                type(value) not in (int, float) or not abs(value) < math.inf
+            ):
+                raise ValueError(f"{name}={value!r} will not do; give a finite number.")
+            if setting.type is bool and type(value) is not bool:
+                raise ValueError(f"{name}={value!r} will not do; give True or False.")
+        if not isinstance(self.augmentation, Augmentation):
+            raise ValueError(
+                f"augmentation={self.augmentation!r} will not do; give an Augmentation, such as "
+                'Augmentation.preset("light").'
             )
 
     @classmethod
