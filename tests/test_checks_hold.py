@@ -225,6 +225,12 @@ def test_whatever_is_raised_by_hand_is_told(error):
     assert f"it raised {type(error).__name__}" in doubled(raising(error)).words
 
 
+def test_an_error_is_told_in_few_words_that_can_be_shown():
+    words = doubled(raising(ValueError("\ud800" + "x" * 10**6))).words
+    assert len(words) < 2000
+    assert words.encode()
+
+
 def test_ctrl_c_is_the_learners():
     with pytest.raises(KeyboardInterrupt):
         doubled(lambda number: signal.raise_signal(signal.SIGINT))
@@ -379,6 +385,30 @@ def test_the_learners_modules_come_back(holder):
     after = MODULE.state_dict()
     assert after.keys() == state.keys()
     assert all(after[k].dtype == v.dtype and torch.equal(after[k], v) for k, v in state.items())
+
+
+class Secretive:
+    """Nothing about it can be asked."""
+
+    def __getattribute__(self, name):
+        raise KeyboardInterrupt
+
+    def __call__(self, number):
+        return 8
+
+
+class Compared(nn.Linear):
+    def __eq__(self, other):
+        raise SystemExit
+
+
+def test_odd_modules_and_objects_are_left_alone():
+    module = nn.Sequential(Compared(1, 1), nn.LazyLinear(3), nn.Linear(1, 1, device="meta"))
+    module.register_buffer("wide", torch.ones(1).expand(5))
+    module.register_buffer("made", 2 * module[0].weight)
+    assert doubled(lambda number: module and 8)
+    assert doubled(Secretive())
+    assert doubled(functools.partial(lambda held, number: 8, Secretive()))
 
 
 def test_a_module_that_answers_keeps_its_statistics():

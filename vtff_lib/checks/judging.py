@@ -27,6 +27,7 @@ from vtff_lib.checks.time_limit import TimeUp, within
 from vtff_lib.refusals import describe
 
 SECONDS = 8.0  # for one check; they take one or two
+MOST = 1000  # characters of an error that are shown, and items of a list that are read
 CODE = re.compile("`([^`]+)`")
 REMARKS: ContextVar[list[str]] = ContextVar("REMARKS")  # beside the verdict of the check at work
 COLOURS = {True: "#009E73", False: "#D55E00"}  # green and vermilion, beside words that say the same
@@ -151,7 +152,8 @@ def _raised_by_hand(error: BaseException) -> bool:
 def _told(error: BaseException) -> str:
     """Return what an exception says, even if it cannot say it."""
     try:
-        return f"{type(error).__name__}: {error}".removesuffix(": ")
+        words = f"{type(error).__name__}: {error}".removesuffix(": ")
+        return words[:MOST].encode(errors="backslashreplace").decode()
     except TimeUp:
         raise
     except BaseException:
@@ -234,18 +236,19 @@ def require_tensor(
     """
     if not isinstance(given, Tensor):
         raise Wrong(f"{what} should be a tensor of shape {shape}; yours is {describe(given)}.")
-    if (size := tuple(given.shape)) != shape:
+    tensor: Tensor = _plain(given)
+    if (size := tuple(tensor.shape)) != shape:
         raise Wrong(mistakes.get(size, f"{what} should have shape {shape}; yours has {size}."))
-    kind = f"{given.layout}, on {given.device}"
+    kind = f"{tensor.layout}, on {tensor.device}"
     require(
         kind == "torch.strided, on cpu",
         f"{what} should be an ordinary tensor on the CPU; yours is {kind}.",
     )
-    real = not given.is_complex()
-    require(real, f"{what} should hold real numbers; yours holds {given.dtype}.")
-    if dtype and given.dtype != dtype:
-        REMARKS.get().append(f"{what} should be {dtype}; yours is {given.dtype}.")
-    return given
+    real = not tensor.is_complex()
+    require(real, f"{what} should hold real numbers; yours holds {tensor.dtype}.")
+    if dtype and tensor.dtype != dtype:
+        REMARKS.get().append(f"{what} should be {dtype}; yours is {tensor.dtype}.")
+    return tensor
 
 
 def number(given: Any, what: str) -> float:
@@ -265,8 +268,8 @@ def number(given: Any, what: str) -> float:
 
 
 def items(given: Iterable[Any]) -> list[Any]:
-    """Return what is in `given`; of what never ends, the first thousand."""
-    return list(islice(given, 1000))
+    """Return what is in `given`; of what never ends, only the beginning."""
+    return list(islice(given, MOST))
 
 
 class Either(tuple[Any, ...]):

@@ -10,6 +10,7 @@ import sys
 import sysconfig
 import types
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 MOST_PRINTED = 10_000  # characters
 INSTALLED = (
@@ -64,7 +66,7 @@ def as_it_was(answer: Any) -> Iterator[None]:
             _set(read, write, wanted)
         stack.enter_context(_dice())
         for module in modules_of(answer):
-            stack.callback(_give_back, module, *_state(module))
+            stack.enter_context(_kept(module))
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
         stack.enter_context(contextlib.redirect_stdout(Beginning(sys.stdout)))
@@ -123,79 +125,87 @@ def is_installed(path: str) -> bool:
     return path.startswith(INSTALLED)
 
 
-def modules_of(answer: Any) -> set[nn.Module]:
-    """Return the modules that an answer is, holds or names, with all their parts."""
+def modules_of(answer: Any) -> list[nn.Module]:
+    """Return the modules that an answer is, holds or names, with all their parts.
+
+    Nothing of it is run: an object can do anything when it is asked or compared.
+    """
     seen: dict[int, Any] = {}
-    following, modules = [answer], set[nn.Module]()
+    following = [answer]
     while following:
         thing = following.pop()
-        if id(thing) in seen:
-            continue
-        seen[id(thing)] = thing
-        if issubclass(type(thing), nn.Module):
-            modules.update(nn.Module.modules(thing))
-        else:
+        if id(thing) not in seen:
+            seen[id(thing)] = thing
             following += _held(thing)
-    return modules
+    return [thing for thing in seen.values() if issubclass(type(thing), nn.Module)]
 
 
 def _held(thing: Any) -> list[Any]:
-    if isinstance(thing, types.FunctionType):
+    kind = type(thing)
+    if kind is types.FunctionType:
         if is_installed(thing.__code__.co_filename):
             return [vars(thing).get("__wrapped__")]  # `@torch.no_grad()` around a function
         names = inspect.getclosurevars(thing)
         return [*names.nonlocals.values(), *names.globals.values(), *vars(thing).values()]
-    if isinstance(thing, types.MethodType):
+    if kind is types.MethodType:
         return [thing.__self__, thing.__func__]
-    if isinstance(thing, functools.partial):
-        return [thing.func, *thing.args, *thing.keywords.values()]
-    if type(thing) in (list, tuple, set):
+    if kind is functools.partial:
+        return [thing.func, thing.args, thing.keywords]
+    if kind in (list, tuple):
         return list(thing)
-    if type(thing) is dict:
+    if kind is dict:
         return list(thing.values())
-    if isinstance(thing, type | types.ModuleType) or is_installed(_home(type(thing))):
+    if issubclass(kind, nn.Module):
+        return list(_inside(thing).get("_modules", {}).values())
+    if issubclass(kind, type | types.ModuleType) or is_installed(_home(kind)):
         return []
-    return list(getattr(thing, "__dict__", {}).values())  # an object that can be called
+    return list(_inside(thing).values())  # an object that can be called
+
+
+def _inside(thing: Any) -> dict[str, Any]:
+    try:
+        return dict(object.__getattribute__(thing, "__dict__"))
+    except AttributeError:
+        return {}
 
 
 def _home(kind: type) -> str:
-    return getattr(sys.modules.get(kind.__module__), "__file__", None) or "<frozen"
+    module = sys.modules.get(str(type.__getattribute__(kind, "__module__")))
+    return getattr(module, "__file__", None) or "<frozen"
 
 
-Values = list[tuple[Tensor, Tensor, Tensor, bool, Tensor | None, Tensor | None]]
-
-
-def _state(module: nn.Module) -> tuple[dict[str, Any], Values]:
-    """Return what a module holds itself: mode, hooks, parts, and a copy of its numbers."""
+@contextlib.contextmanager
+def _kept(module: nn.Module) -> Iterator[None]:
+    """Give a module back with the mode, hooks and parts that it has, and its numbers."""
     held = {
-        name: copy.copy(value) if isinstance(value, dict | list | set) else value
-        for name, value in vars(module).items()
+        name: copy.copy(value) if type(value) in (dict, OrderedDict, list, set) else value
+        for name, value in _inside(module).items()
     }
-    tensors = (*module._parameters.values(), *module._buffers.values())
-    return held, [
-        (
-            tensor,
-            tensor.data,
-            tensor.data.clone(),
-            tensor.requires_grad,
-            tensor.grad,
-            None if tensor.grad is None else tensor.grad.clone(),
-        )
-        for tensor in tensors
-        if tensor is not None
-    ]
+    values = [*held.get("_parameters", {}).values(), *held.get("_buffers", {}).values()]
+    with contextlib.ExitStack() as stack:
+        for value in values:
+            if value is not None and not is_lazy(value):
+                stack.enter_context(_kept_tensor(value))
+        try:
+            yield
+        finally:
+            vars(module).clear()
+            vars(module).update(held)
 
 
-@torch.no_grad()
-def _give_back(module: nn.Module, held: dict[str, Any], values: Values) -> None:
-    vars(module).clear()
-    vars(module).update(held)
-    for tensor, data, numbers, learns, gradient, old in values:
-        tensor.data = data
-        if not torch.equal(data, numbers):
-            data.copy_(numbers)
-        if tensor.is_leaf:
-            tensor.requires_grad_(learns)
-        tensor.grad = gradient
-        if gradient is not None and old is not None and not torch.equal(gradient, old):
-            gradient.copy_(old)
+@contextlib.contextmanager
+def _kept_tensor(tensor: Tensor) -> Iterator[None]:
+    data, learns = tensor.data, tensor.requires_grad
+    gradient = tensor.grad if tensor.is_leaf else None
+    copies = [(each, each.detach().clone()) for each in (data, gradient) if each is not None]
+    try:
+        yield
+    finally:
+        # A buffer may be such that nothing can be written to it; then nobody has.
+        with torch.no_grad(), contextlib.suppress(RuntimeError):
+            tensor.data = data
+            if tensor.is_leaf:
+                tensor.grad = gradient
+                tensor.requires_grad_(learns)
+            for each, numbers in copies:
+                each.detach().copy_(numbers)
