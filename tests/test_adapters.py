@@ -20,6 +20,7 @@ from tests.adapter_trees import (
 )
 from vtff_lib.datasets.sources.adapters import ADAPTERS
 from vtff_lib.datasets.sources.affectnet import catalogue_affectnet
+from vtff_lib.datasets.sources.catalogue import Catalogue
 from vtff_lib.datasets.sources.ckplus import catalogue_ckplus
 from vtff_lib.datasets.sources.rafdb import catalogue_rafdb
 from vtff_lib.names import EXPRESSIONS
@@ -263,3 +264,42 @@ def test_settings_out_of_range_are_refused(tmp_path: Path) -> None:
         catalogue_ckplus(tmp_path, test_share=-0.1)
     with pytest.raises(ValueError, match=r"order=.* is for class folders; "):
         catalogue_rafdb(tmp_path, order=RAF)
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("labels", [0, 1, 1]),
+        ("labels", [0, 2]),
+        ("splits", [0, 3]),
+        ("splits", [-1, 0]),
+        ("votes", [[1.0, 0.0]]),
+        ("people", [0, 1, 2]),
+    ],
+)
+def test_a_column_that_does_not_fit_the_pictures_is_refused(column: str, values: list) -> None:
+    columns = {name: torch.tensor([0, 1]) for name in ("labels", "splits", "people")}
+    columns["votes"] = torch.eye(2)
+    about = ("A set", "all", ("sad", "happy"), ("1.png", "2.png"))
+    assert len(Catalogue(*about, **columns, load=np.zeros, terms="")) == 2
+    columns[column] = torch.tensor(values)
+    with pytest.raises(ValueError, match=f"{column} of A set do not fit its 2 pictures"):
+        Catalogue(*about, **columns, load=np.zeros, terms="")
+
+
+def test_blank_lines_in_the_list_of_rafdb_name_no_picture(tmp_path: Path) -> None:
+    labels = write_rafdb(tmp_path)
+    whole = named(catalogue_rafdb(tmp_path))
+    labels.write_text(labels.read_text().replace("\n", "\n \n"))
+    assert named(catalogue_rafdb(tmp_path)) == whole
+    labels.write_text("\n")
+    with pytest.raises(ValueError, match=r"RAF-DB \(basic\) has no picture; check the folder"):
+        catalogue_rafdb(tmp_path)
+
+
+def test_text_that_is_no_csv_is_refused_with_its_line(tmp_path: Path) -> None:
+    write_affectnet_tables(tmp_path)
+    with (tmp_path / "training.csv").open("a") as table:
+        table.write("x" * 200_000)
+    with pytest.raises(ValueError, match=r"training\.csv, line 13: this is no CSV text \(field la"):
+        catalogue_affectnet(tmp_path)

@@ -295,3 +295,10 @@ def test_a_rule_a_layout_or_a_folder_that_is_unknown_is_refused(tmp_path: Path) 
         ValueError, match=r"none of the layouts of FER\+; it holds archive\.zip\. F"
     ):
         catalogue_ferplus(tmp_path)
+
+
+def test_the_warning_sign_among_the_faces_is_told_where_it_counts(tmp_path: Path) -> None:
+    sign = ("PrivateTest", "fer0033120.png", [10, *[0] * 9])
+    for rows, told in ((ROWS, 0), ([*ROWS, sign], 1)):
+        faces = catalogue_ferplus(write_tables(tmp_path, rows))
+        assert sum("is a warning sign labelled neutral" in one for one in faces.remarks) == told

@@ -17,7 +17,7 @@ import torch.distributed as dist
 
 from tests.small_runs import CONFIG, SILENT, faces, model, small_command, without_times
 from vtff_lib.datasets import FaceSet
-from vtff_lib.training import loop
+from vtff_lib.training import loop, processes
 from vtff_lib.training.checkpoints import NAME, TrainingState
 from vtff_lib.training.history import History
 from vtff_lib.training.loop import train
@@ -278,3 +278,13 @@ def test_the_errors_of_other_machines_and_systems_are_told_alike(error):
     refusal = pytest.raises(ConnectionError, match=r"(exited|closed)\); its own .* goes on from")
     with refusal, everybody_answers():
         raise error
+
+
+def test_a_process_without_a_gpu_of_its_own_is_refused(monkeypatch):
+    monkeypatch.setattr(processes, "find_device", torch.device)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    words = "Process 2 of this machine has no GPU, there are 2; start at most 2 processes"
+    with pytest.raises(ValueError, match=words), join_team("cuda"):
+        pytest.fail("it joined")

@@ -211,3 +211,12 @@ def test_where_no_kernel_is_there_is_a_picture_and_words(ground):
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert bundle["text/html"].startswith("<figure")
     assert bundle["text/plain"] == ground.explorer.describe()
+
+
+def test_a_photo_stays_when_the_file_is_let_go(ground, astronaut):
+    upload(ground, png(astronaut))
+    photo = ground.explorer.images
+    ground.upload.value = ()
+    assert ground.explorer.images.equal(photo)
+    assert ground.explorer.names == ["your photo"]
+    assert ground.trouble.value == ""

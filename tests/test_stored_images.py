@@ -10,6 +10,7 @@ import torch
 from tests.small_packs import some_faces
 from tests.small_runs import CONFIG, SILENT, faces, model, same_weights
 from vtff_lib.datasets import FaceSet, stored_images
+from vtff_lib.datasets.packs import encode_pictures
 from vtff_lib.datasets.stored_images import StoredImages, store_images
 from vtff_lib.evaluation.measure import predict
 from vtff_lib.training.feed import Feed
@@ -110,5 +111,17 @@ def test_the_next_batch_is_read_while_the_current_one_is_used(tmp_path: Path):
 def test_a_damaged_picture_is_refused_and_leaves_no_file(tmp_path: Path):
     content, lengths = torch.zeros(30, dtype=torch.uint8), torch.tensor([30])
     with pytest.raises(ValueError, match="A picture cannot be read"):
+        store_images(tmp_path / "pixels", content, lengths)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_picture_of_another_size_is_refused_in_any_chunk_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(stored_images, "AT_ONCE", 2)
+    sizes = (4, 4), (6, 4)
+    parts = [encode_pictures(torch.zeros(2, 3, *size).byte(), None) for size in sizes]
+    content, lengths = map(torch.cat, zip(*parts, strict=True))
+    with pytest.raises(ValueError, match="A picture has another size than the first"):
         store_images(tmp_path / "pixels", content, lengths)
     assert not list(tmp_path.iterdir())

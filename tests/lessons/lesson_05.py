@@ -181,6 +181,7 @@ ANSWERS = {
             (attention(scale=lambda q: q.shape[-1]), "divided by d"),
             (attention(scale=lambda q: q.shape[-2] ** 0.5), "divided by √T"),
             (attention(scale=lambda q: q.shape[-1] ** -0.5), "You multiplied"),
+            (attention(scale=lambda q: 1 // q.shape[-1] ** 0.5), "nan in it: a division by zero"),
             (attention(axis=-2), "columns sum to 1"),
             (attention(axis=1), "over the heads"),
             (attention(before=False), "after the softmax"),

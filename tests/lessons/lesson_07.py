@@ -105,6 +105,11 @@ def added(average, weight, step, decay):
     return min(decay, (1 + step) / (10 + step)) * average + weight
 
 
+def averaged_in_two_stages(average, weight, step, decay):
+    """The ramp for ten steps, then `decay` at once: right in the first cases."""
+    return averaged(average, weight, step, decay, choose=min if step < 10 else lambda d, r: d)
+
+
 # 4: codes of a mirror image
 
 MIRROR = {7: 5, 6: 6, 5: 7, 4: 3, 3: 4, 2: 0, 1: 1, 0: 2}
@@ -249,6 +254,7 @@ ANSWERS = {
             (lambda *g: averaged(*g, below=9), "yours is 1/9"),
             (averaged_in_place, "You changed a tensor"),
             (added, "You added the whole new weight"),
+            (averaged_in_two_stages, "At step 40 with decay 0.999, d is 0.8200 and the average"),
         ],
     ),
     "mirrored_codes": Answers(

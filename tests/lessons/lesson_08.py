@@ -359,6 +359,7 @@ ANSWERS = {
             ),
             (over_the_batch, "You averaged over the batch"),
             (whole_matrix, "is wanted for [cls] alone"),
+            (lambda layers: layers.mean(dim=2), "Called with (a tensor (2, 4, 7, 7), a tensor "),
             (lambda layers: whole_matrix(layers)[:, 0], "still has [cls] in it"),
             (lambda layers: rollout_row(layers).square(), "your rollout is off by"),
         ],
