@@ -54,3 +54,37 @@ def test_what_a_killed_process_left_is_hidden_and_can_be_cleared(tmp_path):
     assert path.read_bytes() == b"old"
     files.clear_unfinished(path)
     assert [*tmp_path.iterdir()] == [path]
+
+
+def test_a_folder_is_one_process_s_alone_until_it_ends_or_is_killed(tmp_path):
+    code = (
+        "from vtff_lib import files\n"
+        f"with files.only_one({str(tmp_path)!r}): print('in', flush=True); input()"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert other.stdout.readline().strip() == b"in"
+        with pytest.raises(ValueError, match="Another process works in"):
+            files.only_one(tmp_path).__enter__()
+    finally:
+        other.kill()
+        other.communicate()
+    with (
+        files.only_one(tmp_path),
+        pytest.raises(ValueError, match="Another process"),
+        files.only_one(tmp_path),
+    ):
+        pass
+    with files.only_one(tmp_path / "new"):
+        pass
+    assert [*(tmp_path / "new").iterdir()] == ([tmp_path / ".lock"] if os.name == "nt" else [])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps a file that is open")
+def test_a_lock_that_its_holder_took_away_is_none(tmp_path):
+    with files.only_one(tmp_path):
+        late = (tmp_path / ".lock").open("ab")  # opened before the holder ends, locked after
+    with late:
+        assert not files._lock(late.fileno())

@@ -1,8 +1,10 @@
 """Files are written whole or not at all: beside their place, flushed to disk, then put there."""
 
+import errno
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -42,3 +44,44 @@ def clear_unfinished(path: str | Path) -> None:
     path = Path(path)
     for unfinished in path.parent.glob(f".{path.name}.*.part"):
         unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def only_one(folder: str | Path) -> Iterator[None]:
+    """Work in `folder`, made if it is missing, as the only process; the lock dies with its process.
+
+    It is a hidden file, gone after the block. Where a disk knows no locks, none is held.
+
+    Raises:
+        ValueError: if another process, or another block of this one, works there.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / ".lock"
+    with path.open("ab") as file:
+        if not _lock(file.fileno()):
+            raise ValueError(
+                f"Another process works in {folder}; wait until it has ended, or give another "
+                "place to write to."
+            )
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows keeps what is open
+                path.unlink()
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock an open file without waiting; return False if another has it."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+    return os.fstat(descriptor).st_nlink > 0  # else its holder has ended, and took it away
