@@ -70,6 +70,6 @@ def check_same_classes(
         alike = sorted(names) == sorted(expected)
         how = "their classes in another order" if alike else "other classes"
         raise ValueError(
-            f"{what} and {other} have {how}: {', '.join(names)} and {', '.join(expected)}; use one list "
-            "of names, in one order, for both."
+            f"{what} and {other} have {how}: {', '.join(names)} and {', '.join(expected)}; use "
+            "one list of names, in one order, for both."
         )
