@@ -2,15 +2,33 @@
 
 import io
 import os
-import struct
-import warnings
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 PhotoSource = str | os.PathLike[str] | bytes | memoryview | BinaryIO | Image.Image | np.ndarray
+
+# By content, whatever the file is called. Pillow hands some others to outside programs.
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
+MOST_PIXELS = 52_000_000  # of one picture, and of all at once: they take up to 16 bytes each
+MOST_REPEATS = 500  # of a part of a file that costs a pass over all of its picture or text
+ORIENTATION = 0x0112  # of EXIF
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")  # those that tell their length
 
 
 def read_photo(source: PhotoSource) -> np.ndarray:
@@ -27,19 +45,50 @@ def read_photo(source: PhotoSource) -> np.ndarray:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the source is empty, damaged, no image, too large to be opened safely, or an
-            array of another shape, type or range.
+        ValueError: the source is empty, damaged, no picture of one of the `FORMATS`, too large to
+            be opened safely, or an array of another shape, type or range.
     """
     if isinstance(source, np.ndarray):
-        image = _image_from_array(source)
-    else:
-        image = _decode(source if isinstance(source, Image.Image) else _file_content(source))
-    if image.mode == "F" or image.mode.startswith("I"):  # 16 and 32 bits, which Pillow would clip
-        image = _image_from_array(np.asarray(image))
-    if image.has_transparency_data:
-        page = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(page, image.convert("RGBA"))
-    return np.array(image.convert("RGB"))
+        return np.array(_on_white(_image_from_array(source)))
+    picture = source if isinstance(source, Image.Image) else _open(_file_content(source))
+    with room_for(picture.width * picture.height):
+        image = _decode(picture)
+        if image.mode != "RGB":  # 16 and 32 bits, which Pillow would clip
+            image = _on_white(_image_from_array(np.asarray(image)))
+        return np.array(image)
+
+
+class _Holding(threading.local):
+    """How many pixels a thread holds, and in how many blocks."""
+
+    pixels = blocks = 0
+
+
+_holding, _held, _changed = _Holding(), [0], threading.Condition()
+
+
+@contextmanager
+def room_for(pixels: int = 0) -> Iterator[None]:
+    """Wait until all threads together hold `MOST_PIXELS` at most, with these.
+
+    They are held until the outermost block of the thread is over: whoever works on what he read in
+    several threads does so in a block of `room_for()`. A picture alone is never kept waiting.
+    """
+    with _changed:
+        while _held[0] > _holding.pixels == 0 and _held[0] + pixels > MOST_PIXELS:
+            _changed.wait()
+        _held[0] += pixels
+        _holding.pixels += pixels
+        _holding.blocks += 1
+    try:
+        yield
+    finally:
+        with _changed:
+            _holding.blocks -= 1
+            if not _holding.blocks:
+                _held[0] -= _holding.pixels
+                _holding.pixels = 0
+                _changed.notify_all()
 
 
 def _file_content(source: str | os.PathLike[str] | bytes | memoryview | BinaryIO) -> bytes:
@@ -59,27 +108,84 @@ def _file_content(source: str | os.PathLike[str] | bytes | memoryview | BinaryIO
     return bytes(content)
 
 
-def _decode(picture: Image.Image | bytes) -> Image.Image:
+def _open(content: bytes) -> Image.Image:
+    """Read what a file says of its picture, and refuse what would take all memory or hours."""
+    with _in_words():
+        Image.init()
+        known = [name for name in FORMATS if name in Image.OPEN]  # MPO is found by way of JPEG
+        picture = Image.open(io.BytesIO(content), formats=known)
+    if picture.width * picture.height > min(MOST_PIXELS, Image.MAX_IMAGE_PIXELS or MOST_PIXELS):
+        raise _too_large(f"{picture.width} x {picture.height} pixels")
+    if picture.format in ("JPEG", "MPO") and _scans(content) > MOST_REPEATS:
+        raise _too_large(f"over {MOST_REPEATS} layers")
+    return picture
+
+
+def _scans(jpeg: bytes) -> int:
+    """Return how often a JPEG goes over its pixels."""
+    at = scans = 0
+    while (marker := JPEG_MARKER.search(jpeg, at)) and marker[1] != b"\xd9":
+        scans += marker[1] == b"\xda"
+        at = marker.end() + int.from_bytes(jpeg[marker.end() : marker.end() + 2])
+    return scans
+
+
+def _decode(picture: Image.Image) -> Image.Image:
+    """Return a picture upright and as RGB, or upright in its own mode if that has over 8 bits."""
+    if picture.format not in (None, *FORMATS):
+        raise _no_picture()
+    with _in_words():
+        picture.load()
+        turn = TURNS.get(_orientation(picture))
+        upright = picture if turn is None else picture.transpose(turn)
+        wide = upright.mode == "F" or upright.mode.startswith("I")
+        return upright if wide else _on_white(upright)
+
+
+def _orientation(picture: Image.Image) -> int:
+    """Return what the camera noted; notes that cannot be read do not spoil a sound picture."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            if isinstance(picture, bytes):
-                picture = Image.open(io.BytesIO(picture))
-            return ImageOps.exif_transpose(picture)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ValueError(
-            f"The picture is too large to be opened safely: {error} Make it smaller first, or, "
-            "if you trust it, raise PIL.Image.MAX_IMAGE_PIXELS."
-        ) from error
+        return int(picture.getexif().get(ORIENTATION, 1))
+    except Exception:
+        return 1
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Return an image as RGB, what is transparent laid on white."""
+    if image.has_transparency_data:
+        page = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(page, image.convert("RGBA"))
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Say in a sentence what a decoder did not like; they raise anything."""
+    try:
+        yield
+    except Image.DecompressionBombError as error:
+        raise _too_large("far more pixels than any photo") from error
     except UnidentifiedImageError as error:
+        raise _no_picture() from error
+    except Exception as error:
+        reason = re.sub(r"<[^>]*>|\s+", " ", str(error)).strip(" .")[:200] or type(error).__name__
         raise ValueError(
-            "The file is no picture that Pillow can read: give a JPEG or PNG "
-            "(a phone's HEIC photo has to be saved as JPEG first)."
+            f"The picture is damaged or cut short ({reason}): save or copy it again."
         ) from error
-    except (OSError, SyntaxError, ValueError, struct.error) as error:
-        raise ValueError(
-            f"The picture is damaged or cut short ({error}): save or copy it again."
-        ) from error
+
+
+def _no_picture() -> ValueError:
+    return ValueError(
+        "The file is no picture that Pillow can read: give a JPEG or PNG, or another of "
+        f"{', '.join(FORMATS)} (a phone's HEIC photo has to be saved as JPEG first)."
+    )
+
+
+def _too_large(what: str) -> ValueError:
+    return ValueError(
+        f"The picture is too large to be opened safely: it has {what}, and {MOST_PIXELS:,} pixels, "
+        "or PIL.Image.MAX_IMAGE_PIXELS if that is less, are the most. Make it smaller first."
+    )
 
 
 def _image_from_array(array: np.ndarray) -> Image.Image:
@@ -101,7 +207,7 @@ def _to_8_bits(array: np.ndarray) -> np.ndarray:
     if array.dtype == np.bool_:
         return array * np.uint8(255)
     if array.dtype.kind == "u" and array.dtype.itemsize == 2:  # in either byte order
-        return np.rint(array / 257).astype(np.uint8)
+        return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if array.dtype.kind == "f":
         if not 0 <= array.min() <= array.max() <= 1:
             raise ValueError(
