@@ -16,8 +16,11 @@ PhotoSource = str | os.PathLike[str] | bytes | memoryview | BinaryIO | Image.Ima
 
 # By content, whatever the file is called. Pillow hands some others to outside programs.
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
-MOST_PIXELS = 52_000_000  # of one picture, and of all at once: they take up to 16 bytes each
-MOST_REPEATS = 500  # of a part of a file that costs a pass over all of its picture or text
+MOST_PIXELS = 50_000_000  # of one picture, and of all at once
+COSTS = {"WEBP": 2, "AVIF": 2}  # these count double, as their decoders hold them twice and more
+AT_ONCE = 2**20  # pixels made RGB at a time
+# Of a part of a file that costs a pass over all of its pixels or text, or an object of Python.
+MOST_SCANS, MOST_COMMENTS, MOST_STRIPS = 100, 5_000, 50_000
 ORIENTATION = 0x0112  # of EXIF
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -49,13 +52,10 @@ def read_photo(source: PhotoSource) -> np.ndarray:
             be opened safely, or an array of another shape, type or range.
     """
     if isinstance(source, np.ndarray):
-        return np.array(_on_white(_image_from_array(source)))
+        return _pixels(_image_from_array(source))
     picture = source if isinstance(source, Image.Image) else _open(_file_content(source))
-    with room_for(picture.width * picture.height):
-        image = _decode(picture)
-        if image.mode != "RGB":  # 16 and 32 bits, which Pillow would clip
-            image = _on_white(_image_from_array(np.asarray(image)))
-        return np.array(image)
+    with room_for(_cost(picture)):
+        return _pixels(_decode(picture))
 
 
 class _Holding(threading.local):
@@ -110,14 +110,22 @@ def _file_content(source: str | os.PathLike[str] | bytes | memoryview | BinaryIO
 
 def _open(content: bytes) -> Image.Image:
     """Read what a file says of its picture, and refuse what would take all memory or hours."""
+    if content.count(b"!\xfe") > MOST_COMMENTS and content.startswith(b"GIF"):
+        raise _too_large(f"over {MOST_COMMENTS} comments")
+    if content.startswith(b"\xff\xd8") and _scans(content) > MOST_SCANS:
+        raise _too_large(f"over {MOST_SCANS} layers")
     with _in_words():
         Image.init()
         known = [name for name in FORMATS if name in Image.OPEN]  # MPO is found by way of JPEG
         picture = Image.open(io.BytesIO(content), formats=known)
-    if picture.width * picture.height > min(MOST_PIXELS, Image.MAX_IMAGE_PIXELS or MOST_PIXELS):
-        raise _too_large(f"{picture.width} x {picture.height} pixels")
-    if picture.format in ("JPEG", "MPO") and _scans(content) > MOST_REPEATS:
-        raise _too_large(f"over {MOST_REPEATS} layers")
+    if len(getattr(picture, "tile", ())) > MOST_STRIPS:
+        raise _too_large(f"over {MOST_STRIPS} strips")
+    most = min(MOST_PIXELS, Image.MAX_IMAGE_PIXELS or MOST_PIXELS)
+    if _cost(picture) > most:
+        raise _too_large(
+            f"{picture.width} x {picture.height} pixels as {picture.format}; {most:,}, or half in "
+            "WebP and AVIF, are the most, here or in PIL.Image.MAX_IMAGE_PIXELS"
+        )
     return picture
 
 
@@ -130,16 +138,19 @@ def _scans(jpeg: bytes) -> int:
     return scans
 
 
+def _cost(picture: Image.Image) -> int:
+    """Return how many pixels of a JPEG take as much memory as this picture, while it is decoded."""
+    return picture.width * picture.height * COSTS.get(picture.format or "", 1)
+
+
 def _decode(picture: Image.Image) -> Image.Image:
-    """Return a picture upright and as RGB, or upright in its own mode if that has over 8 bits."""
+    """Return a picture upright, with its pixels."""
     if picture.format not in (None, *FORMATS):
         raise _no_picture()
     with _in_words():
         picture.load()
         turn = TURNS.get(_orientation(picture))
-        upright = picture if turn is None else picture.transpose(turn)
-        wide = upright.mode == "F" or upright.mode.startswith("I")
-        return upright if wide else _on_white(upright)
+        return picture if turn is None else picture.transpose(turn)
 
 
 def _orientation(picture: Image.Image) -> int:
@@ -150,12 +161,25 @@ def _orientation(picture: Image.Image) -> int:
         return 1
 
 
+def _pixels(image: Image.Image) -> np.ndarray:
+    """Return the RGB of an image, made of some rows at a time: a copy of all would take memory."""
+    width, height = image.size
+    photo, step = np.empty((height, width, 3), np.uint8), max(1, AT_ONCE // width)
+    for top in range(0, height, step):
+        part = image.crop((0, top, width, min(top + step, height)))
+        if part.mode == "F" or part.mode.startswith("I"):  # which Pillow would clip to 8 bits
+            part = _image_from_array(np.asarray(part))
+        with _in_words():
+            photo[top : top + step] = np.asarray(_on_white(part))
+    return photo
+
+
 def _on_white(image: Image.Image) -> Image.Image:
     """Return an image as RGB, what is transparent laid on white."""
     if image.has_transparency_data:
         page = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(page, image.convert("RGBA"))
-    return image if image.mode == "RGB" else image.convert("RGB")
+    return image.convert("RGB")
 
 
 @contextmanager
@@ -164,11 +188,11 @@ def _in_words() -> Iterator[None]:
     try:
         yield
     except Image.DecompressionBombError as error:
-        raise _too_large("far more pixels than any photo") from error
+        raise _too_large("more pixels than PIL.Image.MAX_IMAGE_PIXELS") from error
     except UnidentifiedImageError as error:
         raise _no_picture() from error
     except Exception as error:
-        reason = re.sub(r"<[^>]*>|\s+", " ", str(error)).strip(" .")[:200] or type(error).__name__
+        reason = re.sub(r"(<[^>]*>|\s)+", " ", str(error)).strip(" .")[:200] or type(error).__name__
         raise ValueError(
             f"The picture is damaged or cut short ({reason}): save or copy it again."
         ) from error
@@ -183,8 +207,7 @@ def _no_picture() -> ValueError:
 
 def _too_large(what: str) -> ValueError:
     return ValueError(
-        f"The picture is too large to be opened safely: it has {what}, and {MOST_PIXELS:,} pixels, "
-        "or PIL.Image.MAX_IMAGE_PIXELS if that is less, are the most. Make it smaller first."
+        f"The picture is too large to be opened safely: it has {what}. Make it smaller first."
     )
 
 
@@ -207,7 +230,7 @@ def _to_8_bits(array: np.ndarray) -> np.ndarray:
     if array.dtype == np.bool_:
         return array * np.uint8(255)
     if array.dtype.kind == "u" and array.dtype.itemsize == 2:  # in either byte order
-        return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        return np.rint(array / 257).astype(np.uint8)
     if array.dtype.kind == "f":
         if not 0 <= array.min() <= array.max() <= 1:
             raise ValueError(
