@@ -48,7 +48,7 @@ def as_text(name: str) -> str:
 
 def check_class_names(names: Sequence[str]) -> None:
     """Raise a `ValueError` unless `names` are two different texts or more, in a tuple or list."""
-    what = f"class_names={str(names)[:200]} will not do"
+    what = f"class_names={repr(names)[:200]} will not do"
     if not isinstance(names, (tuple, list)):
         raise ValueError(f"{what}; give a tuple.")
     if len(names) < 2 or not all(isinstance(name, str) and as_text(name) == name for name in names):
