@@ -1,5 +1,6 @@
 """The sentences with which bad settings and inputs are refused, where several modules share one."""
 
+import io
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -41,6 +42,8 @@ def in_a_sentence(stopped: str) -> Iterator[None]:
     Raises:
         SystemExit: in place of a ValueError, an OSError, a loss that is no number or full memory.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal need not know all letters of a name
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         yield
     except (ValueError, OSError, FloatingPointError, torch.OutOfMemoryError) as error:
