@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from data_scripts.shards import Shard, make_pack, tell
+from data_scripts.shards import Shard, check_size, make_pack, quality, seed, tell
 from vtff_lib import synthetic_faces
 from vtff_lib.datasets import DEFAULT, FaceSet
 from vtff_lib.datasets.packs import Manifest, read_pack
@@ -84,14 +84,15 @@ def make(out: Path, settings: Settings, shard_size: int = 100) -> None:
     """Write the pack `out`; go on where an earlier run with the same settings was stopped.
 
     Raises:
-        ValueError: if there is nothing to make, `out` is no `.safetensors` file, or an earlier run
-            to `out` that was stopped had other settings.
+        ValueError: if there is nothing to make, the size will not do, `out` is no `.safetensors`
+            file, or an earlier run to `out` that was stopped had other settings.
     """
     counts = [getattr(settings, split) for split in SPLITS]
     if min(counts) < 0 or sum(counts) < 1:
         raise ValueError(
             f"Cannot write {' + '.join(map(str, counts))} faces to {out}; give at least one face."
         )
+    check_size(settings.size)
     notes, shards = settings.notes(), []
     for split, count in zip(SPLITS, counts, strict=True):
         for start in range(0, count, shard_size):
@@ -109,11 +110,6 @@ def rendered(path: Path, settings: Settings) -> FaceSet:
     return FaceSet.read(path)
 
 
-def quality(text: str) -> int | None:
-    """Read `--quality`: a number, or "lossless"."""
-    return None if text == "lossless" else int(text)
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Make the set that the command line asks for, and print what came of it."""
     parser = argparse.ArgumentParser(
@@ -126,7 +122,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.add_argument(
             f"--{split}", type=int, default=getattr(standard, split), help="faces of this split"
         )
-    parser.add_argument("--seed", type=int, default=standard.seed, help="draws people and shots")
+    parser.add_argument("--seed", type=seed, default=standard.seed, help="draws people and shots")
     parser.add_argument("--size", type=int, default=standard.size, help="pixels of a side")
     parser.add_argument(
         "--quality", type=quality, default=standard.quality, help='of WebP, 0 to 100 or "lossless"'

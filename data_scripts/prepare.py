@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -25,13 +26,14 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-from data_scripts.shards import Shard, make_pack, tell
+from data_scripts.shards import Shard, check_size, make_pack, quality, seed, tell
 from vtff_lib.datasets import FaceSet
 from vtff_lib.datasets.packs import Manifest, read_pack
 from vtff_lib.datasets.sources import Catalogue
 from vtff_lib.datasets.sources.adapters import ADAPTERS
 from vtff_lib.names import EXPRESSIONS
 from vtff_lib.photos.finding import face_from_photo
+from vtff_lib.photos.reading import room_for
 from vtff_lib.refusals import in_a_sentence
 
 SIZES = {"ferplus": 48, "rafdb": 100}  # in which these sets are given out; others: 224
@@ -65,8 +67,9 @@ def prepare(
         ValueError: if `out` or the size will not do, no picture can be opened, one cannot and
             `strict` is set, or an earlier run to `out` that was stopped had other settings.
     """
-    if settings.size < 1:
-        raise ValueError(f"--size {settings.size} will not do; give at least one pixel.")
+    check_size(settings.size)
+    if settings.strict and catalogue.left_out:
+        raise ValueError(f"{catalogue.left_out[0]} ({len(catalogue.left_out)} cannot be used.)")
     notes: Manifest = {
         "name": catalogue.name,
         "protocol": catalogue.protocol,
@@ -80,8 +83,20 @@ def prepare(
     starts = range(0, max(len(catalogue) - shard_size // 10, 1), shard_size)
     for start, end in pairwise([*starts, len(catalogue)]):
         making = partial(open_pictures, catalogue, range(start, end), settings, notes)
-        shards.append(Shard(f"{start:07}.safetensors", end - start, making))
-    make_pack(out, shards, notes, settings.quality, unit="picture", summarise=_summary)
+        made_of = _made_of(catalogue, range(start, end))
+        shards.append(Shard(f"{start:07}.safetensors", end - start, making, made_of))
+    summarise = partial(_summary, catalogue.left_out)
+    make_pack(out, shards, notes, settings.quality, unit="picture", summarise=summarise)
+
+
+def _made_of(catalogue: Catalogue, rows: Sequence[int]) -> str:
+    """Return a hash that changes when a file of these pictures, or the folder, is another one."""
+    digest = hashlib.sha256()
+    for path in [*catalogue.tables, *(catalogue.paths[row] for row in rows if catalogue.paths)]:
+        with suppress(OSError):  # gone, which is told when it is opened
+            stat = path.stat()
+            digest.update(f"{path.resolve()!r} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 def open_pictures(
@@ -112,20 +127,22 @@ def open_pictures(
 def _opened(catalogue: Catalogue, settings: Settings, row: int) -> np.ndarray | str:
     """Return a picture `(size, size, 3)`, or the sentence that says why not."""
     try:
-        picture = catalogue.load(row)
-        if settings.find_faces:
-            return face_from_photo(picture, which=0, size=settings.size)
-        square = (settings.size, settings.size)
-        fitted = ImageOps.fit(Image.fromarray(picture), square, Image.Resampling.BICUBIC)
-        return np.array(fitted)
+        with room_for():  # shared with the other threads, until only the crop is left
+            picture = catalogue.load(row)
+            if settings.find_faces:
+                return face_from_photo(picture, which=0, size=settings.size)
+            square = (settings.size, settings.size)
+            fitted = ImageOps.fit(Image.fromarray(picture), square, Image.Resampling.BICUBIC)
+            return np.array(fitted)
     except (ValueError, OSError) as error:
-        return f"{catalogue.ids[row]}: {error}"
+        named = f"{catalogue.ids[row]}: "
+        return named + str(error).removeprefix(named)
 
 
-def _summary(shards: list[Manifest]) -> Manifest:
+def _summary(unusable: Sequence[str], shards: list[Manifest]) -> Manifest:
     """Return what the whole pack tells: a hash that no codec changes, and what was left out."""
     digest = hashlib.sha256("".join(shard["content_sha256"] for shard in shards).encode())
-    left_out = [sentence for shard in shards for sentence in shard["left_out"]]
+    left_out = [*unusable, *(sentence for shard in shards for sentence in shard["left_out"])]
     return {"content_sha256": digest.hexdigest(), "left_out": left_out}
 
 
@@ -154,7 +171,7 @@ def make_parser() -> argparse.ArgumentParser:
         one.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
         one.add_argument("--size", type=int, default=SIZES.get(name, 224), help="pixels of a side")
         one.add_argument(
-            "--quality", type=_quality, default=None, help="of WebP, 0 to 100 (None: lossless)"
+            "--quality", type=quality, default=None, help="of WebP, 0 to 100 (None: lossless)"
         )
         one.add_argument(
             "--find-faces",
@@ -168,16 +185,12 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _quality(text: str) -> int | None:
-    return None if text == "lossless" else int(text)
-
-
 def _names(text: str) -> tuple[str, ...]:
     return tuple(text.split(","))
 
 
 _VALID = {"--valid-share": {"type": float, "default": 0.1, "help": "of train, held out to watch"}}
-_SEED = {"--seed": {"type": int, "default": 0, "help": "draws what is held out"}}
+_SEED = {"--seed": {"type": seed, "default": 0, "help": "draws what is held out"}}
 _TEST = {"--test-share": {"type": float, "default": 0.2, "help": "held out to test"}}
 OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
     "ferplus": {
@@ -234,6 +247,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prepare(catalogue, out, settings, made_by)
     print(tell(out, time.perf_counter() - began, "picture"))
     manifest = read_pack(out)[1]
+    for split, classes in catalogue.counts().items():
+        for name, count in classes.items():
+            if count and not manifest["counts"].get(split, {}).get(name):
+                print(f"note: none of the {count} of {name} in {split} can be opened.")
     for sentence in manifest["left_out"]:
         print(f"left out: {sentence}")
     print(f"content: {manifest['content_sha256']}\n{manifest['terms']}")

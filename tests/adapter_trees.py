@@ -1,6 +1,7 @@
 """Small made-up data sets in the layouts of the true ones, for the tests of the adapters."""
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,12 @@ def named(faces: Catalogue) -> dict[str, str]:
 
 def split_of(faces: Catalogue) -> dict[str, str]:
     return dict(zip(faces.ids, (SPLITS[split] for split in faces.splits), strict=True))
+
+
+def complaint(catalogue: Callable[..., Catalogue], *settings: object) -> str:
+    """Return what is told of the one thing that was left out."""
+    (sentence,) = catalogue(*settings).left_out
+    return sentence
 
 
 def write_rafdb(folder: Path, each: int = 10) -> Path:

@@ -1,6 +1,7 @@
 """Each adapter maps its codes to our names, keeps the splits clean, and refuses in words."""
 
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from PIL import Image
 
 from tests.adapter_trees import (
+    complaint,
     named,
     split_of,
     write_affectnet_folders,
@@ -98,12 +100,15 @@ def test_rafdb_class_folders_without_their_order_are_refused(tmp_path: Path) -> 
         ("train_00000.jpg 5", "RAF-DB lists 'train_00000' twice"),
     ],
 )
-def test_a_line_of_rafdb_that_does_not_fit_is_refused(
+def test_a_line_of_rafdb_that_does_not_fit_is_left_out_and_named(
     tmp_path: Path, line: str, message: str
 ) -> None:
     labels = write_rafdb(tmp_path)
     lines = labels.read_text().splitlines()
     labels.write_text("\n".join([lines[0], line, *lines[2:]]))
+    if "twice" not in message:
+        assert re.search(message, complaint(catalogue_rafdb, tmp_path))
+        return
     with pytest.raises(ValueError, match=message):
         catalogue_rafdb(tmp_path)
 
@@ -164,13 +169,20 @@ def test_a_face_of_the_older_affectnet_is_cut_out_by_its_box(tmp_path: Path) -> 
         ("a/1.jpg", "a/0.jpg", "AffectNet lists 'a/0.jpg' twice"),
     ],
 )
-def test_a_table_of_affectnet_that_does_not_fit_is_refused(
+def test_a_table_of_affectnet_that_does_not_fit_is_told(
     tmp_path: Path, old: str, new: str, message: str
 ) -> None:
     write_affectnet_tables(tmp_path)
     table = tmp_path / "training.csv"
     assert old in table.read_text()
     table.write_text(table.read_text().replace(old, new))
+    if "line 3" in message:  # alone it is left out, and more often than not it is another file
+        assert re.search(message, complaint(catalogue_affectnet, tmp_path))
+        for code in (2, 3, 4, 5, 6, 7):
+            table.write_text(table.read_text().replace(f"1;2,{code},", "1;2,?,"))
+        other = tmp_path / "validation.csv"
+        other.write_text(other.read_text().replace("1;2,", "1;2,?"))
+        message = r" cannot be used\.\)"
     with pytest.raises(ValueError, match=message):
         catalogue_affectnet(tmp_path)
 
@@ -189,12 +201,12 @@ class Trap:
         (np.array(1.5), "100_exp.npy: '1.5' stands where a whole number is expected"),
         (np.array(11), "100_exp.npy: the code 11 is unknown"),
         (pickle.dumps(Trap()), "100_exp.npy is no plain NumPy array .*pickle"),
-        (np.array([Trap()], dtype=object), "100_exp.npy is no plain NumPy array .*Object arrays"),
+        (np.array([Trap()], dtype=object), "100_exp.npy is no plain NumPy array .*Python objects"),
         (b"", "100_exp.npy is no plain NumPy array"),
     ],
     ids=["two", "fraction", "unknown", "pickle", "object", "empty"],
 )
-def test_an_annotation_that_is_no_code_is_refused_and_never_unpickled(
+def test_an_annotation_that_is_no_code_is_left_out_and_never_unpickled(
     tmp_path: Path, content: bytes | np.ndarray, message: str
 ) -> None:
     write_affectnet_folders(tmp_path)
@@ -203,8 +215,7 @@ def test_an_annotation_that_is_no_code_is_refused_and_never_unpickled(
         path.write_bytes(content)
     else:
         np.save(path, content, allow_pickle=True)
-    with pytest.raises(ValueError, match=message):
-        catalogue_affectnet(tmp_path)
+    assert re.search(message, complaint(catalogue_affectnet, tmp_path))
 
 
 @pytest.mark.parametrize("name", ADAPTERS)

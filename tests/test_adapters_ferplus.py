@@ -1,6 +1,7 @@
 """FER+ is joined by row, judged by its own rules, and refused in words when it does not fit."""
 
 import csv
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.adapter_trees import complaint
 from vtff_lib.datasets.sources.ferplus import PUBLISHED, catalogue_ferplus
 from vtff_lib.datasets.sources.ferplus_votes import judge
 from vtff_lib.names import SPLITS
@@ -255,13 +257,16 @@ def replace_in(path: Path, old: str, new: str) -> None:
         ),
     ],
 )
-def test_tables_that_do_not_fit_are_refused(
+def test_tables_that_do_not_fit_are_refused_and_single_lines_left_out(
     tmp_path: Path, file: str, old: str, new: str, message: str
 ) -> None:
     catalogue_ferplus(write_tables(tmp_path))
     replace_in(tmp_path / file, old, new)
-    with pytest.raises(ValueError, match=message):
-        catalogue_ferplus(tmp_path)
+    if re.search(r"line 2: ", message):  # one line, which is left out
+        assert re.search(message, complaint(catalogue_ferplus, tmp_path))
+    else:
+        with pytest.raises(ValueError, match=message):
+            catalogue_ferplus(tmp_path)
 
 
 @pytest.mark.parametrize("file", ["fer2013.csv", "fer2013new.csv"])
@@ -276,11 +281,11 @@ def test_a_line_of_a_label_file_that_cannot_be_read_is_named(tmp_path: Path) -> 
     write_folders(tmp_path)
     labels = tmp_path / "FER2013Valid" / "label.csv"
     replace_in(labels, ",0,0,0,2,6", ",0,0,2,6")
-    with pytest.raises(ValueError, match=r"FER2013Valid/label\.csv, line 1: '\(0, 0, 48, 48\)' st"):
-        catalogue_ferplus(tmp_path)
+    told = complaint(catalogue_ferplus, tmp_path)
+    assert told.startswith("FER2013Valid/label.csv, line 1: '(0, 0, 48, 48)' st")
     replace_in(labels, ",0,0,2,6", ",6")
-    with pytest.raises(ValueError, match=r"FER2013Valid/label\.csv, line 1: 8 values stand here"):
-        catalogue_ferplus(tmp_path)
+    told = complaint(catalogue_ferplus, tmp_path)
+    assert told.startswith("FER2013Valid/label.csv, line 1: 8 values stand here")
 
 
 def test_a_rule_a_layout_or_a_folder_that_is_unknown_is_refused(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """People of CK+ stay in one split, and the folders of a reader become classes."""
 
+import re
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.adapter_trees import named, split_of, write_ckplus, write_picture
+from tests.adapter_trees import complaint, named, split_of, write_ckplus, write_picture
 from vtff_lib.datasets.sources.ckplus import catalogue_ckplus
 from vtff_lib.datasets.sources.folders import catalogue_folders
 from vtff_lib.names import EXPRESSIONS
@@ -45,17 +46,21 @@ def test_nobody_of_ckplus_is_in_two_splits_and_the_deal_is_the_same_again(tmp_pa
     ("text", "message"),
     [("8.0", "line 1: the code 8 is unknown"), ("", "line 1: '' stands"), ("x", "line 1: 'x' st")],
 )
-def test_a_label_of_ckplus_that_is_no_code_is_refused(
+def test_a_label_of_ckplus_that_is_no_code_is_left_out_and_named(
     tmp_path: Path, text: str, message: str
 ) -> None:
     write_ckplus(tmp_path, 3)
     label = tmp_path / "Emotion" / "S001" / "001" / "S001_001_00000006_emotion.txt"
     label.write_text(text)
-    with pytest.raises(ValueError, match=f"S001/001/S001_001_00000006_emotion.txt, {message}"):
-        catalogue_ckplus(tmp_path)
+    told = complaint(catalogue_ckplus, tmp_path)
+    assert re.search(f"S001/001/S001_001_00000006_emotion.txt, {message}", told)
     label.write_text("1")
     label.with_name("S001_001_00000005_emotion.txt").write_text("2")
-    with pytest.raises(ValueError, match="S001/001 has two label files; keep the one"):
+    told = complaint(catalogue_ckplus, tmp_path)
+    assert "S001/001 has two label files; keep the one" in told
+    for sound in (tmp_path / "Emotion").glob("S00[02]/*/*.txt"):
+        sound.write_text("8")
+    with pytest.raises(ValueError, match=r"the code 8 is unknown.* \(3 of 3 cannot be used\.\)"):
         catalogue_ckplus(tmp_path)
 
 

@@ -3,10 +3,11 @@
 from dataclasses import fields
 
 import pytest
+import torch
 
 from vtff_lib.config import VTFFConfig
 from vtff_lib.names import EXPRESSIONS, first_expressions
-from vtff_lib.vtff import VTFF
+from vtff_lib.vtff import VTFF, count_parameters
 
 
 def test_every_setting_survives_json():
@@ -61,6 +62,14 @@ def test_settings_that_do_not_fit_are_refused():
         ({"class_names": (1, 2)}, "at least two names"),
         ({"class_names": "ab"}, "class_names='ab' will not do; give a tuple"),
         ({"class_names": ("a", "b", "a")}, "names a class twice"),
+        ({"class_names": ("a", "b\n")}, "each a text of one line"),
+        ({"stages": 10**13}, "stages=10000000000000 will not do; give at most 4"),
+        ({"depth": 10**6}, "depth=1000000 will not do; give at most 100"),
+        ({"image_size": 10**9}, "image_size=1000000000 will not do; give at most 4096"),
+        ({"width": 4096}, r"A model of about \d+e\+\d+ parameters will not do; give smaller"),
+        ({"embed_dim": 10**9}, "parameters will not do"),
+        ({"mlp_dim": 10**9}, "parameters will not do"),
+        ({"image_size": 4096, "stages": 1, "embed_dim": 4096}, "parameters will not do"),
         ({"depth": -1}, "depth=-1"),
         ({"depth": 2.5}, "depth=2.5 will not do; give a whole number from 0"),
         ({"width": 16.0}, "width=16.0 will not do"),
@@ -91,3 +100,19 @@ def test_settings_that_do_not_fit_are_refused():
     ]:
         with pytest.raises(ValueError, match=match):
             VTFF(VTFFConfig.tiny(**changes))
+
+
+def test_the_rough_count_that_bounds_a_model_is_near_the_true_one():
+    for config in (
+        VTFFConfig.paper(), VTFFConfig.deep(), VTFFConfig.paper(depth=0, width=128),
+        VTFFConfig.paper(embed_dim=96, image_size=448), VTFFConfig.paper(mlp_dim=96, num_classes=9),
+    ):  # fmt: skip
+        with torch.device("meta"):
+            count = count_parameters(VTFF(config))
+        assert config._roughly() == pytest.approx(count, rel=0.05)
+
+
+def test_json_nested_without_end_is_refused():
+    for text in ("[" * 200_000, '{"depth": ' * 200_000):
+        with pytest.raises(ValueError, match="no JSON text"):
+            VTFFConfig.from_json(text)

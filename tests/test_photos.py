@@ -1,6 +1,8 @@
 """A photo of any kind becomes the same upright RGB, or is refused in one sentence."""
 
 import io
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,8 @@ import torch
 from PIL import Image
 
 from tests.photo_files import EXIF_ORIENTATION, file_of
-from vtff_lib.photos.reading import read_photo
+from vtff_lib.photos import reading
+from vtff_lib.photos.reading import MOST_COMMENTS, MOST_PIXELS, MOST_SCANS, read_photo
 
 # What a camera did to the upright picture before it wrote the tag, so that the tag undoes it.
 STORED_AS = {
@@ -155,6 +158,7 @@ def test_a_pillow_image_that_turns_out_to_be_damaged_is_refused(astronaut: np.nd
         read_photo(opened)
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("limit", [17, 34])  # of 35 pixels: Pillow fails at one, warns at one
 def test_a_picture_above_pillows_limit_is_refused(
     colours: np.ndarray, limit: int, monkeypatch: pytest.MonkeyPatch
@@ -165,3 +169,108 @@ def test_a_picture_above_pillows_limit_is_refused(
         read_photo(content)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", colours.size)
     assert np.array_equal(read_photo(content), colours)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("EPS", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"),
+        ("PPM", b"P6\n1 1\n255\n\0\0\0"),
+        ("DDS", file_of(Image.new("RGB", (4, 4)), "DDS")),
+        ("PDF", file_of(Image.new("RGB", (4, 4)), "PDF")),
+        ("ICO", file_of(Image.new("RGB", (16, 16)), "ICO")),
+    ],
+)
+def test_other_formats_reach_no_decoder_whatever_the_file_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, content: bytes
+) -> None:
+    """PostScript runs a program: neither its file nor a picture opened before gets so far."""
+    monkeypatch.setattr("subprocess.check_call", lambda *_, **__: pytest.fail("a program ran"))
+    monkeypatch.setattr("subprocess.Popen", lambda *_, **__: pytest.fail("a program ran"))
+    (tmp_path / "photo.jpg").write_bytes(content)
+    sources: list = [tmp_path / "photo.jpg", content]
+    if kind != "PDF":  # which Pillow writes and does not read
+        sources.append(Image.open(tmp_path / "photo.jpg"))
+    for source in sources:
+        with pytest.raises(ValueError, match=r"no picture that Pillow can read: give a JPEG or"):
+            read_photo(source)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, NotImplementedError, MemoryError, TypeError])
+def test_whatever_a_decoder_raises_is_a_sentence(
+    colours: np.ndarray, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def fail(*given: object) -> None:
+        raise error("at <PIL.Image object at 0x7f>\nno. ")
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
+    with pytest.raises(ValueError, match=r"^The picture is damaged or cut short \(at no\): save"):
+        read_photo(file_of(colours))
+
+
+def test_notes_that_cannot_be_read_do_not_spoil_a_sound_picture(colours: np.ndarray) -> None:
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x02" + b"".join(
+        (b"\x01\x12\0\x03\0\0\0\x01\0\x06\0\0", b"\x01\x1a\0\x02\0\0\0\x0372\0\0", bytes(4))
+    )
+    assert read_photo(file_of(colours, exif=exif)).shape[:2] == colours.shape[1::-1]  # was turned
+    assert np.array_equal(read_photo(file_of(colours, exif=b"Exif\0\0junk")), colours)
+
+
+def blank(kind: str, pixels: int, **options: object) -> bytes:
+    side = int(pixels**0.5) + 1
+    return file_of(Image.new("L", (side, side)), kind, **options)
+
+
+def many_scans(count: int) -> bytes:
+    """A progressive JPEG that goes over its pixels `count` times more."""
+    content = blank("JPEG", 64, progressive=True)
+    last = content.rindex(b"\xff\xda")
+    return content[:last] + content[last:-2] * (count + 1) + content[-2:]
+
+
+def many_comments(count: int) -> bytes:
+    content = blank("GIF", 9)
+    start = content.index(b",", 13)
+    return content[:start] + b"!\xfe\x01x\0" * count + content[start:]
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (blank("WEBP", MOST_PIXELS // 2, lossless=True), "pixels as WEBP"),
+        (many_scans(MOST_SCANS), "layers"),
+        (many_comments(MOST_COMMENTS + 1), "comments"),
+    ],
+    ids=["pixels", "scans", "comments"],
+)
+def test_a_small_file_that_asks_for_much_is_refused(content: bytes, what: str) -> None:
+    assert len(content) < 100_000
+    with pytest.raises(ValueError, match=f"too large to be opened safely: it has .*{what}"):
+        read_photo(content)
+
+
+def test_as_many_parts_as_any_sound_file_has_are_read() -> None:
+    assert read_photo(many_scans(MOST_SCANS // 2)).shape == (9, 9, 3)
+    assert read_photo(many_comments(MOST_COMMENTS // 2)).shape == (4, 4, 3)
+
+
+def test_threads_share_one_room_and_keep_it_until_they_have_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reading, "MOST_PIXELS", 100)
+    content, at_once, most = file_of(Image.new("L", (7, 7))), [], []
+
+    def work(_: int) -> None:
+        with reading.room_for():
+            read_photo(content)
+            at_once.append(1)
+            most.append(len(at_once))
+            time.sleep(0.002)
+            at_once.pop()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(24)))
+    assert max(most) <= 2
+    with reading.room_for(99), reading.room_for(99):  # who has some is not kept waiting for more
+        pass

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,9 +16,12 @@ import torch
 from PIL import Image
 
 from data_scripts import prepare as script
+from data_scripts import shards
 from data_scripts.prepare import Settings, prepare
 from vtff_lib.datasets import FaceSet
 from vtff_lib.datasets.sources import Catalogue
+from vtff_lib.datasets.sources.folders import catalogue_folders
+from vtff_lib.files import only_one
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = Settings(size=8)
@@ -296,3 +300,158 @@ def test_ctrl_c_says_how_to_go_on(
     with pytest.raises(SystemExit, match="130"):
         script.main(["folders", "--source", str(tmp_path), "--out", str(tmp_path / "a")])
     assert capsys.readouterr().err.startswith("Stopped; the same command goes on")
+
+
+def test_a_missing_shard_is_never_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, join = tmp_path / "set.safetensors", shards.join_packs
+
+    def lose_one(paths: list[Path], *given: object) -> None:
+        paths[1].unlink()
+        join(paths, *given)
+
+    monkeypatch.setattr(shards, "join_packs", lose_one)
+    with pytest.raises(FileNotFoundError, match=r"There is no pack .*0000002\.safetensors"):
+        prepare(catalogue(), out, SETTINGS, "by hand", shard_size=2)
+    assert not out.exists()
+    monkeypatch.undo()
+    prepare(catalogue(), out, SETTINGS, "by hand", shard_size=2)
+    assert len(FaceSet.read(out)) == 7
+
+
+def test_two_processes_do_not_make_one_pack(tmp_path: Path) -> None:
+    out = tmp_path / "set.safetensors"
+    with (
+        only_one(tmp_path / "set.safetensors.parts"),
+        pytest.raises(ValueError, match="Another process works in"),
+    ):
+        prepare(catalogue(), out, SETTINGS, "by hand")
+    prepare(catalogue(), out, SETTINGS, "by hand")
+    assert [path.name for path in tmp_path.iterdir()] == ["set.safetensors"]
+
+
+def class_folders(folder: Path, count: int = 4) -> Path:
+    for name in ("happy", "sad"):
+        (folder / name).mkdir(parents=True)
+        for row in range(count):
+            Image.fromarray(picture(row)).save(folder / name / f"{row}.png")
+    return folder
+
+
+@pytest.mark.parametrize("change", ["picture", "folder", "nothing"])
+def test_what_is_gone_on_with_was_made_of_the_same_pictures(tmp_path: Path, change: str) -> None:
+    source, out = class_folders(tmp_path / "faces"), tmp_path / "set.safetensors"
+    listed = catalogue_folders(source)
+
+    def stop(row: int) -> np.ndarray:
+        if row == 5:
+            raise KeyboardInterrupt
+        return listed.load(row)
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(replace(listed, load=stop), out, SETTINGS, "x", shard_size=2)
+    if change == "picture":
+        Image.fromarray(255 - picture(0)).save(source / "happy" / "0.png")
+    if change == "folder":
+        source.rename(tmp_path / "old")
+        shutil.copytree(tmp_path / "old", source / "faces")
+        source = source / "faces"
+    opened: list[int] = []
+    listed = catalogue_folders(source)
+
+    def load(row: int) -> np.ndarray:
+        opened.append(row)
+        return listed.load(row)
+
+    prepare(replace(listed, load=load), out, SETTINGS, "x", shard_size=2)
+    expected = {"picture": [0, 1, 4, 5, 6, 7], "folder": list(range(8)), "nothing": [4, 5, 6, 7]}
+    assert sorted(opened) == expected[change]
+    prepare(catalogue_folders(source), tmp_path / "new.safetensors", SETTINGS, "x", shard_size=2)
+    assert out.read_bytes() == (tmp_path / "new.safetensors").read_bytes()
+
+
+def test_a_pack_and_what_is_said_tell_no_path_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    packs = []
+    for place in ("here", "elsewhere"):
+        (tmp_path / place).mkdir()
+        monkeypatch.chdir(tmp_path / place)
+        source = class_folders(tmp_path / place / "faces")
+        (source / "sad" / "0.png").write_bytes(b"")
+        (source / "sad" / "1.png").write_bytes(b"%!PS")
+        (source / "sad" / "2.png").unlink()
+        (source / "sad" / "2.png").symlink_to(tmp_path / "outside.png")
+        Image.fromarray(picture(9)).save(tmp_path / "outside.png")
+        script.main(["folders", "--source", str(source), "--out", "set.safetensors", "--size", "8"])
+        packs.append(Path("set.safetensors").read_bytes())
+    assert packs[0] == packs[1]
+    assert str(tmp_path).encode() not in packs[0]
+    told = capsys.readouterr()
+    assert str(tmp_path) not in told.out + told.err
+    assert told.out.count("left out: ") == 6
+    assert "left out: sad/2.png: sad/2.png leads out of the folder of the data set" in told.out
+
+
+def test_names_of_any_bytes_and_a_terminal_of_ascii_stop_nothing(tmp_path: Path) -> None:
+    source = class_folders(tmp_path / "faces")
+    name = b"n\xff\xfe\x1b[2J.png"
+    try:
+        (source / "sad" / "0.png").rename(os.fsdecode(os.fsencode(source / "sad") + b"/" + name))
+    except OSError:
+        pytest.skip("names are UTF-8 here")
+    (source / "sad" / os.fsdecode(b"\xe9.png")).write_bytes(b"")
+    (source / "sad" / "ü.png").write_bytes(b"")
+    command = [sys.executable, str(ROOT / "data_scripts" / "prepare.py"), "folders"]
+    command += ["--source", "faces", "--out", "set.safetensors", "--size", "8"]
+    run = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"}
+    )
+    assert run.returncode == 0, run.stderr
+    assert rb"left out: sad/\xfc.png: " in run.stdout
+    assert rb"left out: sad/\udce9.png: " in run.stdout
+    assert "sad/n\\udcff\\udcfe\\x1b[2J.png" in FaceSet.read(tmp_path / "set.safetensors").ids
+
+
+def test_a_class_of_which_nothing_can_be_opened_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = class_folders(tmp_path / "faces")
+    for path in (source / "sad").iterdir():
+        path.write_bytes(b"cut")
+    shares = ["--valid-share", "0", "--test-share", "0"]
+    script.main(["folders", "--source", "faces", "--out", "a.safetensors", "--size", "8", *shares])
+    assert "note: none of the 4 of sadness in train can be opened." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--quality", "500"], "'500' will not do; give 0 to 100 or \"lossless\""),
+        (["--quality", "good"], "'good' will not do; give 0 to 100"),
+        (["--seed", str(2**70)], "will not do; give 0 to 9223372036854775807"),
+        (["--size", "20000"], "--size 20000 will not do; give 1 to 1024 pixels"),
+    ],
+)
+def test_a_setting_that_will_not_do_is_told_before_any_work(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], option: list[str], message: str
+) -> None:
+    source = class_folders(tmp_path / "faces")
+    command = ["folders", "--source", str(source), "--out", str(tmp_path / "a.safetensors")]
+    with pytest.raises(SystemExit) as stopped:
+        script.main([*command, *option])
+    assert message in f"{stopped.value}{capfd.readouterr().err}"
+    assert [path.name for path in tmp_path.iterdir()] == ["faces"]
+
+
+def test_a_line_that_cannot_be_used_is_named_in_the_pack_or_stops_a_strict_run(
+    tmp_path: Path,
+) -> None:
+    some = catalogue(left_out=("labels.csv, line 3: the code 9 is unknown.",))
+    out = tmp_path / "set.safetensors"
+    prepare(some, out, SETTINGS, "x")
+    assert FaceSet.read(out).manifest["left_out"] == list(some.left_out)
+    with pytest.raises(ValueError, match=r"^labels\.csv, line 3: .* \(1 cannot be used\.\)$"):
+        prepare(some, out, replace(SETTINGS, strict=True), "x")

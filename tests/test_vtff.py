@@ -295,7 +295,21 @@ def test_a_failed_save_leaves_the_old_file_and_nothing_else(model, tmp_path, mon
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_files_that_do_not_fit_are_refused(model, tmp_path):
+def devices_of(model):
+    return {tensor.device.type for tensor in [*model.parameters(), *model.backbones.buffers()]}
+
+
+def test_a_loaded_model_draws_nothing_and_has_all_its_tensors(model, tmp_path):
+    model.save(tmp_path / "model.safetensors")
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    loaded = VTFF.load(tmp_path / "model.safetensors")
+    assert torch.equal(torch.get_rng_state(), before)
+    assert {tensor.device.type for tensor in [*loaded.parameters(), *loaded.buffers()]} == {"cpu"}
+    assert all(parameter.requires_grad for parameter in loaded.parameters())
+
+
+def test_files_that_do_not_fit_are_refused(model, tmp_path, monkeypatch):
     path = tmp_path / "model.safetensors"
     model.save(path)
     with pytest.raises(
@@ -325,6 +339,12 @@ def test_files_that_do_not_fit_are_refused(model, tmp_path):
     refused("b.safetensors", weights, {"vtff_config": deeper}, r"12 missing \('encoder.blocks.2")
     newer = json.dumps(json.loads(config) | {"colour": 1})
     refused("c.safetensors", weights, {"vtff_config": newer}, r"settings \['colour'\] are unknown")
+    large = VTFFConfig.paper(width=120, depth=30, embed_dim=512).to_json()
+    devices = set()
+    with monkeypatch.context() as watched:  # refused before any of its tensors is made
+        watched.setattr(VTFF, "_initialise", lambda model: devices.update(devices_of(model)))
+        refused("d.safetensors", weights, {"vtff_config": large}, "weights of another network")
+    assert devices == {"meta"}
     refused("d.safetensors", weights, {"vtff_config": "[1]"}, r"settings '\[1\]' are unknown")
     refused("e.safetensors", weights, {"vtff_config": "{"}, "no JSON text")
     wrong_type = json.dumps(json.loads(config) | {"dropout": "0.1"})

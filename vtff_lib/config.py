@@ -6,12 +6,16 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from vtff_lib.encoder import NORMS
+from vtff_lib.files import from_json
 from vtff_lib.fusion import FUSIONS, GATES
 from vtff_lib.lbp import OFFSETS
-from vtff_lib.names import first_expressions
+from vtff_lib.names import check_class_names, first_expressions
 from vtff_lib.refusals import check_choice, check_whole_numbers
 
 STATISTICS = ("rgb_mean", "rgb_std", "lbp_mean", "lbp_std")
+# What a file says of a model is bounded before it is built.
+MOST = {"stages": 4, "depth": 100, "image_size": 4096, "attention_reduction": 4096}
+MOST_PARAMETERS = 250_000_000  # 1 GB in float32, five times the paper's model
 
 
 @dataclass(frozen=True)
@@ -64,19 +68,15 @@ class VTFFConfig:
     lbp_std: tuple[float, float, float] = (0.35, 0.35, 0.35)
 
     def __post_init__(self) -> None:
+        check_class_names(self.class_names)
         for name in ("class_names", *STATISTICS):
             if not isinstance(getattr(self, name), (tuple, list)):
                 raise ValueError(f"{name}={getattr(self, name)!r} will not do; give a tuple.")
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        self._check_names()
+        self._check_choices()
         self._check_numbers()
 
-    def _check_names(self) -> None:
-        names = self.class_names
-        if len(names) < 2 or not all(isinstance(name, str) for name in names):
-            raise ValueError(f"class_names={names!r} will not do; give at least two names.")
-        if len(set(names)) < len(names):
-            raise ValueError(f"class_names={names!r} names a class twice; drop one.")
+    def _check_choices(self) -> None:
         check_choice("fusion", self.fusion, FUSIONS)
         check_choice("gate", self.gate, GATES)
         check_choice("gated_branch", self.gated_branch, ("rgb", "lbp"))
@@ -85,6 +85,14 @@ class VTFFConfig:
 
     def _check_numbers(self) -> None:
         check_whole_numbers(self, depth=0)
+        for name, most in MOST.items():
+            if getattr(self, name) > most:
+                raise ValueError(f"{name}={getattr(self, name)} will not do; give at most {most}.")
+        if self._roughly() > MOST_PARAMETERS:
+            raise ValueError(
+                f"A model of about {self._roughly():.0e} parameters will not do; give smaller "
+                f"widths, fewer blocks or classes, so that it has at most {MOST_PARAMETERS:,}."
+            )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout={self.dropout} will not do; give a probability below 1.")
         if self.image_size % self.reduction:
@@ -127,6 +135,13 @@ class VTFFConfig:
         }
         return cls.paper(num_classes, **small | changes)
 
+    def _roughly(self) -> int:
+        """Return about how many parameters the model will have."""
+        trunks = 2 * 43 * self.channels**2
+        tokens = 1 + self.grid[0] * self.grid[1] + self.channels + self.num_classes
+        block = 4 * self.embed_dim + 2 * self.mlp_dim
+        return trunks + self.embed_dim * (tokens + self.depth * block)
+
     @property
     def num_classes(self) -> int:
         """How many classes there are."""
@@ -160,7 +175,7 @@ class VTFFConfig:
                 version, out of range or of a wrong type.
         """
         try:
-            settings = json.loads(text)
+            settings = from_json(text)
         except ValueError as error:
             raise ValueError(f"The settings {text[:60]!r} are no JSON text.") from error
         known = {f.name for f in fields(cls)}

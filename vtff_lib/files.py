@@ -1,12 +1,14 @@
 """Files are written whole or not at all: beside their place, flushed to disk, then put there."""
 
 import errno
+import json
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -49,6 +51,18 @@ def clear_unfinished(path: str | Path) -> None:
     path = Path(path)
     for unfinished in path.parent.glob(f".{escape(path.name)}.*.part"):
         unfinished.unlink(missing_ok=True)
+
+
+def from_json(text: str) -> Any:
+    """Return what JSON text holds; brackets in brackets without end are no JSON either.
+
+    Raises:
+        ValueError: if it is no JSON text.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
 
 
 @contextmanager

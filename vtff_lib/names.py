@@ -1,5 +1,6 @@
-"""The names that everybody shares: the expressions, in order, and the splits of a data set."""
+"""Names: the expressions, in order, the splits of a data set, and what holds for any class name."""
 
+import unicodedata
 from collections.abc import Sequence
 
 # The class order everywhere in this project: FER+'s. The first seven leave out contempt.
@@ -16,24 +17,6 @@ EXPRESSIONS = (
 SPLITS = ("train", "valid", "test")
 
 
-def require_same_names(wanted: Sequence[str], given: Sequence[str] | None, of: str) -> None:
-    """Refuse class names that differ, or are in another order: the labels mean other things then.
-
-    Args:
-        wanted: what the outputs of a model, or the labels of other faces, stand for, in order.
-        given: the same of what is to go with them, or None where nothing is known of it.
-        of: what that is.
-
-    Raises:
-        ValueError: if they are not the same.
-    """
-    if given is not None and list(given) != list(wanted):
-        raise ValueError(
-            f"The classes of {of} are {', '.join(given)}; expected are {', '.join(wanted)}, in "
-            "this order. Give class_names of the faces to the model, or faces of its classes."
-        )
-
-
 def first_expressions(num_classes: int) -> tuple[str, ...]:
     """Return the first `num_classes` expressions, or plain numbered names beyond eight.
 
@@ -47,3 +30,46 @@ def first_expressions(num_classes: int) -> tuple[str, ...]:
     if num_classes <= len(EXPRESSIONS):
         return EXPRESSIONS[:num_classes]
     return tuple(f"class {index}" for index in range(num_classes))
+
+
+def as_text(name: str) -> str:
+    """Return a name as text that any file and terminal takes.
+
+    What is no letter or sign, such as the bytes of a file name that is no UTF-8, a line break or
+    the beginning of a terminal's command, is written as a Python string has it: `\\n`, `\\x1b`.
+    """
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+        else character
+        for character in name
+    )
+
+
+def check_class_names(names: Sequence[str]) -> None:
+    """Raise a `ValueError` unless `names` are two different texts or more, in a tuple or list."""
+    what = f"class_names={repr(names)[:200]} will not do"
+    if not isinstance(names, (tuple, list)):
+        raise ValueError(f"{what}; give a tuple.")
+    if len(names) < 2 or not all(isinstance(name, str) and as_text(name) == name for name in names):
+        raise ValueError(f"{what}; give at least two names, each a text of one line.")
+    if len(set(names)) < len(names):
+        raise ValueError(f"class_names={names!r} names a class twice; drop one.")
+
+
+def check_same_classes(
+    what: str, names: Sequence[str], other: str, expected: Sequence[str]
+) -> None:
+    """Raise a `ValueError` unless two sets of class names are the same, in the same order.
+
+        check_same_classes("The faces", faces.class_names, "the model", model.config.class_names)
+
+    Labels and logits are numbers: where the names differ, "anger" is counted as "sadness".
+    """
+    if list(names) != list(expected):
+        alike = sorted(names) == sorted(expected)
+        how = "their classes in another order" if alike else "other classes"
+        raise ValueError(
+            f"{what} and {other} have {how}: {', '.join(names)} and {', '.join(expected)}; use "
+            "one list of names, in one order, for both."
+        )

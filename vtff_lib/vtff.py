@@ -62,9 +62,7 @@ class VTFF(nn.Module):
         self.fusion = make_fusion(
             c.fusion, c.channels, c.attention_reduction, c.gate, c.gated_branch
         )
-        self.normalise = nn.ModuleDict(
-            {"rgb": Normalise(c.rgb_mean, c.rgb_std), "lbp": Normalise(c.lbp_mean, c.lbp_std)}
-        )
+        self.normalise = _normalisation(c)
         self.backbones = nn.ModuleDict(  # only those that the fusion uses
             {view: ResNetTrunk(c.width, c.stages) for view in self.fusion.views}
         )
@@ -170,10 +168,19 @@ class VTFF(nn.Module):
                 f"{path} was made for the classes {list(config.class_names)}, not "
                 f"{list(class_names)}; use its classes, or train a model for yours."
             )
-        model = cls(config)
+        with torch.device("meta"):  # which takes no memory, whatever the settings say
+            model = cls(config)
         require_same_tensors(model.state_dict(), weights, path)
-        model.to(weights["cls_token"].dtype).load_state_dict(weights, assign=True)
+        model.load_state_dict(weights, assign=True)
+        model.normalise = _normalisation(config).to(weights["cls_token"].dtype)
         return model.eval()
+
+
+def _normalisation(config: VTFFConfig) -> nn.ModuleDict:
+    c = config
+    return nn.ModuleDict(
+        {"rgb": Normalise(c.rgb_mean, c.rgb_std), "lbp": Normalise(c.lbp_mean, c.lbp_std)}
+    )
 
 
 def count_parameters(module: nn.Module) -> int:

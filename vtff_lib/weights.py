@@ -5,6 +5,7 @@ Taught in 02 (reading) and 06 (saving).
 
 import pickle
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -40,6 +41,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             content = safetensors.torch.load_file(path)
         else:
+            _refuse_inflation(path)
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
@@ -117,11 +119,30 @@ def require_same_tensors(
         )
 
 
+def _refuse_inflation(path: Path) -> None:
+    """Refuse what `torch.save` never does: a file whose content is larger than itself."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as opened:
+            if sum(info.file_size for info in opened.infolist()) > path.stat().st_size:
+                raise ValueError("it is compressed, and torch.save compresses nothing")
+
+
+def _is_plain(tensor: object) -> bool:
+    """Say whether it is a tensor whose values are in memory, each in its place."""
+    return (
+        isinstance(tensor, Tensor)
+        and tensor.layout == torch.strided
+        and tensor.device.type == "cpu"
+        and not tensor.is_quantized
+        and tensor.untyped_storage().nbytes() >= tensor.nbytes
+    )
+
+
 def _tensors_by_name(content: object, path: Path) -> dict[str, Tensor]:
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]
     if not isinstance(content, dict) or not all(
-        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in content.items()
+        isinstance(name, str) and _is_plain(tensor) for name, tensor in content.items()
     ):
         raise ValueError(f"{path} holds no tensors by name; save a model's state_dict() in it.")
     weights = {WRAPPING.sub("", name): tensor for name, tensor in content.items()}

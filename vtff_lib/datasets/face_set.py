@@ -7,9 +7,15 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from vtff_lib.datasets.packs import decode_pictures, encode_pictures, read_pack, write_pack
+from vtff_lib.datasets.packs import (
+    check_room,
+    decode_pictures,
+    encode_pictures,
+    read_pack,
+    write_pack,
+)
 from vtff_lib.datasets.stored_images import StoredImages, store_images
-from vtff_lib.names import SPLITS
+from vtff_lib.names import SPLITS, as_text, check_class_names
 from vtff_lib.refusals import check_choice, describe
 
 DEFAULT = Path(__file__).parents[1] / "data" / "packs" / "synthetic_faces.safetensors"
@@ -53,6 +59,7 @@ class FaceSet:
             raise ValueError(
                 f"images is {describe(self.images)}; give torch.uint8 of shape (N, 3, H, W)."
             )
+        check_class_names(self.class_names)
         self._check_indices("labels", len(self.class_names))
         self._check_indices("splits", len(SPLITS))
         for name, extra in self.extras.items():
@@ -129,6 +136,7 @@ class FaceSet:
             ValueError: if it is empty, no pack, cut short, damaged, or of another version.
         """
         columns, manifest = read_pack(path)
+        check_room(columns)
         extras = _read_extras(columns)
         encoded = columns["images.bytes"], columns["images.lengths"]
         pixels = Path(path).with_suffix(f".{manifest['sha256'][:16]}.pixels")
@@ -160,7 +168,7 @@ class FaceSet:
         encoded = encode_pictures(self.images[:], quality)
         columns["images.bytes"], columns["images.lengths"] = encoded
         if self.ids:
-            texts = [name.encode() for name in self.ids]
+            texts = [as_text(name).encode() for name in self.ids]
             columns["ids.bytes"] = torch.frombuffer(bytearray(b"".join(texts)), dtype=torch.uint8)
             columns["ids.lengths"] = torch.tensor([len(text) for text in texts])
         about = {
@@ -190,7 +198,8 @@ def _read_texts(columns: dict[str, Tensor]) -> tuple[str, ...]:
         return ()
     content, ends = bytes(columns["ids.bytes"].numpy()), columns["ids.lengths"].cumsum(0).tolist()
     return tuple(
-        content[start:end].decode() for start, end in zip([0, *ends[:-1]], ends, strict=True)
+        content[start:end].decode(errors="backslashreplace")
+        for start, end in zip([0, *ends[:-1]], ends, strict=True)
     )
 
 

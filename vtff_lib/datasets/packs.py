@@ -22,13 +22,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vtff_lib.names import SPLITS
+from vtff_lib.files import from_json
+from vtff_lib.names import SPLITS, check_class_names, check_same_classes
+from vtff_lib.refusals import describe
 from vtff_lib.weights import write_weights
 
 FORMAT = "faces of vtff_lib"
 VERSION = 1
 REQUIRED = {"images.bytes", "images.lengths", "labels", "splits"}
 SHARED = ("class_names", "image_size", "codec")  # what the manifests of joined packs agree in
+MOST_PIXELS = 2**24  # of a picture, and of all that threads decode at once
+MOST_DECODED = 2**28, 100  # bytes of all pictures: so many, and so many times the pack's own
 TO_A_THREAD = 64  # pictures at a time: one by one, handing them over would take the time won
 
 Columns = dict[str, Tensor]
@@ -63,29 +67,55 @@ def decode_pictures(content: Tensor, lengths: Tensor) -> Tensor:
     ends = lengths.cumsum(0).tolist()
     starts = [0, *ends[:-1]]
 
-    def open_picture(index: int) -> Image.Image:
-        file = io.BytesIO(content[starts[index] : ends[index]].numpy().tobytes())
-        return Image.open(file, formats=["WEBP"])
-
     def decode(index: int) -> None:
-        pictures[index] = np.asarray(open_picture(index).convert("RGB")).transpose(2, 0, 1)
+        file = content[starts[index] : ends[index]]
+        pictures[index] = np.asarray(_open(file).convert("RGB")).transpose(2, 0, 1)
 
     try:
-        width, height = open_picture(0).size
+        width, height = _open(content[: ends[0]]).size
         pictures = np.empty((len(ends), 3, height, width), dtype=np.uint8)
-        _in_threads(decode, len(ends))
-    except (OSError, ValueError) as error:
+        _in_threads(decode, len(ends), MOST_PIXELS // (width * height))
+    except Exception as error:  # a decoder can fail with anything
         raise ValueError(f"A picture cannot be read ({error}); make the pack again.") from error
     return torch.from_numpy(pictures)
 
 
-def _in_threads(do: Callable[[int], Any], count: int) -> list[Any]:
+def check_room(columns: Columns) -> None:
+    """Look at the first picture of each column, before memory is taken for all that follow.
+
+    Raises:
+        ValueError: if they need far more than packs of their length do.
+    """
+    needed = held = 0
+    for name, lengths in columns.items():
+        pictures = columns.get(name.removesuffix("lengths") + "bytes")
+        if name.endswith(".lengths") and name != "ids.lengths" and pictures is not None:
+            try:
+                width, height = _open(pictures[: int(lengths[0])]).size
+            except Exception as error:
+                raise ValueError(f"The first of {name[:-8]} cannot be read ({error}).") from error
+            needed, held = needed + len(lengths) * 3 * width * height, held + len(pictures)
+    if needed > MOST_DECODED[0] + MOST_DECODED[1] * held:
+        raise ValueError(
+            f"Its pictures would need {needed:,} bytes, far more than {held:,} bytes of WebP hold; "
+            "it is damaged or made to fill the memory, so make it again."
+        )
+
+
+def _open(file: Tensor) -> Image.Image:
+    picture = Image.open(io.BytesIO(file.numpy().tobytes()), formats=["WEBP"])
+    if picture.width * picture.height > MOST_PIXELS:
+        raise ValueError(f"it has {picture.width} x {picture.height} pixels")
+    return picture
+
+
+def _in_threads(do: Callable[[int], Any], count: int, at_once: int = 64) -> list[Any]:
     """Call `do` with 0 … count - 1; Pillow lets other threads run while it encodes or decodes."""
 
     def do_chunk(start: int) -> list[Any]:
         return [do(index) for index in range(start, min(start + TO_A_THREAD, count))]
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(max(1, min(os.cpu_count() or 1, at_once))) as pool:
         return [
             done for chunk in pool.map(do_chunk, range(0, count, TO_A_THREAD)) for done in chunk
         ]
@@ -132,6 +162,10 @@ def read_pack(path: str | Path) -> tuple[Columns, Manifest]:
             f"{path} is damaged: its content does not have the SHA-256 that its manifest states; "
             "download or make it again."
         )
+    try:
+        _check_columns(columns, manifest)
+    except (ValueError, LookupError, TypeError) as error:
+        raise ValueError(f"{path} is no sound pack: {error}; make it again.") from error
     return columns, manifest
 
 
@@ -148,6 +182,7 @@ def join_packs(paths: Sequence[str | Path], out: str | Path, notes: Manifest) ->
     packs = [read_pack(path) for path in paths]
     first_columns, first = packs[0]
     for path, (columns, manifest) in zip(paths, packs, strict=True):
+        check_same_classes(str(paths[0]), first["class_names"], str(path), manifest["class_names"])
         differing = [name for name in SHARED if manifest[name] != first[name]]
         if differing or columns.keys() != first_columns.keys():
             raise ValueError(
@@ -172,10 +207,36 @@ def _read_columns(path: Path) -> tuple[Columns, Manifest]:
         with safetensors.safe_open(path, "pt") as opened:
             note = (opened.metadata() or {}).get("manifest", "{}")
             columns = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-        return columns, dict(json.loads(note))
-    except (safetensors.SafetensorError, ValueError, TypeError) as error:
+        return columns, dict(from_json(note))
+    except Exception as error:  # a damaged file can fail with anything
         sentence = f"{path} is cut short or damaged ({error}); download or make it again."
         raise ValueError(sentence) from error
+
+
+def _check_columns(columns: Columns, manifest: Manifest) -> None:
+    """Raise unless every column has a row for each face, and the manifest tells what they are."""
+    check_class_names(manifest["class_names"])
+    count = len(columns["labels"])
+    for name, most in (("labels", len(manifest["class_names"])), ("splits", len(SPLITS))):
+        column = columns[name]
+        if column.dtype != torch.int64 or column.shape != (count,) or not count:
+            raise ValueError(f"{name} is {describe(column)}, not one whole number for each face")
+        if not 0 <= column.min() <= column.max() < most:
+            raise ValueError(
+                f"{name} go from {column.min()} to {column.max()}, not 0 to {most - 1}"
+            )
+    if manifest["counts"] != _count(columns["labels"], columns["splits"], manifest["class_names"]):
+        raise ValueError("its manifest tells other numbers of faces")
+    for name, column in columns.items():
+        if name.endswith(".bytes"):
+            lengths = columns[f"{name.removesuffix('bytes')}lengths"]
+            whole = lengths.dtype == torch.int64 and lengths.shape == (count,)
+            if not whole or lengths.min() < 0 or lengths.max() > len(column) or column.ndim != 1:
+                raise ValueError(f"{name} is not cut by its lengths")
+            if column.dtype != torch.uint8 or lengths.sum() != len(column):
+                raise ValueError(f"{name} is not cut by its lengths")
+        elif column.shape[:1] != (count,):
+            raise ValueError(f"{name} is {describe(column)}, not one row for each of {count} faces")
 
 
 def _count(labels: Tensor, splits: Tensor, class_names: Sequence[str]) -> dict[str, dict[str, int]]:

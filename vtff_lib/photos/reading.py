@@ -2,15 +2,36 @@
 
 import io
 import os
-import struct
-import warnings
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 PhotoSource = str | os.PathLike[str] | bytes | memoryview | BinaryIO | Image.Image | np.ndarray
+
+# By content, whatever the file is called. Pillow hands some others to outside programs.
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
+MOST_PIXELS = 50_000_000  # of one picture, and of all at once
+COSTS = {"WEBP": 2, "AVIF": 2}  # these count double, as their decoders hold them twice and more
+AT_ONCE = 2**20  # pixels made RGB at a time
+# Of a part of a file that costs a pass over all of its pixels or text, or an object of Python.
+MOST_SCANS, MOST_COMMENTS, MOST_STRIPS = 100, 5_000, 50_000
+ORIENTATION = 0x0112  # of EXIF
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")  # those that tell their length
 
 
 def read_photo(source: PhotoSource) -> np.ndarray:
@@ -27,19 +48,47 @@ def read_photo(source: PhotoSource) -> np.ndarray:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the source is empty, damaged, no image, too large to be opened safely, or an
-            array of another shape, type or range.
+        ValueError: the source is empty, damaged, no picture of one of the `FORMATS`, too large to
+            be opened safely, or an array of another shape, type or range.
     """
     if isinstance(source, np.ndarray):
-        image = _image_from_array(source)
-    else:
-        image = _decode(source if isinstance(source, Image.Image) else _file_content(source))
-    if image.mode == "F" or image.mode.startswith("I"):  # 16 and 32 bits, which Pillow would clip
-        image = _image_from_array(np.asarray(image))
-    if image.has_transparency_data:
-        page = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(page, image.convert("RGBA"))
-    return np.array(image.convert("RGB"))
+        return _pixels(_image_from_array(source))
+    picture = source if isinstance(source, Image.Image) else _open(_file_content(source))
+    with room_for(_cost(picture)):
+        return _pixels(_decode(picture))
+
+
+class _Holding(threading.local):
+    """How many pixels a thread holds, and in how many blocks."""
+
+    pixels = blocks = 0
+
+
+_holding, _held, _changed = _Holding(), [0], threading.Condition()
+
+
+@contextmanager
+def room_for(pixels: int = 0) -> Iterator[None]:
+    """Wait until all threads together hold `MOST_PIXELS` at most, with these.
+
+    They are held until the outermost block of the thread is over: whoever works on what he read in
+    several threads does so in a block of `room_for()`. A picture alone is never kept waiting.
+    """
+    with _changed:
+        while _held[0] > _holding.pixels == 0 and _held[0] + pixels > MOST_PIXELS:
+            _changed.wait()
+        _held[0] += pixels
+        _holding.pixels += pixels
+        _holding.blocks += 1
+    try:
+        yield
+    finally:
+        with _changed:
+            _holding.blocks -= 1
+            if not _holding.blocks:
+                _held[0] -= _holding.pixels
+                _holding.pixels = 0
+                _changed.notify_all()
 
 
 def _file_content(source: str | os.PathLike[str] | bytes | memoryview | BinaryIO) -> bytes:
@@ -59,27 +108,107 @@ def _file_content(source: str | os.PathLike[str] | bytes | memoryview | BinaryIO
     return bytes(content)
 
 
-def _decode(picture: Image.Image | bytes) -> Image.Image:
+def _open(content: bytes) -> Image.Image:
+    """Read what a file says of its picture, and refuse what would take all memory or hours."""
+    if content.count(b"!\xfe") > MOST_COMMENTS and content.startswith(b"GIF"):
+        raise _too_large(f"over {MOST_COMMENTS} comments")
+    if content.startswith(b"\xff\xd8") and _scans(content) > MOST_SCANS:
+        raise _too_large(f"over {MOST_SCANS} layers")
+    with _in_words():
+        Image.init()
+        known = [name for name in FORMATS if name in Image.OPEN]  # MPO is found by way of JPEG
+        picture = Image.open(io.BytesIO(content), formats=known)
+    if len(getattr(picture, "tile", ())) > MOST_STRIPS:
+        raise _too_large(f"over {MOST_STRIPS} strips")
+    most = min(MOST_PIXELS, Image.MAX_IMAGE_PIXELS or MOST_PIXELS)
+    if _cost(picture) > most:
+        raise _too_large(
+            f"{picture.width} x {picture.height} pixels as {picture.format}; {most:,}, or half in "
+            "WebP and AVIF, are the most, here or in PIL.Image.MAX_IMAGE_PIXELS"
+        )
+    return picture
+
+
+def _scans(jpeg: bytes) -> int:
+    """Return how often a JPEG goes over its pixels."""
+    at = scans = 0
+    while (marker := JPEG_MARKER.search(jpeg, at)) and marker[1] != b"\xd9":
+        scans += marker[1] == b"\xda"
+        at = marker.end() + int.from_bytes(jpeg[marker.end() : marker.end() + 2])
+    return scans
+
+
+def _cost(picture: Image.Image) -> int:
+    """Return how many pixels of a JPEG take as much memory as this picture, while it is decoded."""
+    return picture.width * picture.height * COSTS.get(picture.format or "", 1)
+
+
+def _decode(picture: Image.Image) -> Image.Image:
+    """Return a picture upright, with its pixels."""
+    if picture.format not in (None, *FORMATS):
+        raise _no_picture()
+    with _in_words():
+        picture.load()
+        turn = TURNS.get(_orientation(picture))
+        return picture if turn is None else picture.transpose(turn)
+
+
+def _orientation(picture: Image.Image) -> int:
+    """Return what the camera noted; notes that cannot be read do not spoil a sound picture."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            if isinstance(picture, bytes):
-                picture = Image.open(io.BytesIO(picture))
-            return ImageOps.exif_transpose(picture)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ValueError(
-            f"The picture is too large to be opened safely: {error} Make it smaller first, or, "
-            "if you trust it, raise PIL.Image.MAX_IMAGE_PIXELS."
-        ) from error
+        return int(picture.getexif().get(ORIENTATION, 1))
+    except Exception:
+        return 1
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
+    """Return the RGB of an image, made of some rows at a time: a copy of all would take memory."""
+    width, height = image.size
+    photo, step = np.empty((height, width, 3), np.uint8), max(1, AT_ONCE // width)
+    for top in range(0, height, step):
+        part = image.crop((0, top, width, min(top + step, height)))
+        if part.mode == "F" or part.mode.startswith("I"):  # which Pillow would clip to 8 bits
+            part = _image_from_array(np.asarray(part))
+        with _in_words():
+            photo[top : top + step] = np.asarray(_on_white(part))
+    return photo
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Return an image as RGB, what is transparent laid on white."""
+    if image.has_transparency_data:
+        page = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(page, image.convert("RGBA"))
+    return image.convert("RGB")
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Say in a sentence what a decoder did not like; they raise anything."""
+    try:
+        yield
+    except Image.DecompressionBombError as error:
+        raise _too_large("more pixels than PIL.Image.MAX_IMAGE_PIXELS") from error
     except UnidentifiedImageError as error:
+        raise _no_picture() from error
+    except Exception as error:
+        reason = re.sub(r"(<[^>]*>|\s)+", " ", str(error)).strip(" .")[:200] or type(error).__name__
         raise ValueError(
-            "The file is no picture that Pillow can read: give a JPEG or PNG "
-            "(a phone's HEIC photo has to be saved as JPEG first)."
+            f"The picture is damaged or cut short ({reason}): save or copy it again."
         ) from error
-    except (OSError, SyntaxError, ValueError, struct.error) as error:
-        raise ValueError(
-            f"The picture is damaged or cut short ({error}): save or copy it again."
-        ) from error
+
+
+def _no_picture() -> ValueError:
+    return ValueError(
+        "The file is no picture that Pillow can read: give a JPEG or PNG, or another of "
+        f"{', '.join(FORMATS)} (a phone's HEIC photo has to be saved as JPEG first)."
+    )
+
+
+def _too_large(what: str) -> ValueError:
+    return ValueError(
+        f"The picture is too large to be opened safely: it has {what}. Make it smaller first."
+    )
 
 
 def _image_from_array(array: np.ndarray) -> Image.Image:

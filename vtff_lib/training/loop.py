@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from vtff_lib.evaluation.measure import predict
 from vtff_lib.files import clear_unfinished, only_one
-from vtff_lib.names import require_same_names
+from vtff_lib.names import check_same_classes
 from vtff_lib.training.checkpoints import (
     NAME,
     TrainingState,
@@ -92,7 +92,8 @@ def train(
     device = model.cls_token.device
     check_intervals(save_every, time_limit)
     for name, faces in {"train_set": train_set, "valid_set": valid_set}.items():
-        require_same_names(model.config.class_names, getattr(faces, "class_names", None), name)
+        class_names = getattr(faces, "class_names", model.config.class_names)
+        check_same_classes(name, class_names, "the model", model.config.class_names)
     classes = model.config.num_classes
     targets = soft_targets(train_set, classes, config.soft_labels).to(device)  # (N, classes)
     valid_targets = soft_targets(valid_set, classes, config.soft_labels)

@@ -10,12 +10,15 @@ import torch
 
 from vtff_lib.datasets.sources.catalogue import Catalogue
 from vtff_lib.datasets.sources.source_folders import (
+    LeftOut,
+    Line,
     check_folder,
     compare,
     expression_of,
     find_present,
     hold_out,
     in_our_order,
+    listed,
     read_file,
     read_table,
     unknown_layout,
@@ -96,14 +99,16 @@ def catalogue_affectnet(
 
     Raises:
         FileNotFoundError: if the folder or all its pictures are missing.
-        ValueError: if the layout, a code or `classes` is unknown, a column is missing, a line or an
-            annotation cannot be parsed, or a picture comes twice.
+        ValueError: if the layout or `classes` is unknown, a column is missing, most lines or
+            annotations cannot be used, or a picture comes twice.
     """
     if classes not in (7, 8):
         raise ValueError(f"classes={classes} will not do; give 8, or 7 to drop contempt.")
     folder = check_folder(source, NAME, HOW_TO_GET)
     class_names = in_our_order(list(CODES.values())[:classes])
-    faces = [face for face in _faces(folder) if face.expression in class_names]
+    left_out = LeftOut()
+    faces = [face for face in _faces(folder, left_out) if face.expression in class_names]
+    told = left_out.check(len(faces))
     present, missing = find_present([face.path for face in faces], NAME)
     faces = [faces[row] for row in present]
     catalogue = Catalogue(
@@ -113,8 +118,11 @@ def catalogue_affectnet(
         ids=tuple(face.name for face in faces),
         labels=torch.tensor([class_names.index(f.expression) for f in faces], dtype=torch.int64),
         splits=torch.tensor([SPLITS.index(face.split) for face in faces], dtype=torch.int64),
-        load=partial(_load, tuple(faces)),
+        load=partial(_load, tuple(faces), folder),
         terms=TERMS,
+        left_out=told,
+        paths=tuple(face.path for face in faces),
+        tables=_tables(folder),
     )
     renamed = (
         "The official validation pictures are the split test, as the field uses them; "
@@ -124,63 +132,75 @@ def catalogue_affectnet(
     return hold_out(checked, valid_share, seed)
 
 
-def _faces(folder: Path) -> Iterator[_Face]:
-    for tables in (folder, folder / "Manually_Annotated_file_lists"):
-        if all((tables / name).is_file() for name in TABLES):
-            for name, split in TABLES.items():
-                yield from _faces_of_table(tables / name, folder / IMAGES, split)
-            return
+def _faces(folder: Path, left_out: LeftOut) -> Iterator[_Face]:
+    if tables := _tables(folder):
+        for table in tables:
+            yield from _faces_of_table(table, folder / IMAGES, TABLES[table.name], left_out)
+        return
     if not all((folder / name / "annotations").is_dir() for name in FOLDERS):
         raise unknown_layout(folder, NAME, HOW_TO_GET)
     for name, split in FOLDERS.items():
-        yield from _faces_of_folder(folder / name, split)
+        yield from _faces_of_folder(folder / name, split, left_out)
 
 
-def _faces_of_table(table: Path, images: Path, split: str) -> Iterator[_Face]:
+def _tables(folder: Path) -> tuple[Path, ...]:
+    """Return the tables of the older release, if it is one."""
+    for inner in (folder, folder / "Manually_Annotated_file_lists"):
+        if all((inner / name).is_file() for name in TABLES):
+            return tuple(inner / name for name in TABLES)
+    return ()
+
+
+def _faces_of_table(table: Path, images: Path, split: str, left_out: LeftOut) -> Iterator[_Face]:
     for place, line in read_table(table, COLUMNS):
-        code = whole_number(line["expression"], place)
-        expression = expression_of(code, ALL_CODES, place)
-        if code in NO_EXPRESSION:
-            continue  # their boxes need not be numbers
-        box = tuple(whole_number(line[column], place) for column in BOX)
-        if min(box[2:]) < 1:
-            raise ValueError(
-                f"{place}: the face is {box[2]}×{box[3]} pixels; at least 1×1 is expected."
-            )
-        name = line["subDirectory_filePath"]
-        yield _Face(name, images / name, expression, split, box)
+        with left_out.named():
+            code = whole_number(line["expression"], place)
+            expression = expression_of(code, ALL_CODES, place)
+            if code not in NO_EXPRESSION:  # whose boxes need not be numbers
+                name = line["subDirectory_filePath"]
+                yield _Face(name, images / name, expression, split, _box(line, place))
 
 
-def _faces_of_folder(folder: Path, split: str) -> Iterator[_Face]:
-    for annotation in sorted((folder / "annotations").glob("*_exp.npy")):
-        number = annotation.name.removesuffix("_exp.npy")
-        place = f"{folder.name}/annotations/{annotation.name}"
-        expression = expression_of(_read_code(annotation, place), ALL_CODES, place)
-        yield _Face(
-            f"{folder.name}/{number}", folder / "images" / f"{number}.jpg", expression, split
+def _box(line: Line, place: str) -> tuple[int, ...]:
+    box = tuple(whole_number(line[column], place) for column in BOX)
+    if min(box[2:]) < 1:
+        raise ValueError(
+            f"{place}: the face is {box[2]}×{box[3]} pixels; at least 1×1 is expected."
         )
+    return box
+
+
+def _faces_of_folder(folder: Path, split: str, left_out: LeftOut) -> Iterator[_Face]:
+    for annotation in listed(folder / "annotations"):
+        number = annotation.name.removesuffix("_exp.npy")
+        if number != annotation.name:
+            with left_out.named():
+                place = f"{folder.name}/annotations/{annotation.name}"
+                expression = expression_of(_read_code(annotation, place), ALL_CODES, place)
+                picture = folder / "images" / f"{number}.jpg"
+                yield _Face(f"{folder.name}/{number}", picture, expression, split)
 
 
 def _read_code(annotation: Path, place: str) -> int:
-    try:
-        code = np.load(annotation, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    try:  # mapped, so that a file that tells of more than it holds is refused, and takes no memory
+        code = np.load(annotation, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # a damaged header can fail with anything
         raise ValueError(f"{place} is no plain NumPy array ({error}); get it again.") from error
     if not isinstance(code, np.ndarray) or code.size != 1:
         raise ValueError(f"{place} does not hold one number; get it again.")
-    return whole_number(str(code.item()), place)
+    return whole_number(str(code.item())[:40], place)
 
 
-def _load(faces: Sequence[_Face], row: int) -> np.ndarray:
+def _load(faces: Sequence[_Face], folder: Path, row: int) -> np.ndarray:
     face = faces[row]
-    picture = read_file(face.path)
+    picture = read_file(face.path, folder)
     if face.box is None:
         return picture
     x, y, width, height = face.box
     cut = picture[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)]
     if not cut.size:
         raise ValueError(
-            f"{face.path} is {picture.shape[1]}×{picture.shape[0]} pixels, and the box {face.box} "
+            f"{face.name} is {picture.shape[1]}×{picture.shape[0]} pixels, and the box {face.box} "
             "of its face lies outside; get the picture or its table again."
         )
     return cut

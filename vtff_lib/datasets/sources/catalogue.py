@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vtff_lib.names import SPLITS
+from vtff_lib.names import SPLITS, as_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +28,9 @@ class Catalogue:
         terms: who gives the set out, and what one may do with it, in a sentence.
         votes: how many annotators named each class, `(N, num_classes)` float32, or None.
         people: which person each picture shows, `(N,)` int64, or None where it is not known.
+        paths: the file of each picture, N of them, or none where a table holds the pictures.
+        tables: files that tell more of all pictures, such as boxes; see `data_scripts/prepare.py`.
+        left_out: which lines or files of the labels cannot be used, and why, a sentence each.
         remarks: what differs from what is published of the set, a sentence each.
 
     Raises:
@@ -44,8 +48,14 @@ class Catalogue:
     votes: Tensor | None = None
     people: Tensor | None = None
     remarks: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    paths: tuple[Path, ...] = ()
+    tables: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", as_text(self.name))
+        for texts in ("ids", "class_names", "remarks", "left_out"):
+            object.__setattr__(self, texts, tuple(map(as_text, getattr(self, texts))))
         count = len(self.ids)
         if not count:
             raise ValueError(f"{self.name} ({self.protocol}) has no picture; check the folder.")
@@ -60,9 +70,9 @@ class Catalogue:
             values = getattr(self, column)
             if values.shape != (count,) or not 0 <= values.min() <= values.max() < most:
                 raise ValueError(f"{column} of {self.name} do not fit its {count} pictures.")
-        for column in ("votes", "people"):
+        for column in ("votes", "people", "paths"):
             values = getattr(self, column)
-            if values is not None and len(values) != count:
+            if values not in (None, ()) and len(values) != count:
                 raise ValueError(f"{column} of {self.name} do not fit its {count} pictures.")
 
     def __len__(self) -> int:

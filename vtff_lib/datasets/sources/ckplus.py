@@ -9,10 +9,13 @@ from torch import Tensor
 
 from vtff_lib.datasets.sources.catalogue import Catalogue, differences
 from vtff_lib.datasets.sources.source_folders import (
+    LeftOut,
     check_folder,
     check_share,
     expression_of,
+    folders_in,
     in_our_order,
+    listed,
     load_files,
     pictures_in,
     unknown_layout,
@@ -86,15 +89,17 @@ def catalogue_ckplus(
 
     Raises:
         FileNotFoundError: if the folder, or the pictures of all labelled sequences, are missing.
-        ValueError: if the layout or a code is unknown, a label cannot be parsed, a sequence has two
-            labels, or `last` or a share is out of range.
+        ValueError: if the layout is unknown, most labels cannot be used, or `last` or a share is
+            out of range.
     """
     if last < 1:
         raise ValueError(f"last={last} will not do; give 1 or more frames.")
     folder = check_folder(source, NAME, HOW_TO_GET)
     if not ((folder / IMAGES).is_dir() and (folder / LABELS).is_dir()):
         raise unknown_layout(folder, NAME, HOW_TO_GET)
-    sequences, missing = _sequences(folder)
+    left_out = LeftOut()
+    sequences, missing = _sequences(folder, left_out)
+    told = left_out.check(len(sequences))
     people = sorted({sequence.person for sequence in sequences})
     split_of = _deal(len(people), valid_share, test_share, seed)
     rows = [
@@ -111,26 +116,30 @@ def catalogue_ckplus(
         ids=tuple(frame.stem for frame, _, _ in rows),
         labels=torch.tensor([CLASS_NAMES.index(name) for _, name, _ in rows], dtype=torch.int64),
         splits=split_of[persons],
-        load=load_files([frame for frame, _, _ in rows]),
+        load=load_files([frame for frame, _, _ in rows], folder),
         terms=TERMS,
         people=persons,
+        left_out=told,
+        paths=tuple(frame for frame, _, _ in rows),
         remarks=(*missing, *differences(counts, PUBLISHED["sequences"])),
     )
 
 
-def _sequences(folder: Path) -> tuple[list[_Sequence], list[str]]:
+def _sequences(folder: Path, left_out: LeftOut) -> tuple[list[_Sequence], list[str]]:
     """Return the labelled sequences that have pictures, and a remark if others have none."""
     sequences, missing = [], []
-    labels = sorted((folder / LABELS).glob("*/*/*_emotion.txt"))
-    for label in labels:
-        parts = label.parent.relative_to(folder / LABELS)
-        images = folder / IMAGES / parts
-        frames = pictures_in(images) if images.is_dir() else []
-        expression = _read_label(label, str(Path(LABELS, parts)))
-        if len(frames) > 1:
-            sequences.append(_Sequence(parts.parts[0], expression, frames))
-        else:
-            missing.append(str(parts))
+    labels = _label_files(folder / LABELS)
+    for place, files in labels.items():
+        with left_out.named():
+            expression = _read_label(files, Path(LABELS, place).as_posix())
+            images = folder / IMAGES / place
+            frames = pictures_in(images) if images.is_dir() else []
+            if len(frames) > 1:
+                sequences.append(_Sequence(place.parts[0], expression, frames))
+            else:
+                missing.append(place.as_posix())
+    if left_out and not sequences and not missing:
+        left_out.check(0)
     if not sequences:
         raise FileNotFoundError(
             f"None of the {len(labels)} label files under {folder / LABELS} has its pictures under "
@@ -144,8 +153,21 @@ def _sequences(folder: Path) -> tuple[list[_Sequence], list[str]]:
     ]
 
 
-def _read_label(label: Path, parts: str) -> str:
-    if len(list(label.parent.glob("*_emotion.txt"))) > 1:
+def _label_files(folder: Path) -> dict[Path, list[Path]]:
+    """Return the label files of each labelled sequence, by its place, `S005/001`."""
+    takes = [take for person in folders_in(folder) for take in folders_in(person)]
+    files = {
+        take.relative_to(folder): [
+            path for path in listed(take) if path.name.endswith("_emotion.txt")
+        ]
+        for take in takes
+    }
+    return {place: labels for place, labels in files.items() if labels}
+
+
+def _read_label(labels: list[Path], parts: str) -> str:
+    label, *others = labels
+    if others:
         raise ValueError(f"{parts} has two label files; keep the one that CK+ came with.")
     text = label.read_text(encoding="utf-8-sig", errors="replace").strip()
     place = f"{parts}/{label.name}, line 1"

@@ -17,7 +17,13 @@ from vtff_lib.datasets.sources.ferplus_rows import (
     rows_of_ferplus,
 )
 from vtff_lib.datasets.sources.ferplus_votes import RULES, judge
-from vtff_lib.datasets.sources.source_folders import find_present, read_file, with_remarks
+from vtff_lib.datasets.sources.source_folders import (
+    LeftOut,
+    find_present,
+    listed,
+    read_file,
+    with_remarks,
+)
 from vtff_lib.names import EXPRESSIONS, SPLITS
 from vtff_lib.photos.reading import read_photo
 from vtff_lib.refusals import check_choice
@@ -75,11 +81,13 @@ def catalogue_ferplus(source: str | Path, rule: str = "majority") -> Catalogue:
 
     Raises:
         FileNotFoundError: if the folder or all its pictures are missing.
-        ValueError: if the rule or the layout is unknown; if a column is missing, a line cannot be
-            parsed, the two CSV files do not have the same rows, or a name is in two splits.
+        ValueError: if the rule or the layout is unknown; if a column is missing, most lines cannot
+            be used, the two CSV files do not have the same rows, or a name is in two splits.
     """
     check_choice("rule", rule, RULES)
-    rows, replaced = keep_last(rows_of_ferplus(source))
+    left_out = LeftOut()
+    rows, replaced = keep_last(rows_of_ferplus(source, left_out))
+    told = left_out.check(len(rows))
     verdicts = judge(np.array([row.votes for row in rows]), rule)
     chosen, missing = _with_picture(rows, verdicts.counted.nonzero().flatten().tolist())
     counted = [rows[row] for row in chosen]
@@ -90,17 +98,20 @@ def catalogue_ferplus(source: str | Path, rule: str = "majority") -> Catalogue:
         ids=tuple(row.name for row in counted),
         labels=verdicts.labels[chosen],
         splits=torch.tensor([SPLITS.index(row.split) for row in counted], dtype=torch.int64),
-        load=partial(_load, tuple(row.picture for row in counted)),
+        load=partial(_load, tuple(row.picture for row in counted), Path(source).expanduser()),
         terms=TERMS,
         votes=verdicts.kept[chosen],
+        left_out=told,
+        paths=tuple(row.picture for row in counted if isinstance(row.picture, Path)),
+        tables=tuple(path for path in listed(Path(source).expanduser()) if path.suffix == ".csv"),
     )
     return with_remarks(catalogue, *replaced, *missing, *_findings(catalogue))
 
 
-def _load(pictures: Sequence[Path | bytes], row: int) -> np.ndarray:
+def _load(pictures: Sequence[Path | bytes], folder: Path, row: int) -> np.ndarray:
     picture = pictures[row]
     if isinstance(picture, Path):
-        return read_file(picture)
+        return read_file(picture, folder)
     return read_photo(np.frombuffer(picture, dtype=np.uint8).reshape(SIDE, SIDE))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vtff_lib.datasets.sources.ferplus_votes import VOTES
 from vtff_lib.datasets.sources.source_folders import (
+    LeftOut,
     check_folder,
     read_rows,
     read_table,
@@ -39,24 +40,24 @@ class Row:
     picture: Path | bytes
 
 
-def rows_of_ferplus(source: str | Path) -> list[Row]:
+def rows_of_ferplus(source: str | Path, left_out: LeftOut) -> list[Row]:
     """Return the lines of the labels that name a picture, of either layout, in their order.
 
     Raises:
         FileNotFoundError: if the folder is missing.
-        ValueError: if the layout is unknown, a column is missing, a line cannot be parsed, or the
-            two CSV files do not have the same rows.
+        ValueError: if the layout is unknown, a column is missing, or the two CSV files do not have
+            the same rows.
     """
     folder = check_folder(source, NAME, HOW_TO_GET)
     pixels = [folder / name for name in PICTURES if (folder / name).is_file()]
     if (folder / LABELS).is_file() and pixels:
-        return list(_rows_of_tables(folder / LABELS, pixels[0]))
+        return list(_rows_of_tables(folder / LABELS, pixels[0], left_out))
     if all((folder / name / "label.csv").is_file() for name in FOLDERS):
-        return [row for name in FOLDERS for row in _rows_of_folder(folder / name)]
+        return [row for name in FOLDERS for row in _rows_of_folder(folder / name, left_out)]
     raise unknown_layout(folder, NAME, HOW_TO_GET)
 
 
-def _rows_of_tables(labels: Path, pixels: Path) -> Iterator[Row]:
+def _rows_of_tables(labels: Path, pixels: Path, left_out: LeftOut) -> Iterator[Row]:
     tables = (
         read_table(labels, ("Usage", "Image name", *VOTES)),
         read_table(pixels, ("Usage", "pixels")),
@@ -66,28 +67,36 @@ def _rows_of_tables(labels: Path, pixels: Path) -> Iterator[Row]:
             ended = labels if label is None else pixels
             raise ValueError(
                 f"{ended.name} has fewer rows than the other file, but the two are joined row by "
-                "row; get it again."
+                "row; get both again, for either may be the wrong one."
             )
         (place, line), (other_place, other) = label, picture
-        if line["Usage"] != other["Usage"] or line["Usage"] not in USAGES:
-            raise ValueError(
-                f"{place} has Usage {line['Usage']!r} and {other_place} {other['Usage']!r}; both "
-                f"need the same of {', '.join(USAGES)}, so get the files in their own order."
-            )
-        if name := line["Image name"].strip():  # 173 rows have none
-            votes = [_vote(line[column], place) for column in VOTES]
-            yield Row(name, USAGES[line["Usage"]], votes, _pixels(other["pixels"], other_place))
+        if line and other:
+            _check_usage(place, line["Usage"], other_place, other["Usage"])
+        with left_out.named():
+            split = USAGES[line["Usage"]]
+            if name := line["Image name"].strip():  # 173 rows have none
+                votes = [_vote(line[column], place) for column in VOTES]
+                yield Row(name, split, votes, _pixels(other["pixels"], other_place))
 
 
-def _rows_of_folder(folder: Path) -> Iterator[Row]:
+def _check_usage(place: str, usage: str, other_place: str, other: str) -> None:
+    if usage != other or usage not in USAGES:
+        raise ValueError(
+            f"{place} has Usage {usage!r} and {other_place} {other!r}; both need the same of "
+            f"{', '.join(USAGES)}, so get the files in their own order."
+        )
+
+
+def _rows_of_folder(folder: Path, left_out: LeftOut) -> Iterator[Row]:
     for place, row in read_rows(folder / "label.csv"):
-        if len(row) not in (1 + len(VOTES), 2 + len(VOTES)):  # the tool of 2017 writes no box
-            raise ValueError(
-                f"{folder.name}/{place}: {len(row)} values stand here where a picture's name, its "
-                "box and ten votes are expected; give the label.csv of FER+."
-            )
-        votes = [_vote(text, f"{folder.name}/{place}") for text in row[-len(VOTES) :]]
-        yield Row(row[0].strip(), FOLDERS[folder.name], votes, folder / row[0].strip())
+        with left_out.named():
+            if len(row) not in (1 + len(VOTES), 2 + len(VOTES)):  # the tool of 2017 writes no box
+                raise ValueError(
+                    f"{folder.name}/{place}: {len(row)} values stand here where a picture's name, "
+                    "its box and ten votes are expected; give the label.csv of FER+."
+                )
+            votes = [_vote(text, f"{folder.name}/{place}") for text in row[-len(VOTES) :]]
+            yield Row(row[0].strip(), FOLDERS[folder.name], votes, folder / row[0].strip())
 
 
 def _vote(text: str, place: str) -> float:

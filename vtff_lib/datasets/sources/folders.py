@@ -10,12 +10,14 @@ from vtff_lib.datasets.sources.catalogue import Catalogue, split_off
 from vtff_lib.datasets.sources.source_folders import (
     check_folder,
     check_share,
+    folders_in,
     in_our_order,
+    listed,
     load_files,
     pictures_in,
     unknown_layout,
 )
-from vtff_lib.names import SPLITS
+from vtff_lib.names import EXPRESSIONS, SPLITS
 
 NAME = "a folder of pictures"
 TERMS = "Your own pictures: keep to what the people in them, or those who gave them, agreed to."
@@ -60,7 +62,7 @@ def catalogue_folders(
     Raises:
         FileNotFoundError: if the folder is missing.
         ValueError: if there are fewer than two class folders with pictures, two of them are for the
-            same expression, or a share is out of range.
+            same class, or a share is out of range.
     """
     check_share("valid_share", valid_share)
     check_share("test_share", test_share)
@@ -70,11 +72,12 @@ def catalogue_folders(
     rows = [
         (path, split, path.parent.name)
         for split, parent in parents
-        for inner in _folders_in(parent)
+        for inner in folders_in(parent)
         for path in pictures_in(inner)
     ]
     named = _name_classes(row[2] for row in rows)
-    class_names = in_our_order(tuple(named.values())) or tuple(sorted(set(named.values())))
+    meant = set(named.values())
+    class_names = in_our_order(tuple(meant)) if meant <= set(EXPRESSIONS) else tuple(sorted(meant))
     if len(class_names) < 2:
         raise unknown_layout(folder, NAME, HOW_TO_GET)
     _check_one_folder_each(parents, named)
@@ -89,19 +92,16 @@ def catalogue_folders(
         ids=tuple(row[0].relative_to(folder).as_posix() for row in rows),
         labels=labels,
         splits=_fill(splits, labels, open_splits, seed),
-        load=load_files([row[0] for row in rows]),
+        load=load_files([row[0] for row in rows], folder),
         terms=TERMS,
-        remarks=_left_out(parents),
+        paths=tuple(row[0] for row in rows),
+        remarks=(*_left_out(parents), *_empty(parents)),
     )
-
-
-def _folders_in(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
 def _split_folders(folder: Path) -> list[tuple[str, Path]]:
     """Return the split folders, or `folder` itself as "train" if it has class folders."""
-    inner = _folders_in(folder)
+    inner = folders_in(folder)
     splits = [(SPLIT_NAMES[p.name.lower()], p) for p in inner if p.name.lower() in SPLIT_NAMES]
     if not splits:
         return [("train", folder)]
@@ -119,15 +119,30 @@ def _name_classes(folders: Iterable[str]) -> dict[str, str]:
 
 
 def _check_one_folder_each(parents: list[tuple[str, Path]], named: dict[str, str]) -> None:
+    """Raise if two folders are for one class: of one split, or by names that differ in case."""
+    spelled: dict[str, str] = {}
     for _, parent in parents:
         folder_of: dict[str, str] = {}
-        for inner in _folders_in(parent):
-            other = folder_of.setdefault(named.get(inner.name, inner.name), inner.name)
-            if other != inner.name:
+        for inner in folders_in(parent):
+            if (name := named.get(inner.name)) is None:
+                continue  # without pictures, so no class
+            other = folder_of.setdefault(name.casefold(), inner.name)
+            same = spelled.setdefault(name.casefold(), name)
+            if other != inner.name or same != name:
                 raise ValueError(
-                    f"{other} and {inner.name} in {parent} are both for {named[inner.name]}; put "
-                    "their pictures in one folder."
+                    f"{same if other == inner.name else other} and {inner.name} in {parent} are "
+                    f"both for {name}; put their pictures in one folder, or spell it in one way."
                 )
+
+
+def _empty(parents: list[tuple[str, Path]]) -> tuple[str, ...]:
+    """Return a remark on each class folder that has no picture."""
+    return tuple(
+        f"{inner.relative_to(parent.parent).as_posix()} has no picture and is left out."
+        for _, parent in parents
+        for inner in folders_in(parent)
+        if not pictures_in(inner)
+    )
 
 
 def _fill(splits: Tensor, labels: Tensor, shares: dict[str, float], seed: int) -> Tensor:
@@ -146,9 +161,8 @@ def _left_out(parents: list[tuple[str, Path]]) -> tuple[str, ...]:
     files = [
         path
         for _, parent in parents
-        for inner in _folders_in(parent)
-        for path in sorted(set(inner.iterdir()) - set(pictures_in(inner)))
-        if not path.name.startswith(".")
+        for inner in folders_in(parent)
+        for path in sorted(set(listed(inner)) - set(pictures_in(inner)))
     ]
     if not files:
         return ()

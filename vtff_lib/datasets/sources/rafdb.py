@@ -7,10 +7,12 @@ import torch
 
 from vtff_lib.datasets.sources.catalogue import Catalogue
 from vtff_lib.datasets.sources.source_folders import (
+    LeftOut,
     check_folder,
     compare,
     expression_of,
     find_present,
+    folders_in,
     hold_out,
     in_our_order,
     load_files,
@@ -70,19 +72,21 @@ def catalogue_rafdb(
 
     Raises:
         FileNotFoundError: if the folder or all its pictures are missing.
-        ValueError: if the layout or a code is unknown, a line cannot be parsed, a name comes twice,
-            or `order` is missing or does not fit.
+        ValueError: if the layout is unknown, most lines cannot be used, a name comes twice, or
+            `order` is missing or does not fit.
     """
     folder = check_folder(source, NAME, HOW_TO_GET)
     basic = folder / "basic" if (folder / "basic").is_dir() else folder
+    left_out = LeftOut()
     if (basic / LABELS).is_file():
         if order is not None:
             raise ValueError(f"order={order!r} is for class folders; {LABELS} needs none.")
-        rows = list(_rows_of_list(basic))
+        rows = list(_rows_of_list(basic, left_out))
     elif (folder / "train" / "1").is_dir() and (folder / "test").is_dir():
         rows = list(_rows_of_folders(folder, _check_order(folder, order)))
     else:
         raise unknown_layout(folder, NAME, HOW_TO_GET)
+    told = left_out.check(len(rows))
     present, missing = find_present([path for path, _, _ in rows], NAME)
     paths, names, splits = (
         zip(*(rows[row] for row in present), strict=True) if present else [()] * 3
@@ -94,8 +98,10 @@ def catalogue_rafdb(
         ids=tuple(path.stem.removesuffix("_aligned") for path in paths),
         labels=torch.tensor([CLASS_NAMES.index(name) for name in names], dtype=torch.int64),
         splits=torch.tensor([SPLITS.index(split) for split in splits], dtype=torch.int64),
-        load=load_files(paths),
+        load=load_files(paths, folder),
         terms=TERMS,
+        left_out=told,
+        paths=tuple(paths),
     )
     held = (
         f"RAF-DB has no validation pictures; {valid_share:.0%} of each class of train are held out."
@@ -103,21 +109,24 @@ def catalogue_rafdb(
     return hold_out(with_remarks(compare(catalogue, PUBLISHED), *missing, held), valid_share, seed)
 
 
-def _rows_of_list(basic: Path) -> Iterator[tuple[Path, str, str]]:
+def _rows_of_list(basic: Path, left_out: LeftOut) -> Iterator[tuple[Path, str, str]]:
     text = (basic / LABELS).read_text(encoding="utf-8-sig", errors="replace")
     for number, line in enumerate(text.splitlines(), 1):
-        place, words = f"{LABELS.name}, line {number}", line.split()
-        if not words:
-            continue
-        split = words[0].partition("_")[0]
-        if len(words) != 2 or split not in ("train", "test"):
-            raise ValueError(
-                f"{place}: {line[:40]!r} stands where a line such as 'train_00001.jpg 5' is "
-                "expected; give the list of RAF-DB's basic expressions."
-            )
-        name = expression_of(whole_number(words[1], place), CODES, place)
-        picture = Path(words[0])
-        yield basic / "Image" / "aligned" / f"{picture.stem}_aligned.jpg", name, split
+        if line.strip():
+            with left_out.named():
+                yield _row(line, basic, f"{LABELS.name}, line {number}")
+
+
+def _row(line: str, basic: Path, place: str) -> tuple[Path, str, str]:
+    words = line.split()
+    split = words[0].partition("_")[0]
+    if len(words) != 2 or split not in ("train", "test"):
+        raise ValueError(
+            f"{place}: {line[:40]!r} stands where a line such as 'train_00001.jpg 5' is "
+            "expected; give the list of RAF-DB's basic expressions."
+        )
+    name = expression_of(whole_number(words[1], place), CODES, place)
+    return basic / "Image" / "aligned" / f"{Path(words[0]).stem}_aligned.jpg", name, split
 
 
 def _check_order(folder: Path, order: Sequence[str] | None) -> Sequence[str]:
@@ -136,7 +145,7 @@ def _check_order(folder: Path, order: Sequence[str] | None) -> Sequence[str]:
 
 def _rows_of_folders(folder: Path, order: Sequence[str]) -> Iterator[tuple[Path, str, str]]:
     for split in ("train", "test"):
-        names = sorted(path.name for path in (folder / split).iterdir() if path.is_dir())
+        names = [path.name for path in folders_in(folder / split)]
         if names != [str(code) for code in CODES]:
             raise ValueError(
                 f"{folder / split} has the folders {', '.join(names)}; 1 to 7 are expected. "

@@ -6,7 +6,9 @@ what was given, what was expected, and where the set comes from.
 
 import csv
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,9 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from vtff_lib.datasets.sources.catalogue import Catalogue, differences, split_off
-from vtff_lib.names import EXPRESSIONS, SPLITS
+from vtff_lib.names import EXPRESSIONS, SPLITS, as_text
 from vtff_lib.photos.reading import read_photo
 
+OWN_FILES = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin")
+UNFINISHED = ("~", ".part", ".parts", ".partial", ".crdownload", ".pixels", ".tmp", ".bak", ".swp")
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 # Of each protocol, how many pictures each split has of each class.
@@ -35,29 +39,81 @@ def check_folder(source: str | Path, name: str, how_to_get: str) -> Path:
 
 def unknown_layout(folder: Path, name: str, how_to_get: str) -> ValueError:
     """Return the error for a folder that no layout fits: what is in it, and what should be."""
-    names = sorted(path.name for path in folder.iterdir())
+    names = [as_text(path.name) for path in listed(folder)]
     held = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     return ValueError(
         f"{folder} has none of the layouts of {name}; it holds {held or 'nothing'}. {how_to_get}"
     )
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """Return the pictures of a folder, sorted by name; without hidden files and subfolders."""
+def listed(folder: Path) -> list[Path]:
+    """Return what is in a folder, sorted by name: the one place where adapters look into one.
+
+    What is hidden, what systems and editors leave behind, and what is half made, here or by others,
+    is no input.
+    """
     return sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in PICTURE_ENDINGS and not path.name.startswith(".")
+        if not path.name.startswith((".", "#"))
+        and not path.name.lower().endswith(UNFINISHED)
+        and path.name.lower() not in OWN_FILES
     )
 
 
-def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+def folders_in(folder: Path) -> list[Path]:
+    """Return the folders in a folder, sorted by name."""
+    return [path for path in listed(folder) if path.is_dir()]
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """Return the pictures of a folder, sorted by name."""
+    return [path for path in listed(folder) if path.suffix.lower() in PICTURE_ENDINGS]
+
+
+class LeftOut(list[str]):
+    """What cannot be used of a data set, a sentence each."""
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Leave out the line or file that the block reads if it is wrong, and note why."""
+        try:
+            yield
+        except ValueError as error:
+            self.append(str(error))
+
+    def check(self, used: int) -> tuple[str, ...]:
+        """Return the sentences; where not even half can be used, raise the first as an error.
+
+        The file is another one then, or is read wrongly.
+        """
+        if len(self) > used:
+            raise ValueError(f"{self[0]} ({len(self)} of {len(self) + used} cannot be used.)")
+        return tuple(self)
+
+
+class Line(dict[str, str]):
+    """The values of a line by column; one that is cut short tells so when it is asked for them."""
+
+    def __init__(self, header: Sequence[str], row: Sequence[str], place: str):
+        self.fault = (
+            f"{place}: {len(row)} values stand under {len(header)} columns; the line is cut short "
+            "or damaged, so get the file again."
+        )
+        super().__init__(zip(header, row, strict=True) if len(header) == len(row) else ())
+
+    def __missing__(self, column: str) -> str:
+        raise ValueError(self.fault)
+
+
+def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, Line]]:
     """Yield each line of a CSV file with a header: where it stands, and its values by column.
 
     Blanks around the column names are taken off.
 
     Raises:
-        ValueError: if one of `columns` is missing, or a line has another number of values.
+        ValueError: if one of `columns` is missing; and, when it is asked for a value, by a line
+            that has more or fewer than the header.
     """
     rows = read_rows(path)
     header = [column.strip() for column in next(rows, ("", []))[1]]
@@ -68,21 +124,16 @@ def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[s
             "it is another file or of another release."
         )
     for place, row in rows:
-        if len(row) != len(header):
-            raise ValueError(
-                f"{place}: {len(row)} values stand under {len(header)} columns; the file is cut "
-                "short or damaged, so get it again."
-            )
-        yield place, dict(zip(header, row, strict=True))
+        yield place, Line(header, row, place)
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield each line of a CSV file that is not empty: where it stands, and its values."""
+    """Yield each line of a CSV file that is not blank: where it stands, and its values."""
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         reader = csv.reader(file)
         try:
             for row in reader:
-                if row:
+                if any(value.strip() for value in row):
                     yield f"{path.name}, line {reader.line_num}", row
         except csv.Error as error:
             raise ValueError(
@@ -139,25 +190,36 @@ def find_present(paths: Sequence[Path], name: str) -> tuple[list[int], tuple[str
         )
     return rows, (
         f"{len(paths) - len(rows)} of the {len(paths)} pictures that the labels name are not on "
-        f"disk and left out, for example {example.name}.",
+        f"disk and left out, for example {as_text(example.name)}.",
     )
 
 
-def read_file(path: Path) -> np.ndarray:
-    """Return a picture as `read_photo` does; what is wrong with it is told with its path."""
+def read_file(path: Path, folder: Path) -> np.ndarray:
+    """Return a picture as `read_photo` does; what is wrong is told with its path in `folder`.
+
+    Raises:
+        ValueError: if the picture lies outside the folder, as a list or a link can say, is gone, or
+            cannot be read.
+    """
+    name = as_text(os.path.relpath(path, folder).replace(os.sep, "/"))
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"{name} leads out of the folder of the data set, and is not read.")
     try:
         return read_photo(path)
+    except OSError as error:
+        reason = error.strerror or "it is gone"
+        raise ValueError(f"{name}: The file cannot be read ({reason}).") from error
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{name}: {error}") from error
 
 
-def load_files(paths: Sequence[Path]) -> Callable[[int], np.ndarray]:
-    """Return the `load` of a catalogue whose picture i is the file `paths[i]`."""
-    return partial(_read_row, tuple(paths))
+def load_files(paths: Sequence[Path], folder: Path) -> Callable[[int], np.ndarray]:
+    """Return the `load` of a catalogue of the set in `folder` whose picture i is `paths[i]`."""
+    return partial(_read_row, tuple(paths), folder)
 
 
-def _read_row(paths: Sequence[Path], row: int) -> np.ndarray:
-    return read_file(paths[row])
+def _read_row(paths: Sequence[Path], folder: Path, row: int) -> np.ndarray:
+    return read_file(paths[row], folder)
 
 
 def check_share(setting: str, value: float) -> None:
