@@ -1,18 +1,29 @@
 """The sentences with which bad settings and inputs are refused, where several modules share one."""
 
+import math
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from numbers import Integral, Real
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+MOST = 2**20  # what no size and no number of steps of ours comes near
+KINDS: dict[str, Callable[[torch.dtype], bool]] = {
+    "float": lambda dtype: dtype.is_floating_point and dtype.itemsize > 1,
+    "real": lambda dtype: not dtype.is_complex,
+    "uint8": lambda dtype: dtype == torch.uint8,
+    "int64": lambda dtype: dtype == torch.int64,
+    "bool": lambda dtype: dtype == torch.bool,
+}
 
 
 def check_choice(setting: str, value: str, choices: Collection[str]) -> None:
     """Raise a `ValueError` that lists the `choices`, unless `value` is one of them."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{setting}={value!r} is unknown; choose one of {', '.join(choices)}.")
 
 
@@ -24,9 +35,133 @@ def check_whole_numbers(settings: Any, **lowest: int) -> None:
             raise ValueError(f"{name}={value!r} will not do; give a whole number from {low}.")
 
 
+def check_whole(name: str, value: object, low: int = 1, high: int = MOST) -> None:
+    """Raise a `ValueError` unless `value` is a whole number from `low` to `high`."""
+    if isinstance(value, torch.SymInt):  # a size of whatever is being compiled
+        return
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or not low <= value <= high:  # type: ignore[operator]
+        raise ValueError(f"{name}={value!r} will not do; give a whole number, {low} to {high}.")
+
+
+def check_sizes(**sizes: object) -> None:
+    """Raise a `ValueError` unless all `sizes` are whole numbers from 1."""
+    for name, size in sizes.items():
+        check_whole(name, size)
+
+
+def check_shape(name: str, shape: object, count: int) -> None:
+    """Raise a `ValueError` unless `shape` is a tuple of `count` whole numbers from 1."""
+    if not isinstance(shape, tuple | list) or len(shape) != count:
+        raise ValueError(f"{name}={shape!r} will not do; give {count} whole numbers in a tuple.")
+    for size in shape:
+        check_whole(name, size)
+
+
+def check_number(
+    name: str, value: object, low: float = -math.inf, high: float = math.inf
+) -> None:
+    """Raise a `ValueError` unless `value` is a finite number from `low` to `high`."""
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if not real or not (-math.inf < value < math.inf and low <= value <= high):  # type: ignore[operator]
+        where = f", {low:g} to {high:g}" if math.isfinite(low) else ""
+        raise ValueError(f"{name}={value!r} will not do; give a finite number{where}.")
+
+
+def finite_numbers(
+    name: str, values: Any, low: float = -math.inf, high: float = math.inf
+) -> list[float]:
+    """Return finite numbers as a list, whatever held them: a list, an array, a tensor `(N,)`.
+
+    Raises:
+        ValueError: if one is none, or lies outside `low` to `high`.
+    """
+    values = values.tolist() if hasattr(values, "tolist") else values
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ValueError(f"{name}={values!r:.60} will not do; give a list of numbers.")
+    values = list(values)
+    for index, value in enumerate(values):
+        check_number(f"{name}[{index}]", value, low, high)
+    return values
+
+
+def check_tensor(
+    name: str,
+    value: Any,
+    shape: str,
+    kind: str = "float",
+    module: nn.Module | None = None,
+    finite: bool = False,
+) -> None:
+    """Raise a `ValueError` unless `value` is a tensor that can be used.
+
+    Args:
+        name: of the argument.
+        value: of the argument.
+        shape: `"(N, 3, H, W)"`: a letter is any size from 1, `...` any sizes at all.
+        kind: one of `KINDS`, or several: `"uint8 or float"`.
+        module: what is going to use it, with weights of the same dtype (but under autocast) on the
+            same device.
+        finite: whether every value has to be a finite number. It waits for a GPU: not for what is
+            trained or compiled.
+    """
+    needs = f"{type(module).__name__} needs" if module else "give"
+    wanted = shape.strip("(,)").split(", ")
+    if not is_dense(value) or not _fits(value.shape, wanted) or not is_a(value.dtype, kind):
+        raise ValueError(f"{name} is {describe(value)}; {needs} a {kind} tensor {shape}.")
+    weight = next(module.parameters(), value) if module else value
+    if weight.device != value.device:
+        raise ValueError(
+            f"{name} is on {value.device} and {type(module).__name__} on {weight.device}; move one "
+            "of them with .to(device)."
+        )
+    if weight.dtype != value.dtype and not torch.is_autocast_enabled(value.device.type):
+        raise ValueError(
+            f"{name} is {value.dtype} and {type(module).__name__} {weight.dtype}; change one of "
+            "them with .to(dtype)."
+        )
+    if finite and not value.is_meta and not value.isfinite().all():
+        raise ValueError(f"{name} holds values that are no finite numbers; look where they began.")
+
+
+def check_spread(module: nn.Module, norm: nn.Module, values: int) -> None:
+    """Raise a `ValueError` if `norm`, in training, has so few `values` of a channel that it is one.
+
+    SyncBatchNorm, another class, sees the images of all GPUs.
+    """
+    if norm.training and isinstance(norm, nn.BatchNorm2d) and values == 1:
+        raise ValueError(
+            f"{type(module).__name__} got a batch of 1 in training mode: pooled to 1×1, a channel "
+            "has a single value, and batch normalisation cannot estimate a spread. Train with at "
+            "least 2 images a step (drop_last=True in the loader), or use eval() to predict."
+        )
+
+
+def is_dense(value: object) -> bool:
+    """Say whether `value` is a tensor, and of the usual kind: neither sparse nor nested."""
+    return isinstance(value, Tensor) and value.layout == torch.strided and not value.is_nested
+
+
+def is_a(dtype: torch.dtype, kind: str) -> bool:
+    """Say whether `dtype` is of a kind, or of one of several: `"uint8 or float"`; see `KINDS`."""
+    return any(KINDS[one](dtype) for one in kind.split(" or "))
+
+
+def _fits(shape: torch.Size, wanted: list[str]) -> bool:
+    if wanted[0] == "...":
+        wanted = wanted[1:]
+        shape = shape[max(0, len(shape) - len(wanted)) :]
+    return len(shape) == len(wanted) and all(
+        size == int(word) if word.isdigit() else size > 0
+        for word, size in zip(wanted, shape, strict=True)
+    )
+
+
 def describe(value: object) -> str:
     """Say what `value` is: a tensor's dtype and shape, or the type of anything else."""
     if isinstance(value, Tensor):
+        if not is_dense(value):
+            return f"a {value.dtype} tensor that is sparse or nested"
         return f"a {value.dtype} tensor of shape {tuple(value.shape)}"
     return f"a {type(value).__name__}, not a tensor"
 

@@ -112,6 +112,7 @@ class VTFF(nn.Module):
                 )
         elif "lbp" in self.backbones:
             lbp = self.lbp(rgb)
+        self.fusion.require_batch(rgb.shape[0])  # before the trunks note what they see
         views = {"rgb": rgb, "lbp": lbp}
         maps = {
             view: backbone(self.normalise[view](views[view]))  # (N, 3, H, W) -> (N, C, h, w)
