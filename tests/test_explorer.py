@@ -223,7 +223,7 @@ WRONG = [
     ({"images": torch.zeros(2, 3, 48, 40).byte()}, r"shape \(2, 3, 48, 40\).*\(N, 3, 48, 48\)"),
     ({"images": torch.zeros(3, 48, 48).byte()}, r"shape \(3, 48, 48\).*\(N, 3, 48, 48\)"),
     ({"images": torch.zeros(2, 3, 96, 96).byte()}, r"\(2, 3, 96, 96\).*\(N, 3, 48, 48\)"),
-    ({"images": torch.zeros(0, 3, 48, 48).byte()}, "at least one"),
+    ({"images": torch.zeros(0, 3, 48, 48).byte()}, "give uint8"),
     ({"images": torch.zeros(2, 3, 48, 48)}, "float32.*uint8"),
     ({"images": "face.png"}, "a str, not a tensor"),
     ({"names": ["Ada"]}, "2 images and 1 names"),

@@ -1,5 +1,7 @@
 """The names that everybody shares: the expressions, in order, and the splits of a data set."""
 
+from collections.abc import Sequence
+
 # The class order everywhere in this project: FER+'s. The first seven leave out contempt.
 EXPRESSIONS = (
     "neutral",
@@ -12,6 +14,20 @@ EXPRESSIONS = (
     "contempt",
 )
 SPLITS = ("train", "valid", "test")
+
+
+def check_class_names(names: object, known: Sequence[str] | None = None) -> None:
+    """Raise a `ValueError` unless `names` are those of classes: different, each a line of text.
+
+    With `known`, those of a model say, they have to be the same in the same order.
+    """
+    given = list(names) if isinstance(names, Sequence) and not isinstance(names, str) else [None]
+    if not given or not all(isinstance(name, str) and name.isprintable() for name in given):
+        raise ValueError(f"class_names={names!r:.80} will not do; give a list of words.")
+    if len(set(given)) < len(given):
+        raise ValueError(f"class_names={given} name a class twice; drop one.")
+    if known is not None and given != list(known):
+        raise ValueError(f"The classes are {list(known)}, not {given}; give those, in that order.")
 
 
 def first_expressions(num_classes: int) -> tuple[str, ...]:

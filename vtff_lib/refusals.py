@@ -11,10 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+BELOW_1 = math.nextafter(1, 0)
 MOST = 2**20  # what no size and no number of steps of ours comes near
 KINDS: dict[str, Callable[[torch.dtype], bool]] = {
     "float": lambda dtype: dtype.is_floating_point and dtype.itemsize > 1,
     "real": lambda dtype: not dtype.is_complex,
+    "whole": lambda dtype: not (dtype.is_floating_point or dtype.is_complex or dtype == torch.bool),
     "uint8": lambda dtype: dtype == torch.uint8,
     "int64": lambda dtype: dtype == torch.int64,
     "bool": lambda dtype: dtype == torch.bool,
@@ -58,13 +60,12 @@ def check_shape(name: str, shape: object, count: int) -> None:
         check_whole(name, size)
 
 
-def check_number(
-    name: str, value: object, low: float = -math.inf, high: float = math.inf
-) -> None:
+def check_number(name: str, value: object, low: float = -math.inf, high: float = math.inf) -> None:
     """Raise a `ValueError` unless `value` is a finite number from `low` to `high`."""
     real = isinstance(value, Real) and not isinstance(value, bool)
     if not real or not (-math.inf < value < math.inf and low <= value <= high):  # type: ignore[operator]
-        where = f", {low:g} to {high:g}" if math.isfinite(low) else ""
+        end = "below 1" if high == BELOW_1 else f"{high:g}"
+        where = f", {low:g} to {end}" if math.isfinite(low) else ""
         raise ValueError(f"{name}={value!r} will not do; give a finite number{where}.")
 
 
@@ -108,7 +109,8 @@ def check_tensor(
     needs = f"{type(module).__name__} needs" if module else "give"
     wanted = shape.strip("(,)").split(", ")
     if not is_dense(value) or not _fits(value.shape, wanted) or not is_a(value.dtype, kind):
-        raise ValueError(f"{name} is {describe(value)}; {needs} a {kind} tensor {shape}.")
+        verb = "are" if name.endswith("s") else "is"
+        raise ValueError(f"{name} {verb} {describe(value)}; {needs} {kind} {shape}.")
     weight = next(module.parameters(), value) if module else value
     if weight.device != value.device:
         raise ValueError(

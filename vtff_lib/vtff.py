@@ -6,9 +6,10 @@ Source: the seed review; what it leaves open is a setting of `VTFFConfig`, or is
 of the part.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock, get_ident
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -20,6 +21,7 @@ from vtff_lib.encoder import TransformerEncoder, resize_position_embedding
 from vtff_lib.fusion import make_fusion
 from vtff_lib.inputs import Normalise, check_view
 from vtff_lib.lbp import LocalBinaryPattern
+from vtff_lib.refusals import check_shape
 from vtff_lib.weights import read_metadata, read_weights, require_same_tensors, write_weights
 
 
@@ -177,6 +179,12 @@ class VTFF(nn.Module):
         return model.eval()
 
 
+def check_model(model: object) -> None:
+    """Raise a `ValueError` unless `model` is a VTFF, or one that a learner built like it."""
+    if not isinstance(model, nn.Module) or not hasattr(model, "config"):
+        raise ValueError(f"model is a {type(model).__name__}; give a VTFF, load_pretrained() say.")
+
+
 def count_parameters(module: nn.Module) -> int:
     """Return the number of learned values in `module`."""
     return sum(parameter.numel() for parameter in module.parameters())
@@ -184,14 +192,50 @@ def count_parameters(module: nn.Module) -> int:
 
 @contextmanager
 def in_eval(model: nn.Module) -> Iterator[None]:
-    """Use `model` in eval mode, and give each of its modules back in the mode it was in."""
-    was_training = {module: module.training for module in model.modules()}
+    """Use `model` in eval mode, and give each of its modules back in the mode it was in.
+
+    Several threads may do so at once; the last to leave gives it back.
+    """
+    with borrowed(model.modules(), "training", False):
+        yield
+
+
+_lock = Lock()
+_users: dict[tuple[int, str], int] = {}  # of an object's attribute that is borrowed
+_before: dict[tuple[int, str], Any] = {}  # what the first of them found there
+
+
+@contextmanager
+def borrowed(things: Iterable[Any], attribute: str, value: Any) -> Iterator[None]:
+    """Set an attribute of all `things`; when the last thread leaves, it is what it was before."""
+    lent = {(id(thing), attribute): thing for thing in things}
+    with _lock:
+        for key, thing in lent.items():
+            _before.setdefault(key, getattr(thing, attribute))
+            _users[key] = _users.get(key, 0) + 1
+            setattr(thing, attribute, value)
     try:
-        model.eval()
         yield
     finally:
-        for module, training in was_training.items():
-            module.training = training
+        with _lock:
+            for key, thing in lent.items():
+                _users[key] -= 1
+                if not _users[key]:
+                    del _users[key]
+                    setattr(thing, attribute, _before.pop(key))
+
+
+@contextmanager
+def with_gradients() -> Iterator[None]:
+    """Record gradients, whatever mode the caller is in."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+def of_this_thread(hook: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `hook` for a model that other threads use too: their passes do not meet it."""
+    mine = get_ident()
+    return lambda *given: hook(*given) if get_ident() == mine else None
 
 
 @torch.no_grad()
@@ -204,7 +248,13 @@ def trace_shapes(model: VTFF, size: tuple[int, int] | None = None) -> dict[str, 
 
     Returns:
         Shapes by the name of the part, three levels deep, in the order in which the parts finish.
+
+    Raises:
+        ValueError: if `model` is no VTFF, or it cannot use images of this size.
     """
+    check_model(model)
+    height, width = size = size or (model.config.image_size, model.config.image_size)
+    check_shape("size", size, 2)
     shapes: dict[str, tuple[int, ...]] = {}
 
     def note(name: str) -> Callable[[nn.Module, tuple, Any], None]:
@@ -214,8 +264,7 @@ def trace_shapes(model: VTFF, size: tuple[int, int] | None = None) -> dict[str, 
         return hook
 
     parts = [(name, part) for name, part in model.named_modules() if name and name.count(".") < 3]
-    handles = [part.register_forward_hook(note(name)) for name, part in parts]
-    height, width = size or (model.config.image_size, model.config.image_size)
+    handles = [part.register_forward_hook(of_this_thread(note(name))) for name, part in parts]
     try:
         with in_eval(model):
             blank = torch.zeros(1, 3, height, width, dtype=torch.uint8)
