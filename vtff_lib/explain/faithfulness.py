@@ -15,7 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vtff_lib.explain.heat_maps import check_classes, filled
-from vtff_lib.refusals import check_number, check_shape, check_sizes, check_tensor, check_whole
+from vtff_lib.refusals import (
+    check_number,
+    check_shape,
+    check_sizes,
+    check_tensor,
+    check_whole,
+    shown,
+)
 from vtff_lib.vtff import VTFF, check_model
 
 
@@ -51,7 +58,7 @@ def curve(
             each image, or there are no steps.
     """
     if not callable(predict):
-        raise ValueError(f"predict={predict!r:.60} will not do; give a function of pictures.")
+        raise ValueError(f"predict={shown(predict)} will not do; give a function of pictures.")
     check_tensor("rgb", rgb, "(N, 3, H, W)", "uint8")
     check_tensor("maps", maps, f"({len(rgb)}, h, w)", "real", finite=True)
     check_sizes(steps=steps)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vtff_lib.names import EXPRESSIONS, SPLITS
-from vtff_lib.refusals import check_choice, check_number, check_whole, finite_numbers
+from vtff_lib.refusals import check_choice, check_number, check_whole, finite_numbers, shown
 from vtff_lib.synthetic_faces.action_units import ACTION_UNITS, POSITION
 from vtff_lib.synthetic_faces.expressions import sample_shown
 from vtff_lib.synthetic_faces.parameters import Draws, Rows
@@ -38,7 +37,7 @@ class Faces(Rows):
     people: People
     shots: Shots
 
-    def showing(self, units: Mapping[int, float | tuple[float, float]]) -> "Faces":
+    def showing(self, units: Mapping[int, Any]) -> "Faces":
         """Return the same faces with these action units alone, the rest at 0.
 
         Args:
@@ -50,17 +49,17 @@ class Faces(Rows):
         """
         intensities = torch.zeros_like(self.action_units)
         if not isinstance(units, Mapping):
-            raise ValueError(f"units={units!r:.60} will not do; give intensities by number.")
+            raise ValueError(f"units={shown(units)} will not do; give intensities by number.")
         for unit, intensity in units.items():
             if unit not in POSITION:
-                raise ValueError(f"Action unit {unit} is unknown; choose from {ACTION_UNITS}.")
-            sides = intensity.tolist() if hasattr(intensity, "tolist") else intensity
+                raise ValueError(f"Action unit {unit!r:.9} is unknown; choose from {ACTION_UNITS}.")
+            sides: Any = intensity.tolist() if hasattr(intensity, "tolist") else intensity
             sides = sides if isinstance(sides, tuple | list) else [sides]
-            real = all(isinstance(side, Real) and 0 <= side <= 1 for side in sides)
+            real = all(isinstance(side, int | float) and 0 <= side <= 1 for side in sides)
             if len(sides) not in (1, 2) or not real:
                 raise ValueError(
-                    f"Action unit {unit} at {intensity} will not do; give 0 to 1, or one for the "
-                    "left and one for the right."
+                    f"Action unit {unit} at {shown(intensity)} will not do; give 0 to 1, or one for "
+                    "the left and one for the right."
                 )
             intensities[:, POSITION[unit]] = torch.tensor(sides).to(intensities)
         return replace(self, action_units=intensities)
@@ -108,11 +107,12 @@ def sample(
     Taught in the appendix on rendered faces.
     """
     check_choice("split", split, SPLITS)
-    indices = finite_numbers("indices", indices)
+    check_whole("seed", seed, low=0, high=2**53)
+    for index in finite_numbers("indices", indices):
+        check_whole("index", index, low=0, high=2**53)
+    indices = [int(index) for index in indices]
     if not indices:
         raise ValueError("There are no indices; give at least one.")
-    for name, number in (("seed", seed), *(("index", index) for index in indices)):
-        check_whole(name, number, low=0, high=2**53)
     check_number("wildness", wildness, 0, 1)
     part = SPLITS.index(split)
     persons = [index // FACES_PER_PERSON for index in indices]

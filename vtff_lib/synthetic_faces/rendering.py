@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vtff_lib.refusals import check_tensor, check_whole
+from vtff_lib.refusals import check_tensor, check_whole, shown
 from vtff_lib.synthetic_faces.action_units import Units
 from vtff_lib.synthetic_faces.camera import develop, photograph
 from vtff_lib.synthetic_faces.canvas import Canvas
@@ -77,7 +77,7 @@ def render(faces: Faces, size: int = 112) -> Rendered:
 def check_faces(faces: object) -> None:
     """Raise a `ValueError` unless there are faces, and every number of theirs can be drawn."""
     if not isinstance(faces, Faces) or not len(faces):
-        raise ValueError(f"{faces!r:.40} are no faces; give at least one, see sample().")
+        raise ValueError(f"{shown(faces)} are no faces; give at least one, see sample().")
     for name, column in vars(faces.people).items():
         check_tensor(name, column, "(...)", "real", finite=True)
     for name, column in {"action_units": faces.action_units, **vars(faces.shots)}.items():
