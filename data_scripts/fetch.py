@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vtff_lib import files
-from vtff_lib.refusals import in_a_sentence
+from vtff_lib.endings import in_a_sentence
 
 OUT = Path("build") / "downloads"  # git ignores it
 CHUNK = 2**16  # bytes

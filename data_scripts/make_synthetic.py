@@ -17,8 +17,8 @@ from data_scripts.shards import Shard, check_size, make_pack, quality, seed, tel
 from vtff_lib import synthetic_faces
 from vtff_lib.datasets import DEFAULT, FaceSet
 from vtff_lib.datasets.packs import Manifest, read_pack
+from vtff_lib.endings import in_a_sentence
 from vtff_lib.names import EXPRESSIONS, SPLITS
-from vtff_lib.refusals import in_a_sentence
 
 COMMAND = "python data_scripts/make_synthetic.py"
 

@@ -31,10 +31,10 @@ from vtff_lib.datasets import FaceSet
 from vtff_lib.datasets.packs import Manifest, read_pack
 from vtff_lib.datasets.sources import Catalogue
 from vtff_lib.datasets.sources.adapters import ADAPTERS
+from vtff_lib.endings import in_a_sentence
 from vtff_lib.names import EXPRESSIONS
 from vtff_lib.photos.finding import face_from_photo
 from vtff_lib.photos.reading import room_for
-from vtff_lib.refusals import in_a_sentence
 
 SIZES = {"ferplus": 48, "rafdb": 100}  # in which these sets are given out; others: 224
 WHOLE_PHOTOS = ("ckplus",)  # sets whose pictures show more than a face

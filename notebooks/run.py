@@ -27,7 +27,7 @@ from nbformat import NotebookNode
 from PIL import Image
 
 from vtff_lib import files
-from vtff_lib.refusals import in_a_sentence
+from vtff_lib.endings import in_a_sentence
 
 FOLDER = Path(__file__).parent
 CELL_TIMEOUT = 300  # seconds; nbclient's own default is to wait for ever

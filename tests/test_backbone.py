@@ -213,14 +213,12 @@ def test_a_file_with_wrong_bytes_is_read_or_refused_in_words(tmp_path, suffix):
 
 
 def test_settings_and_inputs_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match=r"stages=5.*1, 2, 3 or 4"):
+    with pytest.raises(ValueError, match=r"stages=5 .*1 to 4"):
         ResNetTrunk(stages=5)
-    with pytest.raises(ValueError, match=r"width=0.*at least 1"):
+    with pytest.raises(ValueError, match=r"width=0 .*number, 1 to"):
         ResNetTrunk(width=0)
     for x in (torch.zeros(1, 1, 32, 32), torch.zeros(3, 32, 32), torch.zeros(1, 3, 4, 32, 32)):
-        with pytest.raises(
-            ValueError, match=r"shape .*it needs normalised images, float \(N, 3, H"
-        ):
+        with pytest.raises(ValueError, match=r"shape .*; ResNetTrunk needs float \(N, 3, H"):
             ResNetTrunk(4)(x)
     with pytest.raises(ValueError, match=r"uint8 tensor of shape .*float \(N, 3, H, W\)"):
         ResNetTrunk(4)(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))

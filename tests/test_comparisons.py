@@ -97,7 +97,7 @@ def test_a_detectable_difference_is_found_about_as_often_as_promised(pairs):
     [
         (lambda: comparisons.student_p(1, 0), "degrees=0 will not do"),
         (lambda: comparisons.student_t(4, 1.0), "share=1.0 will not do"),
-        (lambda: comparisons.student_t(0), "degrees=0 and"),
+        (lambda: comparisons.student_t(0), "degrees=0 will not do"),
         (lambda: comparisons.compare([0.1, 0.2], [0.1]), "2 scores came with 1"),
         (lambda: comparisons.compare([0.1], [0.1]), "1 scores came with 1"),
         (lambda: comparisons.sign_flips([]), "0 differences"),

@@ -223,7 +223,7 @@ WRONG = [
     ({"images": torch.zeros(2, 3, 48, 40).byte()}, r"shape \(2, 3, 48, 40\).*\(N, 3, 48, 48\)"),
     ({"images": torch.zeros(3, 48, 48).byte()}, r"shape \(3, 48, 48\).*\(N, 3, 48, 48\)"),
     ({"images": torch.zeros(2, 3, 96, 96).byte()}, r"\(2, 3, 96, 96\).*\(N, 3, 48, 48\)"),
-    ({"images": torch.zeros(0, 3, 48, 48).byte()}, "at least one"),
+    ({"images": torch.zeros(0, 3, 48, 48).byte()}, "give uint8"),
     ({"images": torch.zeros(2, 3, 48, 48)}, "float32.*uint8"),
     ({"images": "face.png"}, "a str, not a tensor"),
     ({"names": ["Ada"]}, "2 images and 1 names"),
@@ -277,7 +277,7 @@ def test_words_from_outside_stay_words(model):
 
     def made(word):
         hostile = small(class_names=(f"{word}1", f"{word}2", f"{word}3", f"{word}4"))
-        settings = {"names": [word], "labels": [word], "title": word, "computed": [Surgery()]}
+        settings = {"names": [word], "labels": [f"{word}1"], "title": word, "computed": [Surgery()]}
         return Explorer({word: hostile}, faces(1), **settings)
 
     evil, good = made(EVIL), made("harmless")

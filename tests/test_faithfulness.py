@@ -106,11 +106,11 @@ def test_a_flat_map_is_not_read_from_the_top():
 def test_a_curve_that_cannot_be_drawn_is_refused():
     faces, maps = known_faces(), ranking(0)
     for wrong in (maps[:1], maps[0], maps.unsqueeze(1)):
-        with pytest.raises(ValueError, match=r"for 2 images; give \(N, h, w\)"):
+        with pytest.raises(ValueError, match=r"maps are .*; give real \(2, h, w\)"):
             curve(share_visible, faces, wrong, CLASSES)
     with pytest.raises(ValueError, match="fill='noise' is unknown"):
         curve(share_visible, faces, maps, CLASSES, fill="noise")
-    with pytest.raises(ValueError, match=r"give torch.uint8 of shape"):
+    with pytest.raises(ValueError, match=r"rgb is a torch.float32 .*give uint8 \(N, 3"):
         curve(share_visible, faces / 255, maps, CLASSES)
     with pytest.raises(ValueError, match=r"2 images need int64 \(2,\)"):
         curve(share_visible, faces, maps, CLASSES[:1])

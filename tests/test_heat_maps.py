@@ -46,7 +46,7 @@ def test_a_map_holds_no_graph():
 
 
 def test_other_shapes_and_scales_are_refused():
-    with pytest.raises(ValueError, match=r"shape \(4, 4\).*needs values \(N, h, w\)"):
+    with pytest.raises(ValueError, match=r"values are .*shape \(4, 4\); give .* \(N, h, w\)"):
         HeatMap(torch.zeros(4, 4), "share", "")
     with pytest.raises(ValueError, match=r"scale='percent'.*share, amount, signed"):
         HeatMap(VALUES, "percent", "")

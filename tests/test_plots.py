@@ -267,8 +267,8 @@ def test_a_preset_moves_what_it_names_and_is_drawn_once():
 def test_a_wrong_preset_does_not_silence_the_controls():
     slider = widgets.IntSlider(1)
     live = Live(numbered, {"wrong": {"other": 2}}, value=slider)
-    with pytest.raises(KeyError):
-        live._set({"other": 2})
+    live._set({"other": 2})
+    assert "KeyError" in live._view.value
     slider.value = 3
     assert "the number 3" in live._view.value
 

@@ -13,6 +13,8 @@ Neither map ends in a sigmoid: where that stands is the fusion's business (04).
 
 from torch import Tensor, nn
 
+from vtff_lib.refusals import check_sizes, check_spread, check_tensor
+
 
 class GlobalAttention(nn.Module):
     """G(U): one score for each channel, the same at every position.
@@ -36,15 +38,13 @@ class GlobalAttention(nn.Module):
 
     def forward(self, u: Tensor) -> Tensor:
         """Return G(U)."""
-        _check_map(self, u)
-        norm = self.layers[1]  # SyncBatchNorm, another class, sees the images of all GPUs
-        if u.shape[0] == 1 and norm.training and isinstance(norm, nn.BatchNorm2d):
-            raise ValueError(
-                "GlobalAttention got a batch of 1 in training mode: pooled to 1×1, a channel has a "
-                "single value, and batch normalisation cannot estimate a spread. Train with at "
-                "least 2 images a step (drop_last=True in the loader), or use eval() to predict."
-            )
+        check_tensor("u", u, f"(N, {self.channels}, H, W)", module=self)
+        self.require_batch(u.shape[0])
         return self.layers(self.pool(u))  # (N, C, H, W) -> (N, C, 1, 1)
+
+    def require_batch(self, images: int) -> None:
+        """Raise a `ValueError` if so few images will not do in training."""
+        check_spread(self, self.layers[1], images)
 
 
 class LocalAttention(nn.Module):
@@ -57,8 +57,8 @@ class LocalAttention(nn.Module):
         reduction: r, the squeeze inside; it must divide `channels`.
 
     Raises:
-        ValueError: if `reduction` does not divide `channels`; in `forward`, if the shape does not
-            fit.
+        ValueError: if `reduction` does not divide `channels`; in `forward`, if the map does not
+            fit or, in training, is a single place of one image.
     """
 
     def __init__(self, channels: int, reduction: int = 8):
@@ -68,12 +68,14 @@ class LocalAttention(nn.Module):
 
     def forward(self, u: Tensor) -> Tensor:
         """Return L(U)."""
-        _check_map(self, u)
+        check_tensor("u", u, f"(N, {self.channels}, H, W)", module=self)
+        check_spread(self, self.layers[1], u[:, 0].numel())
         return self.layers(u)  # (N, C, H, W) -> (N, 1, H, W)
 
 
 def _squeeze_and_score(channels: int, reduction: int, out_channels: int) -> nn.Sequential:
-    if reduction < 1 or channels % reduction:
+    check_sizes(channels=channels, reduction=reduction)
+    if channels % reduction:
         raise ValueError(
             f"reduction={reduction} does not divide channels={channels}; choose a divisor."
         )
@@ -85,11 +87,3 @@ def _squeeze_and_score(channels: int, reduction: int, out_channels: int) -> nn.S
         nn.Conv2d(squeezed, out_channels, 1, bias=False),
         nn.BatchNorm2d(out_channels),
     )
-
-
-def _check_map(module: GlobalAttention | LocalAttention, u: Tensor) -> None:
-    if u.ndim != 4 or u.shape[1] != module.channels:
-        raise ValueError(
-            f"{type(module).__name__} got shape {tuple(u.shape)}; it was built for a feature map "
-            f"(N, {module.channels}, H, W)."
-        )

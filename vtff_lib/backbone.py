@@ -12,6 +12,7 @@ from pathlib import Path
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vtff_lib.refusals import check_sizes, check_spread, check_tensor, check_whole
 from vtff_lib.weights import read_weights, require_same_tensors
 
 
@@ -20,10 +21,15 @@ class BasicBlock(nn.Module):
 
     `(N, in_channels, H, W)` -> `(N, out_channels, H/stride, W/stride)`. Where the shape changes,
     the shortcut is a strided 1×1 convolution; elsewhere it is the identity.
+
+    Raises:
+        ValueError: if a number is no whole one from 1; in `forward`, if the input is not a float
+            `(N, in_channels, H, W)`.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1):
         super().__init__()
+        check_sizes(in_channels=in_channels, out_channels=out_channels, stride=stride)
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
@@ -37,6 +43,7 @@ class BasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `relu(shortcut(x) + f(x))`."""
+        check_tensor("x", x, f"(N, {self.conv1.in_channels}, H, W)", module=self)
         out = F.relu(self.bn1(self.conv1(x)))
         out = self.bn2(self.conv2(out))
         return F.relu(out + self.downsample(x))
@@ -54,16 +61,13 @@ class ResNetTrunk(nn.Module):
 
     Raises:
         ValueError: if `width` is below 1 or `stages` not 1 to 4; in `forward`, if the input is not
-            a float `(N, 3, H, W)`.
+            a float `(N, 3, H, W)` or, in training, one image that shrinks to 1×1.
     """
 
     def __init__(self, width: int = 64, stages: int = 4):
         super().__init__()
-        if width < 1 or stages not in (1, 2, 3, 4):
-            raise ValueError(
-                f"ResNetTrunk got width={width}, stages={stages}; it needs a width of at least 1 "
-                "and 1, 2, 3 or 4 stages."
-            )
+        check_sizes(width=width)
+        check_whole("stages", stages, high=4)
         self.reduction = 4 * 2 ** (stages - 1)
         self.out_channels = width * 2 ** (stages - 1)
         self.stage_names = tuple(f"layer{i + 1}" for i in range(stages))
@@ -84,11 +88,9 @@ class ResNetTrunk(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the feature map `(N, out_channels, H/R, W/R)` of `x`, float `(N, 3, H, W)`."""
-        if x.ndim != 4 or x.shape[1] != 3 or not x.is_floating_point():
-            raise ValueError(
-                f"ResNetTrunk got a {x.dtype} tensor of shape {tuple(x.shape)}; it needs "
-                "normalised images, float (N, 3, H, W)."
-            )
+        check_tensor("x", x, "(N, 3, H, W)", module=self)
+        grid = [-(-side // self.reduction) for side in x.shape[2:]]
+        check_spread(self, self.bn1, x.shape[0] * grid[0] * grid[1])
         x = F.relu(self.bn1(self.conv1(x)))  # (N, width, H/2, W/2)
         x = F.max_pool2d(x, kernel_size=3, stride=2, padding=1)  # (N, width, H/4, W/4)
         for name in self.stage_names:

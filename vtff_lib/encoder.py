@@ -11,9 +11,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vtff_lib.refusals import check_choice
+from vtff_lib.refusals import (
+    check_choice,
+    check_number,
+    check_shape,
+    check_sizes,
+    check_tensor,
+    check_whole,
+)
 
 NORMS = ("pre", "post")
+MOST_BLOCKS = 1000
 
 
 class MultiHeadSelfAttention(nn.Module):
@@ -28,13 +36,15 @@ class MultiHeadSelfAttention(nn.Module):
         dropout: probability of dropping an attention weight in training.
 
     Raises:
-        ValueError: if `num_heads` does not divide `embed_dim`; in `forward`, if the shape does not
-            fit.
+        ValueError: if a number is out of range or `num_heads` does not divide `embed_dim`; in
+            `forward`, if the tokens do not fit.
     """
 
     def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0):
         super().__init__()
-        if num_heads < 1 or embed_dim % num_heads:
+        check_sizes(embed_dim=embed_dim, num_heads=num_heads)
+        check_number("dropout", dropout, 0, 1)
+        if embed_dim % num_heads:
             raise ValueError(
                 f"num_heads={num_heads} does not divide embed_dim={embed_dim}; choose a divisor."
             )
@@ -49,11 +59,7 @@ class MultiHeadSelfAttention(nn.Module):
 
         Without `return_weights` one fused kernel does it all and never stores the T × T weights.
         """
-        if tokens.ndim != 3 or tokens.shape[-1] != self.embed_dim:
-            raise ValueError(
-                f"MultiHeadSelfAttention got shape {tuple(tokens.shape)}; it was built for tokens "
-                f"(N, T, {self.embed_dim})."
-            )
+        check_tensor("tokens", tokens, f"(N, T, {self.embed_dim})", module=self)
         n, t, _ = tokens.shape
         qkv = self.qkv(tokens).reshape(n, t, 3, self.num_heads, -1)  # (N, T, 3, heads, d)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (N, heads, T, d)
@@ -74,12 +80,16 @@ class MLP(nn.Module):
 
     def __init__(self, embed_dim: int, mlp_dim: int, dropout: float = 0.0):
         super().__init__()
+        check_sizes(embed_dim=embed_dim, mlp_dim=mlp_dim)
+        check_number("dropout", dropout, 0, 1)
+        self.embed_dim = embed_dim
         self.fc1 = nn.Linear(embed_dim, mlp_dim)
         self.fc2 = nn.Linear(mlp_dim, embed_dim)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return the new tokens."""
+        check_tensor("tokens", tokens, f"(N, T, {self.embed_dim})", module=self)
         return self.fc2(self.dropout(F.gelu(self.fc1(tokens))))
 
 
@@ -110,6 +120,8 @@ class EncoderBlock(nn.Module):
     ):
         super().__init__()
         check_choice("norm", norm, NORMS)
+        check_sizes(embed_dim=embed_dim)
+        self.embed_dim = embed_dim
         self.pre_norm = norm == "pre"
         self.norm1 = nn.LayerNorm(embed_dim)
         self.attn = MultiHeadSelfAttention(embed_dim, num_heads, dropout)
@@ -119,6 +131,7 @@ class EncoderBlock(nn.Module):
 
     def forward(self, tokens: Tensor, return_weights: bool = False) -> tuple[Tensor, Tensor | None]:
         """Return the new tokens `(N, T, embed_dim)`, and the attention weights or `None`."""
+        check_tensor("tokens", tokens, f"(N, T, {self.embed_dim})", module=self)
         if self.pre_norm:
             attended, weights = self.attn(self.norm1(tokens), return_weights)
             tokens = tokens + self.dropout(attended)
@@ -146,6 +159,9 @@ class TransformerEncoder(nn.Module):
     ):
         super().__init__()
         check_choice("norm", norm, NORMS)
+        check_sizes(embed_dim=embed_dim)
+        check_whole("depth", depth, low=0, high=MOST_BLOCKS)
+        self.embed_dim = embed_dim
         self.blocks = nn.ModuleList(
             EncoderBlock(embed_dim, num_heads, mlp_dim, norm, dropout) for _ in range(depth)
         )
@@ -155,6 +171,7 @@ class TransformerEncoder(nn.Module):
         self, tokens: Tensor, return_weights: bool = False
     ) -> tuple[Tensor, tuple[Tensor, ...] | None]:
         """Return the tokens `(N, T, embed_dim)`, and the weights of each block or `None`."""
+        check_tensor("tokens", tokens, f"(N, T, {self.embed_dim})", module=self)
         attentions = []
         for block in self.blocks:
             tokens, weights = block(tokens, return_weights)
@@ -176,13 +193,12 @@ def resize_position_embedding(
         `(1, 1 + new rows·new columns, C_p)`; `embedding` itself if the grids are equal.
 
     Raises:
-        ValueError: if `embedding` has not one token for [cls] and one for each cell of `grid`.
+        ValueError: if `embedding` has not one token for [cls] and one for each cell of `grid`, or
+            a grid is none.
     """
-    if embedding.ndim != 3 or embedding.shape[:2] != (1, 1 + grid[0] * grid[1]):
-        raise ValueError(
-            f"The position embedding has shape {tuple(embedding.shape)}; a grid of "
-            f"{grid[0]}×{grid[1]} needs (1, {1 + grid[0] * grid[1]}, C_p)."
-        )
+    check_shape("grid", grid, 2)
+    check_shape("new_grid", new_grid, 2)
+    check_tensor("embedding", embedding, f"(1, {1 + grid[0] * grid[1]}, C_p)")
     # An exported graph has to serve every grid, so there the branch must not be taken for good.
     if grid == new_grid and not torch.compiler.is_exporting():
         return embedding

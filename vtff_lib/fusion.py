@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from vtff_lib.attention import GlobalAttention, LocalAttention
-from vtff_lib.refusals import check_choice
+from vtff_lib.refusals import check_choice, check_sizes, check_tensor, describe
 
 
 class FusionMaps(NamedTuple):
@@ -75,6 +75,7 @@ class Fusion(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
+        check_sizes(channels=channels)
         self.channels = channels
 
     def forward(
@@ -82,19 +83,20 @@ class Fusion(nn.Module):
     ) -> Tensor | tuple[Tensor, FusionMaps]:
         """Return the fused map, and with `return_maps` also the `FusionMaps`."""
         maps = {"rgb": rgb_map, "lbp": lbp_map}
+        for view in self.views:
+            check_tensor(f"{view}_map", maps[view], f"(N, {self.channels}, H, W)", module=self)
         used = [view_map for view in self.views if (view_map := maps[view]) is not None]
-        fit = [
-            m.ndim == 4 and m.shape[1] == self.channels and m.shape == used[0].shape for m in used
-        ]
-        if len(used) < len(self.views) or not all(fit):
-            wanted = " and ".join(f"{view}_map" for view in self.views)
-            shapes = [None if m is None else tuple(m.shape) for m in maps.values()]
+        if used[0].shape != used[-1].shape or used[0].device != used[-1].device:
             raise ValueError(
-                f"{type(self).__name__} got an rgb_map of shape {shapes[0]} and an lbp_map of "
-                f"shape {shapes[1]}; it needs {wanted} of one shape (N, {self.channels}, H, W)."
+                f"rgb_map is {describe(rgb_map)} on {used[0].device} and lbp_map "
+                f"{describe(lbp_map)} on {used[-1].device}; {type(self).__name__} needs two of one "
+                "shape on one device."
             )
         fused, fusion_maps = self.fuse(*used)
         return (fused, fusion_maps) if return_maps else fused
+
+    def require_batch(self, images: int) -> None:
+        """Raise a `ValueError` if so few images will not do in training; most fusions take one."""
 
 
 class AttentionalSelectiveFusion(Fusion):
@@ -137,6 +139,10 @@ class AttentionalSelectiveFusion(Fusion):
         gate, rest = GATES[self.gate](global_map, local_map)
         gated, other = (lbp_map, rgb_map) if self.gated_branch == "lbp" else (rgb_map, lbp_map)
         return gated * gate + other * rest, FusionMaps(gate, local_map, global_map)
+
+    def require_batch(self, images: int) -> None:
+        """Raise a `ValueError` in training, if there is one image."""
+        self.global_attention.require_batch(images)
 
     def extra_repr(self) -> str:
         """Show the reading of the paper."""

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vtff_lib.config import VTFFConfig
-from vtff_lib.refusals import describe
+from vtff_lib.refusals import describe, is_a, is_dense
 
 
 class Normalise(nn.Module):
@@ -39,7 +39,7 @@ def check_view(view: str, image: Tensor, config: VTFFConfig, device: torch.devic
     Raises:
         ValueError: if the shape, dtype, range or device will not do.
     """
-    if not isinstance(image, Tensor):
+    if not is_dense(image):
         raise ValueError(f"{view} is {describe(image)}; VTFF needs a tensor (N, 3, H, W).")
     shape, reduction = tuple(image.shape), config.reduction
     if image.ndim != 4 or shape[1] != 3:
@@ -52,7 +52,7 @@ def check_view(view: str, image: Tensor, config: VTFFConfig, device: torch.devic
             f"{view} has shape {shape}; VTFF needs at least one image, with height and width "
             f"multiples of {reduction}: resize the image, to {config.image_size} say."
         )
-    if image.dtype != torch.uint8 and not image.is_floating_point():
+    if not is_a(image.dtype, "uint8 or float"):
         raise ValueError(
             f"{view} is {image.dtype}; VTFF needs uint8 (0 to 255) or a float dtype (0 to 1)."
         )

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vtff_lib.refusals import check_choice, describe
+from vtff_lib.refusals import check_choice, check_tensor
 
 # (row, column) of each neighbour relative to the centre, most significant bit first.
 OFFSETS = {
@@ -44,11 +44,7 @@ def local_binary_pattern(image: Tensor, order: str = "reading") -> Tensor:
             `order` is unknown.
     """
     check_choice("order", order, OFFSETS)
-    if not isinstance(image, Tensor) or image.ndim < 2 or image.is_complex():
-        raise ValueError(
-            f"local_binary_pattern got {describe(image)}; it needs a tensor of real grey values of "
-            "shape (..., H, W)."
-        )
+    check_tensor("image", image, "(..., H, W)", "real")
     height, width = image.shape[-2:]
     padded = _comparable(F.pad(image, (1, 1, 1, 1)))
     centre = padded[..., 1:-1, 1:-1]

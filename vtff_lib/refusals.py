@@ -1,23 +1,37 @@
 """The sentences with which bad settings and inputs are refused, where several modules share one."""
 
-import errno
-import io
-import signal
-import sys
-import threading
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+import math
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import fields
-from typing import Any, NoReturn
+from numbers import Integral, Real
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+BELOW_1 = math.nextafter(1, 0)
+MOST = 2**20  # what no size and no number of steps of ours comes near
+KINDS: dict[str, Callable[[torch.dtype], bool]] = {
+    "float": lambda dtype: dtype.is_floating_point and dtype.itemsize > 1,
+    "real": lambda dtype: not dtype.is_complex,
+    "whole": lambda dtype: not (dtype.is_floating_point or dtype.is_complex or dtype == torch.bool),
+    "uint8": lambda dtype: dtype == torch.uint8,
+    "int64": lambda dtype: dtype == torch.int64,
+    "bool": lambda dtype: dtype == torch.bool,
+}
+
+
+def shown(value: object) -> str:
+    """Return `value` as Python writes it, in one line and cut short: it may be an array."""
+    return f"{' '.join(repr(value).split()):.80}"
 
 
 def check_choice(setting: str, value: str, choices: Collection[str]) -> None:
     """Raise a `ValueError` that lists the `choices`, unless `value` is one of them."""
-    if value not in choices:
-        raise ValueError(f"{setting}={value!r} is unknown; choose one of {', '.join(choices)}.")
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(
+            f"{setting}={shown(value)} is unknown; choose one of {', '.join(choices)}."
+        )
 
 
 def check_whole_numbers(settings: Any, **lowest: int) -> None:
@@ -25,77 +39,139 @@ def check_whole_numbers(settings: Any, **lowest: int) -> None:
     for name in (setting.name for setting in fields(settings) if setting.type is int):
         value, low = getattr(settings, name), lowest.get(name, 1)
         if type(value) is not int or value < low:
-            raise ValueError(f"{name}={value!r} will not do; give a whole number from {low}.")
+            raise ValueError(f"{name}={shown(value)} will not do; give a whole number from {low}.")
+
+
+def check_whole(name: str, value: object, low: int = 1, high: int = MOST) -> None:
+    """Raise a `ValueError` unless `value` is a whole number from `low` to `high`."""
+    if isinstance(value, torch.SymInt):  # a size of whatever is being compiled
+        return
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or not low <= value <= high:  # type: ignore[operator]
+        raise ValueError(
+            f"{name}={shown(value)} will not do; give a whole number, {low} to {high}."
+        )
+
+
+def check_sizes(**sizes: object) -> None:
+    """Raise a `ValueError` unless all `sizes` are whole numbers from 1."""
+    for name, size in sizes.items():
+        check_whole(name, size)
+
+
+def check_shape(name: str, shape: object, count: int) -> None:
+    """Raise a `ValueError` unless `shape` is a tuple of `count` whole numbers from 1."""
+    if not isinstance(shape, tuple | list) or len(shape) != count:
+        raise ValueError(
+            f"{name}={shown(shape)} will not do; give {count} whole numbers in a tuple."
+        )
+    for size in shape:
+        check_whole(name, size)
+
+
+def check_number(name: str, value: object, low: float = -math.inf, high: float = math.inf) -> None:
+    """Raise a `ValueError` unless `value` is a finite number from `low` to `high`."""
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if not real or not (-math.inf < value < math.inf and low <= value <= high):  # type: ignore[operator]
+        end = "below 1" if high == BELOW_1 else f"{high:g}"
+        where = f", {low:g} to {end}" if math.isfinite(low) else ""
+        raise ValueError(f"{name}={shown(value)} will not do; give a finite number{where}.")
+
+
+def finite_numbers(
+    name: str, values: Any, low: float = -math.inf, high: float = math.inf
+) -> list[float]:
+    """Return finite numbers as a list, whatever held them: a list, an array, a tensor `(N,)`.
+
+    Raises:
+        ValueError: if one is none, or lies outside `low` to `high`.
+    """
+    values = values.tolist() if hasattr(values, "tolist") else values
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ValueError(f"{name}={shown(values)} will not do; give a list of numbers.")
+    values = list(values)
+    for index, value in enumerate(values):
+        check_number(f"{name}[{index}]", value, low, high)
+    return values
+
+
+def check_tensor(
+    name: str,
+    value: Any,
+    shape: str,
+    kind: str = "float",
+    module: nn.Module | None = None,
+    finite: bool = False,
+) -> None:
+    """Raise a `ValueError` unless `value` is a tensor that can be used.
+
+    Args:
+        name: of the argument.
+        value: of the argument.
+        shape: `"(N, 3, H, W)"`: a letter is any size from 1, `...` any sizes at all.
+        kind: one of `KINDS`, or several: `"uint8 or float"`.
+        module: what is going to use it, with weights of the same dtype (but under autocast) on the
+            same device.
+        finite: whether every value has to be a finite number. It waits for a GPU: not for what is
+            trained or compiled.
+    """
+    needs = f"{type(module).__name__} needs" if module else "give"
+    wanted = shape.strip("(,)").split(", ")
+    if not is_dense(value) or not _fits(value.shape, wanted) or not is_a(value.dtype, kind):
+        verb = "are" if name.endswith("s") else "is"
+        raise ValueError(f"{name} {verb} {describe(value)}; {needs} {kind} {shape}.")
+    weight = next(module.parameters(), value) if module else value
+    if weight.device != value.device:
+        raise ValueError(
+            f"{name} is on {value.device} and {type(module).__name__} on {weight.device}; move one "
+            "of them with .to(device)."
+        )
+    if weight.dtype != value.dtype and not torch.is_autocast_enabled(value.device.type):
+        raise ValueError(
+            f"{name} is {value.dtype} and {type(module).__name__} {weight.dtype}; change one of "
+            "them with .to(dtype)."
+        )
+    if finite and not value.is_meta and not value.isfinite().all():
+        raise ValueError(f"{name} holds values that are no finite numbers; look where they began.")
+
+
+def check_spread(module: nn.Module, norm: nn.Module, values: int) -> None:
+    """Raise a `ValueError` if `norm`, in training, has so few `values` of a channel that it is one.
+
+    SyncBatchNorm, another class, sees the images of all GPUs.
+    """
+    if norm.training and isinstance(norm, nn.BatchNorm2d) and values == 1:
+        raise ValueError(
+            f"{type(module).__name__} got a batch of 1 in training mode: pooled to 1×1, a channel "
+            "has a single value, and batch normalisation cannot estimate a spread. Train with at "
+            "least 2 images a step (drop_last=True in the loader), or use eval() to predict."
+        )
+
+
+def is_dense(value: object) -> bool:
+    """Say whether `value` is a tensor, and of the usual kind: neither sparse nor nested."""
+    return isinstance(value, Tensor) and value.layout == torch.strided and not value.is_nested
+
+
+def is_a(dtype: torch.dtype, kind: str) -> bool:
+    """Say whether `dtype` is of a kind, or of one of several: `"uint8 or float"`; see `KINDS`."""
+    return any(KINDS[one](dtype) for one in kind.split(" or "))
+
+
+def _fits(shape: torch.Size, wanted: list[str]) -> bool:
+    if wanted[0] == "...":
+        wanted = wanted[1:]
+        shape = shape[max(0, len(shape) - len(wanted)) :]
+    return len(shape) == len(wanted) and all(
+        size == int(word) if word.isdigit() else size > 0
+        for word, size in zip(wanted, shape, strict=True)
+    )
 
 
 def describe(value: object) -> str:
     """Say what `value` is: a tensor's dtype and shape, or the type of anything else."""
     if isinstance(value, Tensor):
+        if not is_dense(value):
+            return f"a {value.dtype} tensor that is sparse or nested"
         return f"a {value.dtype} tensor of shape {tuple(value.shape)}"
     return f"a {type(value).__name__}, not a tensor"
-
-
-# What to do about what the system refuses; it says only what that is.
-REMEDIES = {
-    errno.ENOSPC: "make room, and give the same command again",
-    errno.EDQUOT: "make room, and give the same command again",
-    errno.EFBIG: "give another place, or raise the limit on the size of files",
-    errno.EROFS: "give a place that can be written to",
-    errno.EACCES: "give a place that you may read and write, or ask for permission",
-    errno.EPERM: "give a place that you may read and write, or ask for permission",
-    errno.ENAMETOOLONG: "give a shorter name",
-}
-FULL_MEMORY = ("DefaultCPUAllocator", "out of memory", "not enough memory")  # says PyTorch
-
-
-@contextmanager
-def in_a_sentence(stopped: str) -> Iterator[None]:
-    """Run a command, and end it with one sentence on standard error if something outside is wrong.
-
-    The exit status is 1 then; 130 after Ctrl-C and 143 after SIGTERM, for which the sentence is
-    `stopped`. A bug of ours is none of this, and keeps its traceback. What is printed can be
-    printed, whatever the terminal's encoding: what that lacks is written as `\\xe9`.
-
-    Raises:
-        SystemExit: in place of a ValueError, an OSError, a loss that is no number or full memory.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    before = signal.getsignal(signal.SIGTERM)
-    # Not where somebody else listens, nor in another thread, where Python catches no signals.
-    listening = before is signal.SIG_DFL and threading.current_thread() is threading.main_thread()
-    if listening:
-        signal.signal(signal.SIGTERM, lambda number, _: _end(stopped, number))
-    try:
-        yield
-    except KeyboardInterrupt:
-        _end(stopped, signal.SIGINT)
-    except (ValueError, FloatingPointError) as error:
-        sys.exit(str(error))
-    except OSError as error:
-        sys.exit(_in_words(error))
-    except (MemoryError, RuntimeError) as error:  # of which torch.OutOfMemoryError is one
-        reason = str(error).partition("\n")[0]
-        if isinstance(error, MemoryError) or any(word in reason for word in FULL_MEMORY):
-            sys.exit(f"The memory does not do ({reason or 'MemoryError'}); ask for less at a time.")
-        if isinstance(error, torch.OutOfMemoryError):
-            sys.exit(reason)  # ours, which says what to change
-        raise
-    finally:
-        if listening:
-            signal.signal(signal.SIGTERM, before)
-
-
-def _end(stopped: str, number: int) -> NoReturn:
-    """Tell that a signal came, and end as shells expect it."""
-    print(stopped, file=sys.stderr)
-    sys.exit(128 + number)
-
-
-def _in_words(error: OSError) -> str:
-    """Return a sentence of ours as it is, and what the system says with the file and what to do."""
-    if error.errno is None or error.strerror is None:
-        return str(error)
-    place = f"{error.filename}: " if error.filename is not None else ""
-    return f"{place}{error.strerror}; {REMEDIES.get(error.errno, 'check the path and the disk')}."

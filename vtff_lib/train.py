@@ -16,11 +16,11 @@ import torch
 from vtff_lib import files
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet, load_default
+from vtff_lib.endings import in_a_sentence
 from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.evaluation.measure import evaluate, predict
 from vtff_lib.names import SPLITS
 from vtff_lib.plots.runs import confusion_matrix, training_curves
-from vtff_lib.refusals import in_a_sentence
 from vtff_lib.training.augmentation import PRESETS as AUGMENTATIONS
 from vtff_lib.training.augmentation import Augmentation
 from vtff_lib.training.history import History

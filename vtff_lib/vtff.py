@@ -6,8 +6,7 @@ Source: the seed review; what it leaves open is a setting of `VTFFConfig`, or is
 of the part.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -20,6 +19,8 @@ from vtff_lib.encoder import TransformerEncoder, resize_position_embedding
 from vtff_lib.fusion import make_fusion
 from vtff_lib.inputs import Normalise, check_view
 from vtff_lib.lbp import LocalBinaryPattern
+from vtff_lib.lending import in_eval, of_this_thread
+from vtff_lib.refusals import check_shape
 from vtff_lib.weights import read_metadata, read_weights, require_same_tensors, write_weights
 
 
@@ -110,6 +111,7 @@ class VTFF(nn.Module):
                 )
         elif "lbp" in self.backbones:
             lbp = self.lbp(rgb)
+        self.fusion.require_batch(rgb.shape[0])  # before the trunks note what they see
         views = {"rgb": rgb, "lbp": lbp}
         maps = {
             view: backbone(self.normalise[view](views[view]))  # (N, 3, H, W) -> (N, C, h, w)
@@ -183,21 +185,15 @@ def _normalisation(config: VTFFConfig) -> nn.ModuleDict:
     )
 
 
+def check_model(model: object) -> None:
+    """Raise a `ValueError` unless `model` is a VTFF, or one that a learner built like it."""
+    if not isinstance(model, nn.Module) or not hasattr(model, "config"):
+        raise ValueError(f"model is a {type(model).__name__}; give a VTFF, load_pretrained() say.")
+
+
 def count_parameters(module: nn.Module) -> int:
     """Return the number of learned values in `module`."""
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-@contextmanager
-def in_eval(model: nn.Module) -> Iterator[None]:
-    """Use `model` in eval mode, and give each of its modules back in the mode it was in."""
-    was_training = {module: module.training for module in model.modules()}
-    try:
-        model.eval()
-        yield
-    finally:
-        for module, training in was_training.items():
-            module.training = training
 
 
 @torch.no_grad()
@@ -210,7 +206,13 @@ def trace_shapes(model: VTFF, size: tuple[int, int] | None = None) -> dict[str, 
 
     Returns:
         Shapes by the name of the part, three levels deep, in the order in which the parts finish.
+
+    Raises:
+        ValueError: if `model` is no VTFF, or it cannot use images of this size.
     """
+    check_model(model)
+    height, width = size = size or (model.config.image_size, model.config.image_size)
+    check_shape("size", size, 2)
     shapes: dict[str, tuple[int, ...]] = {}
 
     def note(name: str) -> Callable[[nn.Module, tuple, Any], None]:
@@ -220,8 +222,7 @@ def trace_shapes(model: VTFF, size: tuple[int, int] | None = None) -> dict[str, 
         return hook
 
     parts = [(name, part) for name, part in model.named_modules() if name and name.count(".") < 3]
-    handles = [part.register_forward_hook(note(name)) for name, part in parts]
-    height, width = size or (model.config.image_size, model.config.image_size)
+    handles = [part.register_forward_hook(of_this_thread(note(name))) for name, part in parts]
     try:
         with in_eval(model):
             blank = torch.zeros(1, 3, height, width, dtype=torch.uint8)

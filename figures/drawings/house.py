@@ -20,7 +20,7 @@ from vtff_lib.plots.pictures import COLOURS, INK
 
 LIBRARY = FIGURES.parent / "vtff_lib"
 FLAT = {  # rooms of flat modules; one that is not named here has a room of its own
-    **dict.fromkeys(("names", "refusals", "files", "weights"), "ground"),
+    **dict.fromkeys(("names", "refusals", "endings", "files", "weights"), "ground"),
     **dict.fromkeys(("lbp", "backbone", "attention", "fusion", "encoder", "config"), "model"),
     **dict.fromkeys(("views", "inputs", "vtff", "pretrained"), "model"),
     "vtff_lib": "model",  # itself: it hands on `load_pretrained`

@@ -22,8 +22,8 @@ from typing import Any
 import torch
 
 from vtff_lib import files
+from vtff_lib.endings import in_a_sentence
 from vtff_lib.evaluation.circumstances import circumstances
-from vtff_lib.refusals import in_a_sentence
 
 FIGURES = Path(__file__).parents[1]
 BUILD = FIGURES.parent / "build"

@@ -24,7 +24,7 @@ from traitlets.config import PyFileConfigLoader
 from notebooks import run
 from notebooks.editions import source
 from vtff_lib.checks import EXERCISES
-from vtff_lib.refusals import in_a_sentence
+from vtff_lib.endings import in_a_sentence
 
 FILES = Path(__file__).with_name("assignment_files")
 CONFIG = "nbgrader_config.py"

@@ -19,8 +19,8 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from notebooks.editions import equations, source
 from vtff_lib import files
+from vtff_lib.endings import in_a_sentence
 from vtff_lib.plots.pictures import COLOURS
-from vtff_lib.refusals import in_a_sentence
 
 SHEET = source.NOTEBOOKS / "cheat_sheet.md"
 STYLE = Path(__file__).parent / "cheat_sheet_files" / "cheat_sheet.css"

@@ -30,7 +30,7 @@ from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from notebooks.editions import cheat_sheet, equations, source
 from notebooks.editions.source import ROOT
-from vtff_lib.refusals import in_a_sentence
+from vtff_lib.endings import in_a_sentence
 
 FILES = Path(__file__).parent / "site_files"  # settings, style, and the pages that are only here
 LIBRARY = ROOT / "vtff_lib"

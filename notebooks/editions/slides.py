@@ -29,7 +29,7 @@ from nbformat import NotebookNode
 from notebooks import run
 from notebooks.editions import source
 from notebooks.editions.equations import mathml, save_font
-from vtff_lib.refusals import in_a_sentence
+from vtff_lib.endings import in_a_sentence
 
 PLACES = {"slide", "slide-part"}
 MODIFIERS = {"slide-text", "slide-output"}

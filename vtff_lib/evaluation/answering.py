@@ -1,8 +1,12 @@
 """Whether a model had better be silent, and what is said of a face if not. Taught in 10."""
 
 import math
+from collections.abc import Sequence
 
 from torch import Tensor
+
+from vtff_lib.names import check_class_names
+from vtff_lib.refusals import check_number, check_tensor
 
 
 def least_confidence(confidence: Tensor, right: Tensor, wanted: float) -> float:
@@ -15,7 +19,14 @@ def least_confidence(confidence: Tensor, right: Tensor, wanted: float) -> float:
         confidence: of each picture's first choice, `(N,)`.
         right: whether it is right, `(N,)` bool.
         wanted: the share, 0 to 1.
+
+    Raises:
+        ValueError: if an argument is something else.
     """
+    check_tensor("confidence", confidence, "(N,)", finite=True)
+    check_tensor("right", right, f"({len(confidence)},)", "bool")
+    check_number("wanted", wanted, 0, 1)
+    right = right.to(confidence.device)
     levels, level_of = confidence.unique(return_inverse=True)  # rising
     answered = level_of.bincount(minlength=len(levels)).flip(0).cumsum(0)
     correct = level_of.bincount(right.double(), minlength=len(levels)).flip(0).cumsum(0)
@@ -23,14 +34,21 @@ def least_confidence(confidence: Tensor, right: Tensor, wanted: float) -> float:
     return float(good[-1]) if len(good) else math.inf
 
 
-def verdict(probabilities: Tensor, names: tuple[str, ...], least: float) -> str:
+def verdict(probabilities: Tensor, names: Sequence[str], least: float) -> str:
     """Return what is said of a face: the first choice, or that the model had better be silent.
 
     Args:
         probabilities: of the classes, `(K,)`.
         names: of the classes.
-        least: confidence below which no word is given, 0 to 1.
+        least: confidence below which no word is given: 0 to 1, and more than 1 never gives one.
+
+    Raises:
+        ValueError: if the three do not fit, or hold what is no number.
     """
+    check_class_names(names)
+    check_tensor("probabilities", probabilities, f"({len(names)},)", finite=True)
+    if least != math.inf:  # what `least_confidence` returns where it is never
+        check_number("least", least, 0)
     share, choice = probabilities.max(dim=0)
     if share < least:
         return (

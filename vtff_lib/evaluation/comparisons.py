@@ -15,6 +15,7 @@ from typing import NamedTuple
 from scipy import special
 
 from vtff_lib.evaluation.intervals import Estimate
+from vtff_lib.refusals import BELOW_1, check_number, check_whole, finite_numbers, shown
 
 
 class Comparison(NamedTuple):
@@ -30,10 +31,11 @@ def student_p(t: float, degrees: int) -> float:
     """Return how often |t| or more comes about by chance, with this many degrees of freedom.
 
     Raises:
-        ValueError: if there is no degree of freedom.
+        ValueError: if there is no degree of freedom, or `t` is no number; infinity will do.
     """
-    if degrees < 1:
-        raise ValueError(f"degrees={degrees} will not do; give 1 or more, two pairs at least.")
+    check_whole("degrees", degrees)
+    if not isinstance(t, float) or math.isnan(t):
+        check_number("t", t)
     return float(2 * special.stdtr(degrees, -abs(t)))
 
 
@@ -49,10 +51,8 @@ def student_t(degrees: int, share: float = 0.95) -> float:
 
     Source: "Student" 1908, "The probable error of a mean".
     """
-    if degrees < 1 or not 0 <= share < 1:
-        raise ValueError(
-            f"degrees={degrees} and share={share} will not do; give 1 or more, 0 to below 1."
-        )
+    check_whole("degrees", degrees)
+    check_number("share", share, 0, BELOW_1)
     return float(special.stdtrit(degrees, (1 + share) / 2))
 
 
@@ -65,8 +65,10 @@ def compare(first: Sequence[float], second: Sequence[float]) -> Comparison:
         first, second: scores, one for each seed, in the same order.
 
     Raises:
-        ValueError: if the two differ in length or there are fewer than two pairs.
+        ValueError: if the two differ in length, there are fewer than two pairs, or one is no finite
+            number.
     """
+    first, second = finite_numbers("first", first), finite_numbers("second", second)
     if len(first) != len(second) or len(first) < 2:
         raise ValueError(
             f"{len(first)} scores came with {len(second)}; give two of each or more, one for each "
@@ -92,10 +94,11 @@ def sign_flips(differences: Sequence[float]) -> float:
         differences: one for each pair, 1 to 20: 2^n sums are looked at.
 
     Raises:
-        ValueError: if there are none, or more than twenty.
+        ValueError: if there are none, more than twenty, or one is no finite number.
 
     Source: Fisher 1935, "The design of experiments".
     """
+    differences = finite_numbers("differences", differences)
     if not 1 <= len(differences) <= 20:
         raise ValueError(f"{len(differences)} differences will not do; give 1 to 20.")
     least = abs(sum(differences)) * (1 - 1e-9)  # a rounding must not lose the one that was found
@@ -115,8 +118,15 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     one before it, and none larger than 1. If nothing is there to find, the chance that any falls
     below 0.05 is then 0.05 at most, however many are looked at.
 
+    Raises:
+        ValueError: if `p_values` is no mapping, or one is no number from 0 to 1.
+
     Source: Holm 1979, "A simple sequentially rejective multiple test procedure".
     """
+    if not isinstance(p_values, Mapping):
+        raise ValueError(f"p_values={shown(p_values)} will not do; give p values by name.")
+    for name, p in p_values.items():
+        check_number(f"p_values[{name!r}]", p, 0, 1)
     corrected: dict[str, float] = {}
     largest = 0.0
     for rank, name in enumerate(sorted(p_values, key=p_values.__getitem__)):
@@ -140,7 +150,8 @@ def detectable(deviation: float, pairs: int, power: float = 0.8) -> float:
     Raises:
         ValueError: if a number is out of range.
     """
-    if pairs < 2 or not 0.5 <= power < 1:
-        raise ValueError(f"pairs={pairs} and power={power} will not do; give 2 or more, 0.5 to 1.")
+    check_number("deviation", deviation, 0)
+    check_whole("pairs", pairs, low=2)
+    check_number("power", power, 0.5, BELOW_1)
     both = student_t(pairs - 1) + student_t(pairs - 1, 2 * power - 1)
     return both * deviation / math.sqrt(pairs)

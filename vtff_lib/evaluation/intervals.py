@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vtff_lib.refusals import check_sizes, check_whole
+
 Z = 1.959964  # 95 % of a normal distribution lie within ± Z standard deviations
 
 
@@ -29,8 +31,13 @@ def wilson(successes: int, trials: int) -> Estimate:
     Unlike p ± z √(p(1-p)/n) it keeps within 0 and 1, and is honest where p is 0 or 1 or n is
     small. Without trials nothing is known: NaN, from 0 to 1.
 
+    Raises:
+        ValueError: unless `successes` is a whole number from 0 to `trials`.
+
     Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
     """
+    check_whole("trials", trials, low=0, high=2**53)
+    check_whole("successes", successes, low=0, high=trials)
     if trials == 0:
         return Estimate(math.nan, 0.0, 1.0)
     share, spread = successes / trials, Z**2 / trials
@@ -54,8 +61,13 @@ def bootstrap(
         seed: of the draws.
         repeats: number of draws.
 
+    Raises:
+        ValueError: if a number is out of range.
+
     Source: Efron 1979, "Bootstrap methods: another look at the jackknife".
     """
+    check_sizes(count=count, repeats=repeats)
+    check_whole("seed", seed, low=0, high=2**63)
     random = np.random.default_rng(seed)
     values = scores(np.arange(count))
     draws = np.stack([scores(random.integers(0, count, count)) for _ in range(repeats)])

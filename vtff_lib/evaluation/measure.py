@@ -14,8 +14,10 @@ from vtff_lib.datasets.stored_images import StoredImages
 from vtff_lib.evaluation.intervals import Estimate, bootstrap, wilson
 from vtff_lib.evaluation.report import ClassReport, Report
 from vtff_lib.inputs import resize
-from vtff_lib.refusals import describe
-from vtff_lib.vtff import VTFF, in_eval
+from vtff_lib.lending import in_eval
+from vtff_lib.names import check_class_names
+from vtff_lib.refusals import check_sizes, describe, is_a, is_dense
+from vtff_lib.vtff import VTFF, check_model
 
 BINS = 15  # of confidence, as in Guo et al. 2017
 SMALLEST = 1e-12  # what a probability of 0 is taken for, lest its logarithm be infinite
@@ -36,14 +38,18 @@ def predict(
             the expressions names a side.
 
     Raises:
-        ValueError: if the images do not fit the model.
+        ValueError: if the images do not fit the model, or there are none.
     """
+    check_model(model)
+    check_sizes(batch_size=batch_size)
+    if not isinstance(images, Tensor | StoredImages) or not len(images):
+        raise ValueError(f"images are {describe(images)}; give a tensor (N, 3, H, W), N from 1.")
     device = model.cls_token.device
     shares = []
     with in_eval(model):
         for batch in images.split(batch_size):
             rgb = batch.to(device)
-            if rgb.dtype == torch.uint8:
+            if rgb.dtype == torch.uint8 and rgb.ndim == 4:  # what has no rows the model refuses
                 rgb = resize(rgb, model.config.image_size)
             views = [rgb, rgb.flip(-1)] if flipped else [rgb]
             answers = [model(view).logits.float().softmax(dim=1) for view in views]
@@ -77,7 +83,7 @@ def evaluate(
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
     _check(probabilities, labels, class_names)
-    shares, truth = probabilities.double().cpu().numpy(), labels.cpu().numpy()
+    shares, truth = probabilities.detach().cpu().double().numpy(), labels.cpu().long().numpy()
     called, classes = shares.argmax(axis=1), range(len(class_names))
     confusion = confusion_matrix(truth, called, labels=classes)
     _, _, f1, _ = precision_recall_fscore_support(truth, called, labels=classes, zero_division=0)
@@ -122,8 +128,21 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = BIN
         right: whether it was right, `(N,)`.
         bins: how many.
 
+    Raises:
+        ValueError: if the two do not fit together, or hold what is no number from 0 to 1.
+
     Source: Guo et al. 2017, "On calibration of modern neural networks".
     """
+    check_sizes(bins=bins)
+    confidence, right = np.asarray(confidence), np.asarray(right)
+    if confidence.ndim != 1 or not confidence.size or right.shape != confidence.shape:
+        raise ValueError(
+            f"confidence has shape {confidence.shape} and right {right.shape}; give one of each "
+            "for each image, at least one."
+        )
+    for numbers in (confidence, right):
+        if numbers.dtype.kind not in "bfiu" or not ((numbers >= 0) & (numbers <= 1)).all():
+            raise ValueError("confidence or right is no number from 0 to 1; give probabilities.")
     edges = np.linspace(0, 1, bins + 1)
     in_bin = np.digitize(confidence, edges[1:-1], right=True)
     gaps = np.bincount(in_bin, right - confidence, bins)  # |B_b| · (accuracy - confidence)
@@ -150,16 +169,17 @@ def _scorer(shares: np.ndarray, truth: np.ndarray) -> Callable[[np.ndarray], np.
 
 
 def _check(probabilities: Tensor, labels: Tensor, class_names: Sequence[str]) -> None:
+    check_class_names(class_names)
     classes = len(class_names)
-    shape = tuple(probabilities.shape) if isinstance(probabilities, Tensor) else ()
-    if len(shape) != 2 or not shape[0] or shape[1] != classes:
+    shape = tuple(probabilities.shape) if is_dense(probabilities) else ()
+    real = shape and is_a(probabilities.dtype, "real")
+    if not real or len(shape) != 2 or not shape[0] or shape[1] != classes:
         raise ValueError(
             f"probabilities are {describe(probabilities)}; {classes} class names need "
             f"(N, {classes}), with at least one image."
         )
     count = len(probabilities)
-    whole = isinstance(labels, Tensor) and not (labels.is_floating_point() or labels.is_complex())
-    if not whole or labels.shape != (count,):
+    if not is_dense(labels) or not is_a(labels.dtype, "whole") or labels.shape != (count,):
         raise ValueError(f"labels are {describe(labels)}; {count} images need int64 ({count},).")
     if labels.min() < 0 or labels.max() >= classes:
         raise ValueError(

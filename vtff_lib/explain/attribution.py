@@ -8,7 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vtff_lib.explain.heat_maps import HeatMap, as_share, check_classes
-from vtff_lib.vtff import VTFF
+from vtff_lib.inputs import check_view
+from vtff_lib.lending import in_eval, with_gradients
+from vtff_lib.refusals import check_sizes, check_tensor
+from vtff_lib.vtff import VTFF, check_model
 
 STEPS = 32  # of the path of integrated gradients
 AT_ONCE = 64  # images in a pass, or as many as are explained
@@ -28,29 +31,34 @@ def integrated_gradients(
     Attribution for Deep Networks", arXiv 1703.01365.
 
     Args:
-        model: a VTFF with both branches, in eval mode; it is left as it was.
+        model: a VTFF with both branches; it is used in eval mode and left as it was.
         rgb: `(N, 3, H, W)`, uint8 or 0 to 1.
         classes: `(N,)`, for which class each.
         steps: points on the path. At 32, the sum of the tiny model's maps misses the rise by 0.2 of
             a logit in the mean face, and at 64 by 0.05; the order of the cells is settled sooner.
 
     Raises:
-        ValueError: as `VTFF`; if the model lacks a branch, or `classes` are not one for each image.
+        ValueError: as `VTFF`; if the model lacks a branch, `classes` are not one for each image, or
+            there are no steps.
         ImportError: if captum is not installed.
     """
     from captum.attr import IntegratedGradients  # slow to import, and needed only here
 
-    check_classes(classes, len(rgb), model.config.num_classes)
+    check_sizes(steps=steps)
+    _check(model, rgb, classes)
     if len(model.backbones) < 2:
         raise ValueError(
             f"A model with fusion={model.config.fusion!r} has one branch; integrated gradients are "
             "of both views, so give a model that has two."
         )
-    views = as_share(rgb), as_share(model.lbp(rgb))
     method = IntegratedGradients(lambda rgb, lbp: model(rgb, lbp).logits)
-    attributions = method.attribute(
-        views, target=classes, n_steps=steps, internal_batch_size=max(AT_ONCE, len(rgb))
-    )
+    with in_eval(model), with_gradients():
+        attributions = method.attribute(
+            (as_share(rgb).clone(), as_share(model.lbp(rgb))),
+            target=classes.to(rgb.device),
+            n_steps=steps,
+            internal_batch_size=max(AT_ONCE, len(rgb)),
+        )
     sums = [_sum_in_cells(attribution, model.config.reduction) for attribution in attributions]
     rgb_map, lbp_map = (
         HeatMap(values, "signed", f"what {view} adds to the logit")
@@ -69,7 +77,7 @@ def occlusion(model: VTFF, rgb: Tensor, classes: Tensor) -> HeatMap:
     square that steps by its own width.
 
     Args:
-        model: any VTFF, in eval mode; it is left as it was.
+        model: any VTFF; it is used in eval mode and left as it was.
         rgb: `(N, 3, H, W)`, uint8 or 0 to 1.
         classes: `(N,)`, for which class each.
 
@@ -79,15 +87,23 @@ def occlusion(model: VTFF, rgb: Tensor, classes: Tensor) -> HeatMap:
     """
     from captum.attr import FeatureAblation
 
-    check_classes(classes, len(rgb), model.config.num_classes)
+    _check(model, rgb, classes)
     unit, side = as_share(rgb), model.config.reduction
     rows, columns = rgb.shape[-2] // side, rgb.shape[-1] // side
     cells = torch.arange(rows * columns, device=rgb.device).view(1, 1, rows, columns)
     cells = cells.repeat_interleave(side, 2).repeat_interleave(side, 3).expand(1, 3, -1, -1)
     method = FeatureAblation(lambda image: model(image).logits.softmax(dim=1))
     mean = unit.mean(dim=(2, 3), keepdim=True).expand_as(unit)
-    falls = method.attribute(unit, mean, target=classes, feature_mask=cells)
+    with in_eval(model):
+        falls = method.attribute(unit, mean, target=classes.to(rgb.device), feature_mask=cells)
     return HeatMap(falls[:, 0, ::side, ::side], "signed", "fall of the probability")
+
+
+def _check(model: VTFF, rgb: Tensor, classes: Tensor) -> None:
+    check_model(model)
+    check_tensor("rgb", rgb, "(N, 3, H, W)", "uint8 or float")
+    check_view("rgb", rgb, model.config, rgb.device)
+    check_classes(classes, len(rgb), model.config.num_classes)
 
 
 def _sum_in_cells(values: Tensor, side: int) -> Tensor:

@@ -15,7 +15,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vtff_lib.explain.heat_maps import check_classes, filled
-from vtff_lib.vtff import VTFF
+from vtff_lib.refusals import (
+    check_number,
+    check_shape,
+    check_sizes,
+    check_tensor,
+    check_whole,
+    shown,
+)
+from vtff_lib.vtff import VTFF, check_model
 
 
 def curve(
@@ -49,12 +57,12 @@ def curve(
         ValueError: if `fill` is unknown, `rgb` is not uint8, `maps` or `classes` are not one for
             each image, or there are no steps.
     """
-    if maps.ndim != 3 or len(maps) != len(rgb):
-        raise ValueError(
-            f"curve got maps of shape {tuple(maps.shape)} for {len(rgb)} images; give (N, h, w)."
-        )
-    if steps < 1:
-        raise ValueError(f"steps={steps} will not do; give at least 1.")
+    if not callable(predict):
+        raise ValueError(f"predict={shown(predict)} will not do; give a function of pictures.")
+    check_tensor("rgb", rgb, "(N, 3, H, W)", "uint8")
+    check_tensor("maps", maps, f"({len(rgb)}, h, w)", "real", finite=True)
+    check_sizes(steps=steps)
+    maps = maps.to(rgb.device)
     cells = maps[0].numel()
     turn = _places(maps.flatten(1)).view(maps.shape).unsqueeze(1)  # (N, 1, h, w), 0 goes first
     turn = F.interpolate(turn.float(), rgb.shape[-2:], mode="nearest")
@@ -63,8 +71,10 @@ def curve(
     points = []
     for step in range(steps + 1):
         probabilities = predict(torch.where(turn < step * cells / steps, after, before))
+        check_tensor("predict(…)", probabilities, f"({len(rgb)}, K)", finite=True)
         check_classes(classes, *probabilities.shape)
-        points.append(probabilities.gather(1, classes.view(-1, 1))[:, 0])
+        chosen = classes.to(probabilities.device).view(-1, 1)
+        points.append(probabilities.gather(1, chosen)[:, 0])
     return torch.stack(points, dim=1)
 
 
@@ -80,7 +90,13 @@ def area(curves: Tensor) -> Tensor:
     """Return the area under each curve `(N, steps + 1)` over 0 to 1, `(N,)`.
 
     Low is good for deletion, high for insertion.
+
+    Raises:
+        ValueError: if a curve has fewer than two points, or one that is no finite number.
     """
+    check_tensor("curves", curves, "(N, steps)", finite=True)
+    if curves.shape[1] < 2:
+        raise ValueError("A curve of one point has no area; give steps + 1 points, at least two.")
     return torch.trapezoid(curves, dx=1 / (curves.shape[1] - 1), dim=1)
 
 
@@ -90,9 +106,11 @@ def rank_correlation(first: Tensor, second: Tensor) -> Tensor:
     Equal values share the mean of their ranks; a map that is flat correlates 0.
 
     Raises:
-        ValueError: if the shapes differ.
+        ValueError: if the shapes differ, or a value is no finite number.
     """
-    if first.shape != second.shape or first.ndim != 3:
+    check_tensor("first", first, "(N, h, w)", "real", finite=True)
+    check_tensor("second", second, "(N, h, w)", "real", finite=True)
+    if first.shape != second.shape:
         raise ValueError(
             f"rank_correlation got shapes {tuple(first.shape)} and {tuple(second.shape)}; give "
             "two of one shape (N, h, w)."
@@ -124,9 +142,18 @@ def randomised(model: VTFF, seed: int = 0) -> Iterator[tuple[str, VTFF]]:
 
     Returns:
         Pairs of what was forgotten last, and the model, in eval mode.
+
+    Raises:
+        ValueError: if `model` is no VTFF or `seed` no whole number from 0.
     """
+    check_model(model)
+    check_whole("seed", seed, low=0, high=2**63)
+    return _forgetting(model, seed)
+
+
+def _forgetting(model: VTFF, seed: int) -> Iterator[tuple[str, VTFF]]:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # the dice of GPUs are left alone too
         fresh = VTFF(model.config).state_dict()
     blocks = [f"encoder.blocks.{i}" for i in reversed(range(model.config.depth))]
     parts = {
@@ -146,7 +173,13 @@ def randomised(model: VTFF, seed: int = 0) -> Iterator[tuple[str, VTFF]]:
 
 
 def random_map(shape: tuple[int, int, int], seed: int = 0) -> Tensor:
-    """Return maps `(N, h, w)` of nothing but chance, 0 to 1."""
+    """Return maps `(N, h, w)` of nothing but chance, 0 to 1.
+
+    Raises:
+        ValueError: if `shape` is no three numbers from 1, or `seed` no whole number from 0.
+    """
+    check_shape("shape", shape, 3)
+    check_whole("seed", seed, low=0, high=2**63)
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
 
@@ -154,7 +187,12 @@ def centred_blob(shape: tuple[int, int, int], width: float = 0.25) -> Tensor:
     """Return maps `(N, h, w)` that mark the middle, whatever is shown: faces are in the middle.
 
     exp(-d² / 2·width²), d the distance from the middle as a share of the side.
+
+    Raises:
+        ValueError: if `shape` is no three numbers from 1, or `width` is not above 0.
     """
+    check_shape("shape", shape, 3)
+    check_number("width", width, low=1e-6)
     _, height, columns = shape
     y = (torch.arange(height) + 0.5) / height - 0.5
     x = (torch.arange(columns) + 0.5) / columns - 0.5

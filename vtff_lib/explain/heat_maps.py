@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vtff_lib.refusals import check_choice, describe
+from vtff_lib.refusals import check_choice, check_tensor, describe, is_a, is_dense
 
 FILLS = ("mean", "blur")
 
@@ -32,7 +32,7 @@ class HeatMap:
         meaning: what a value is, in a few words.
 
     Raises:
-        ValueError: if the shape or the scale will not do.
+        ValueError: if the shape or the scale will not do, or a value is no finite number.
     """
 
     values: Tensor
@@ -41,8 +41,7 @@ class HeatMap:
 
     def __post_init__(self) -> None:
         check_choice("scale", self.scale, SCALES)
-        if not isinstance(self.values, Tensor) or self.values.ndim != 3:
-            raise ValueError(f"HeatMap got {describe(self.values)}; it needs values (N, h, w).")
+        check_tensor("values", self.values, "(N, h, w)", finite=True)
         object.__setattr__(self, "values", self.values.detach())
 
     @property
@@ -69,8 +68,7 @@ def check_classes(classes: Tensor, count: int, num_classes: int) -> None:
     Raises:
         ValueError: if they do not.
     """
-    whole = isinstance(classes, Tensor) and not classes.is_floating_point()
-    if not whole or classes.shape != (count,):
+    if not is_dense(classes) or not is_a(classes.dtype, "int64") or classes.shape != (count,):
         raise ValueError(
             f"classes are {describe(classes)}; {count} images need int64 ({count},), one class "
             "each, such as out.logits.argmax(dim=1)."
@@ -96,8 +94,7 @@ def filled(rgb: Tensor, fill: str = "mean") -> Tensor:
         ValueError: if `fill` is unknown or `rgb` is not uint8 `(N, 3, H, W)`.
     """
     check_choice("fill", fill, FILLS)
-    if rgb.dtype != torch.uint8 or rgb.ndim != 4:
-        raise ValueError(f"rgb is {describe(rgb)}; give torch.uint8 of shape (N, 3, H, W).")
+    check_tensor("rgb", rgb, "(N, 3, H, W)", "uint8")
     if fill == "mean":
         mean = rgb.float().mean(dim=(2, 3), keepdim=True)
         return mean.round().to(torch.uint8).expand_as(rgb)

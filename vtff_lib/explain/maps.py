@@ -10,18 +10,17 @@ Each returns a `HeatMap`, for any grid and any number of images, each image for 
 """
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from vtff_lib.explain.heat_maps import HeatMap, check_classes
-from vtff_lib.refusals import check_choice
+from vtff_lib.refusals import MOST, check_choice, check_whole, finite_numbers
 from vtff_lib.vtff import VTFFOutput
 
 PLACES = ("fused", "rgb", "lbp")
-T = TypeVar("T")
 
 
 def gate(out: VTFFOutput, channels: Sequence[int] | None = None) -> HeatMap:
@@ -32,9 +31,11 @@ def gate(out: VTFFOutput, channels: Sequence[int] | None = None) -> HeatMap:
     Raises:
         ValueError: if the model has no gate, or was not asked for its maps.
     """
-    weight = _needed(out.gate, "gate")  # (N, C, h, w)
-    chosen = weight if channels is None else weight[:, list(channels)]
-    return HeatMap(chosen.mean(dim=1), "share", "mean weight of the gated branch")
+    weight = _needed(out, "gate")  # (N, C, h, w)
+    chosen = range(weight.shape[1]) if channels is None else finite_numbers("channels", channels)
+    for channel in chosen:
+        check_whole("channel", channel, -weight.shape[1], weight.shape[1] - 1)
+    return HeatMap(weight[:, list(chosen)].mean(dim=1), "share", "mean weight of the gated branch")
 
 
 def energy_share(out: VTFFOutput, gated_branch: str = "lbp") -> HeatMap:
@@ -54,9 +55,8 @@ def energy_share(out: VTFFOutput, gated_branch: str = "lbp") -> HeatMap:
         ValueError: if the model has no gate, or was not asked for its maps.
     """
     check_choice("gated_branch", gated_branch, ("lbp", "rgb"))
-    gated_map = out.lbp_map if gated_branch == "lbp" else out.rgb_map
-    gated = _needed(gated_map, f"{gated_branch}_map") * _needed(out.gate, "gate")
-    other = _needed(out.fused, "fused map") - gated  # whatever weight the reading gives it
+    gated = _needed(out, f"{gated_branch}_map") * _needed(out, "gate")
+    other = _needed(out, "fused") - gated  # whatever weight the reading gives it
     gated_energy, other_energy = gated.square().sum(dim=1), other.square().sum(dim=1)
     lbp = gated_energy if gated_branch == "lbp" else other_energy
     both = gated_energy + other_energy
@@ -70,7 +70,7 @@ def local_part(out: VTFFOutput) -> HeatMap:
     Raises:
         ValueError: if the model has none, or was not asked for its maps.
     """
-    return HeatMap(_needed(out.local_attention, "local_attention")[:, 0], "signed", "L(U)")
+    return HeatMap(_needed(out, "local_attention")[:, 0], "signed", "L(U)")
 
 
 def global_part(out: VTFFOutput) -> Tensor:
@@ -79,7 +79,7 @@ def global_part(out: VTFFOutput) -> Tensor:
     Raises:
         ValueError: if the model has none, or was not asked for its maps.
     """
-    return _needed(out.global_attention, "global_attention")[:, :, 0, 0].detach()
+    return _needed(out, "global_attention")[:, :, 0, 0].detach()
 
 
 def attention(out: VTFFOutput, layer: int = -1, head: int | None = None, token: int = 0) -> HeatMap:
@@ -95,7 +95,11 @@ def attention(out: VTFFOutput, layer: int = -1, head: int | None = None, token: 
         ValueError: if the model has no encoder block, or was not asked for its maps.
         IndexError: if there is no such layer, head or token.
     """
-    weights = _layers(out)[layer]  # (N, heads, T, T)
+    layers = _needed(out, "attentions")
+    _check_place("layer", layer, len(layers))
+    weights = layers[layer]  # (N, heads, T, T)
+    _check_place("head", 0 if head is None else head, weights.shape[1])
+    _check_place("token", token, weights.shape[2])
     chosen = weights.mean(dim=1) if head is None else weights[:, head]
     return HeatMap(_on_grid(chosen[:, token], out), "amount", "attention")
 
@@ -112,7 +116,7 @@ def rollout(out: VTFFOutput) -> HeatMap:
     Raises:
         ValueError: if the model has no encoder block, or was not asked for its maps.
     """
-    layers = [weights.mean(dim=1) for weights in _layers(out)]
+    layers = [weights.mean(dim=1) for weights in _needed(out, "attentions")]
     identity = torch.eye(layers[0].shape[-1], device=layers[0].device, dtype=layers[0].dtype)
     rolled = identity
     for weights in layers:
@@ -137,7 +141,7 @@ def gradient_attention(out: VTFFOutput, classes: Tensor) -> HeatMap:
         ValueError: if the model has no encoder block, was not asked for its maps, or ran without
             gradients, or if `classes` are not one for each image.
     """
-    layers = _layers(out)
+    layers = _needed(out, "attentions")
     gradients = _gradients(out, classes, layers)
     relevance = torch.eye(layers[0].shape[-1], device=out.logits.device, dtype=layers[0].dtype)
     for weights, gradient in zip(layers, gradients, strict=True):
@@ -163,25 +167,27 @@ def grad_cam(out: VTFFOutput, classes: Tensor, place: str = "fused") -> HeatMap:
             maps, or ran without gradients, or if `classes` are not one for each image.
     """
     check_choice("place", place, PLACES)
-    maps = {"fused": out.fused, "rgb": out.rgb_map, "lbp": out.lbp_map}[place]
-    features = _needed(maps, f"{place} map")
+    features = _needed(out, place if place == "fused" else f"{place}_map")
     (gradient,) = _gradients(out, classes, (features,))
     alpha = gradient.mean(dim=(2, 3), keepdim=True)  # (N, C, 1, 1)
     return HeatMap(F.relu((alpha * features).sum(dim=1)), "amount", "Grad-CAM")
 
 
-def _needed(value: T | None, name: str) -> T:
-    if value is None:
+def _needed(out: VTFFOutput, part: str) -> Any:
+    value = getattr(out, part, None)
+    if value is None or (part == "attentions" and not value):
+        words = "attention weights" if part == "attentions" else part
         raise ValueError(
-            f"The output has no {name}; call the model with return_maps=True, and choose one that "
+            f"The output has no {words}; call the model with return_maps=True, and choose one that "
             "has that part."
         )
     return value
 
 
-def _layers(out: VTFFOutput) -> tuple[Tensor, ...]:
-    """Return the attention weights of all encoder blocks, of which there is at least one."""
-    return _needed(out.attentions or None, "attention weights")
+def _check_place(name: str, place: object, count: int) -> None:
+    check_whole(name, place, low=-MOST)
+    if not -count <= place < count:  # type: ignore[operator]
+        raise IndexError(f"There is no {name} {place}; this model has 0 to {count - 1}.")
 
 
 def _gradients(out: VTFFOutput, classes: Tensor, maps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -201,4 +207,4 @@ def _gradients(out: VTFFOutput, classes: Tensor, maps: tuple[Tensor, ...]) -> tu
 
 def _on_grid(row: Tensor, out: VTFFOutput) -> Tensor:
     """Drop [cls] from a row `(N, T)` and lay the rest out as `(N, h, w)`."""
-    return row[:, 1:].unflatten(1, _needed(out.fused, "fused map").shape[-2:])
+    return row[:, 1:].unflatten(1, _needed(out, "fused").shape[-2:])

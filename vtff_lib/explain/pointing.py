@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vtff_lib.refusals import describe
+from vtff_lib.refusals import check_number, check_tensor, describe
 from vtff_lib.synthetic_faces import ACTION_UNIT_NAMES, ACTION_UNITS, REGIONS
 
 ACTIVE = 0.3  # from this intensity on a unit counts; what strays into other expressions is weaker
@@ -30,7 +30,12 @@ def expression_masks(regions: Tensor, action_units: Tensor, active: float = ACTI
     Raises:
         ValueError: if the two do not fit together.
     """
-    if regions.ndim != 3 or action_units.shape != (len(regions), len(ACTION_UNITS), 2):
+    check_tensor("regions", regions, "(N, H, W)", "real", finite=True)
+    check_tensor("action_units", action_units, "(N, units, sides)", finite=True)
+    check_number("active", active, 0)
+    if regions.min() < 0 or regions.max() > len(REGIONS):
+        raise ValueError(f"regions go to {regions.max()}; there are 0 to {len(REGIONS)}.")
+    if action_units.shape != (len(regions), len(ACTION_UNITS), 2):
         raise ValueError(
             f"regions are {describe(regions)} and action_units {describe(action_units)}; give "
             f"(N, H, W) and (N, {len(ACTION_UNITS)}, 2)."
@@ -84,7 +89,9 @@ def share_of_cells(masks: Tensor, maps: Tensor) -> Tensor:
     Raises:
         ValueError: if they are not one for each image.
     """
-    if maps.ndim != 3 or masks.ndim != 3 or len(maps) != len(masks):
+    check_tensor("maps", maps, "(N, h, w)", "real", finite=True)
+    check_tensor("masks", masks, "(N, H, W)", "real", finite=True)
+    if len(maps) != len(masks):
         raise ValueError(
             f"There are maps {describe(maps)} and masks {describe(masks)}; give (N, h, w) and "
             "(N, H, W)."

@@ -14,8 +14,17 @@ from torch import Tensor, nn
 
 from vtff_lib.explain.heat_maps import filled
 from vtff_lib.fusion import GATES, AttentionalSelectiveFusion, FusionMaps
-from vtff_lib.refusals import check_choice
-from vtff_lib.vtff import VTFF
+from vtff_lib.lending import of_this_thread
+from vtff_lib.refusals import (
+    MOST,
+    check_choice,
+    check_number,
+    check_sizes,
+    check_tensor,
+    check_whole,
+    shown,
+)
+from vtff_lib.vtff import VTFF, check_model
 
 FORCED = {"rgb": 0.0, "lbp": 1.0, "half": 0.5}  # the LBP branch's weight
 PARTS = ("global", "local")
@@ -33,7 +42,8 @@ class Surgery:
         without: `"global"` or `"local"`: this part's scores are set to 0 before the gate.
 
     Raises:
-        ValueError: if more than one change is given, or `without` is unknown.
+        ValueError: if more than one change is given, `without` is unknown, `lbp_weight` is not 0 to
+            1, or a number is no whole one.
     """
 
     patch: int | None = None
@@ -43,9 +53,20 @@ class Surgery:
 
     def __post_init__(self) -> None:
         if sum(change is not None for change in vars(self).values()) > 1:
-            raise ValueError(f"{self!r} has several changes; give one, or make several surgeries.")
+            raise ValueError(
+                f"{self!r:.90} has several changes; give one, or make several surgeries."
+            )
         if self.without is not None:
             check_choice("without", self.without, PARTS)
+        if self.lbp_weight is not None:
+            check_number("lbp_weight", self.lbp_weight, 0, 1)
+        if self.patch is not None:
+            check_whole("patch", self.patch, low=-MOST)
+        if self.head is not None:
+            if not isinstance(self.head, tuple) or len(self.head) != 2:
+                raise ValueError(f"head={shown(self.head)} will not do; give (layer, head).")
+            for number in self.head:
+                check_whole("head", number, low=-MOST)
 
     @property
     def name(self) -> str:
@@ -65,6 +86,7 @@ def all_surgeries(model: VTFF) -> list[Surgery]:
 
     The patches are those of an image of the model's own size.
     """
+    check_model(model)
     config = model.config
     surgeries = [
         Surgery(),
@@ -90,6 +112,9 @@ def masked(rgb: Tensor, surgeries: Sequence[Surgery], reduction: int) -> Tensor:
         ValueError: if there is not one surgery for each image, `rgb` is not uint8, or an image has
             no such patch.
     """
+    check_tensor("rgb", rgb, "(N, 3, H, W)", "uint8")
+    check_sizes(reduction=reduction)
+    check_surgeries(surgeries)
     _check_batch(rgb, surgeries)
     height, width = (size // reduction for size in rgb.shape[-2:])
     changed, filling = rgb.clone(), filled(rgb)
@@ -110,7 +135,8 @@ def masked(rgb: Tensor, surgeries: Sequence[Surgery], reduction: int) -> Tensor:
 def operated(model: VTFF, surgeries: Sequence[Surgery]) -> Iterator[None]:
     """Change `model` while the context is open; image i of a batch meets surgery i.
 
-    Patches are not its business, see `masked`.
+    Patches are not its business, see `masked`. What other threads ask of the model meanwhile is
+    answered by the model as it is.
 
     Raises:
         ValueError: if a head or a part is asked for that the model does not have; in a forward
@@ -118,20 +144,34 @@ def operated(model: VTFF, surgeries: Sequence[Surgery]) -> Iterator[None]:
     """
     _check(model, surgeries)
     first = next(iter(model.backbones.values()))  # the first part that an image meets
-    hooks = [first.register_forward_pre_hook(lambda _, inputs: _check_batch(inputs[0], surgeries))]
+    hooks = [
+        first.register_forward_pre_hook(
+            of_this_thread(lambda _, inputs: _check_batch(inputs[0], surgeries))
+        )
+    ]
     try:
         for layer in {surgery.head[0] for surgery in surgeries if surgery.head is not None}:
             proj = model.get_submodule(f"encoder.blocks.{layer}.attn.proj")
-            hooks.append(proj.register_forward_pre_hook(_silence(model, surgeries, layer)))
+            silence = of_this_thread(_silence(model, surgeries, layer))
+            hooks.append(proj.register_forward_pre_hook(silence))
         if any(surgery.lbp_weight is not None or surgery.without for surgery in surgeries):
-            hooks.append(model.fusion.register_forward_hook(_regate(surgeries)))
+            hooks.append(model.fusion.register_forward_hook(of_this_thread(_regate(surgeries))))
         yield
     finally:
         for hook in hooks:
             hook.remove()
 
 
+def check_surgeries(surgeries: object) -> None:
+    """Raise a `ValueError` unless `surgeries` is a list of them."""
+    listed = isinstance(surgeries, Sequence) and not isinstance(surgeries, str)
+    if not listed or not all(isinstance(surgery, Surgery) for surgery in surgeries):  # type: ignore[attr-defined]
+        raise ValueError(f"surgeries={shown(surgeries)} will not do; give a list of Surgery(…).")
+
+
 def _check(model: VTFF, surgeries: Sequence[Surgery]) -> None:
+    check_model(model)
+    check_surgeries(surgeries)
     selective = isinstance(model.fusion, AttentionalSelectiveFusion)
     heads = {surgery.head for surgery in all_surgeries(model)}
     for surgery in surgeries:

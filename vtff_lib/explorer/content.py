@@ -7,8 +7,7 @@ maps that come of it are quantised. `explorer` puts them on a page.
 import base64
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,10 @@ from PIL import Image
 from torch import Tensor
 
 from vtff_lib.explain import maps
-from vtff_lib.explain.surgery import Surgery, masked, operated
-from vtff_lib.refusals import describe
-from vtff_lib.vtff import VTFF, VTFFOutput
+from vtff_lib.explain.surgery import Surgery, check_surgeries, masked, operated
+from vtff_lib.lending import borrowed, in_eval, with_gradients
+from vtff_lib.refusals import check_tensor, check_whole, describe
+from vtff_lib.vtff import VTFF, VTFFOutput, check_model
 
 ASSETS = Path(__file__).parent / "assets"  # what the page and the widget share
 GROUPS = 8  # of channels, whose gates can be looked at one by one
@@ -48,6 +48,8 @@ def quantise(values: Tensor, apart: int = 0) -> Stored:
     Raises:
         ValueError: if there are no values, or one is not finite.
     """
+    check_tensor("values", values, "(...)", "real")
+    check_whole("apart", apart, 0, values.ndim)
     values = values.detach().cpu().double()
     if not values.numel():
         raise ValueError(f"quantise got {describe(values)}, which has no values.")
@@ -93,7 +95,11 @@ def examine(model: VTFF, rgb: Tensor, surgeries: Sequence[Surgery]) -> dict[str,
         looks, `(layers, heads, S, h·w)`, and of the unchanged model alone `attention` `(layers,
         heads, T, T)` and `gate_groups` `(groups, h·w)`. What the model does not have is left out.
     """
-    with _looked_into(model), torch.enable_grad():
+    check_model(model)
+    check_tensor("rgb", rgb, "(3, H, W)", "uint8")
+    check_surgeries(surgeries)
+    weights = model.parameters()
+    with in_eval(model), borrowed(weights, "requires_grad", True), with_gradients():
         face = rgb.to(model.cls_token.device).unsqueeze(0)
         plain = model(face, return_maps=True)
         batch = masked(face.expand(len(surgeries), -1, -1, -1), surgeries, model.config.reduction)
@@ -113,21 +119,6 @@ def examine(model: VTFF, rgb: Tensor, surgeries: Sequence[Surgery]) -> dict[str,
         groups = plain.gate[0].flatten(1).tensor_split(min(GROUPS, model.config.channels))
         stored["gate_groups"] = quantise(torch.stack([g.mean(dim=0) for g in groups]), apart=1)
     return {name: quantise(values, apart=1) for name, values in arrays.items()} | stored
-
-
-@contextmanager
-def _looked_into(model: VTFF) -> Iterator[None]:
-    """Have `model` in eval mode and its weights ready for gradients, and then as they were."""
-    training = {module: module.training for module in model.modules()}
-    learning = {weight: weight.requires_grad for weight in model.parameters()}
-    model.eval().requires_grad_(True)
-    try:
-        yield
-    finally:
-        for module, mode in training.items():
-            module.training = mode
-        for weight, wanted in learning.items():
-            weight.requires_grad_(wanted)
 
 
 def _maps(model: VTFF, out: VTFFOutput, guess: Tensor) -> dict[str, Tensor]:

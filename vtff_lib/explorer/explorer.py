@@ -17,14 +17,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from vtff_lib import files, plots
-from vtff_lib.explain.surgery import Surgery, all_surgeries
+from vtff_lib.config import VTFFConfig
+from vtff_lib.explain.surgery import Surgery, all_surgeries, check_surgeries
 from vtff_lib.explorer.content import ASSETS, dequantise, examine, picture_address
 from vtff_lib.lbp import local_binary_pattern
-from vtff_lib.refusals import describe
+from vtff_lib.refusals import check_choice, check_tensor, check_whole, shown
 from vtff_lib.vtff import VTFF
 
 MOUNT = 'mountPage(document.getElementById("explorer"), document.getElementById("content"));\n'
@@ -75,10 +75,11 @@ class Explorer:
         surgeries: Sequence[Surgery] | None = None,
         computed: Sequence[Surgery] | None = None,
     ):
-        self.models = {"VTFF": models} if isinstance(models, VTFF) else dict(models)
-        _check_models(self.models)
+        self.models = _named(models)
         first = next(iter(self.models.values()))
-        self.surgeries = all_surgeries(first) if surgeries is None else list(surgeries)
+        self.surgeries = all_surgeries(first) if surgeries is None else surgeries
+        if not isinstance(title, str):
+            raise ValueError(f"title={shown(title)} will not do; give words.")
         self.title = title
         self._widget: Any = None
         self.show(images, names, labels, computed)
@@ -95,9 +96,10 @@ class Explorer:
         A widget that is on show follows, and keeps what the reader has chosen.
         """
         first = next(iter(self.models.values())).config
-        made = self.surgeries if computed is None else list(computed)
-        _check_faces(images, names, labels, first.image_size)
+        made = self.surgeries if computed is None else computed
+        _check_faces(images, names, labels, first)
         for changes in (self.surgeries, made):
+            check_surgeries(changes)
             if not changes or changes[0] != Surgery():
                 raise ValueError("The first of the changes is none at all: begin with Surgery().")
         self.names = list(names or (f"face {index + 1}" for index in range(len(images))))
@@ -179,7 +181,7 @@ main {{ max-width: 1060px; margin: 0 auto; }}
         Raises:
             ValueError: if `path` does not end in `.html` or its folder does not exist.
         """
-        path = Path(path)
+        path = Path(path) if isinstance(path, str | Path) else Path()
         if path.suffix != ".html" or not path.parent.is_dir() or path.is_dir():
             raise ValueError(f"Cannot save to {path}; give an .html file in a folder that exists.")
         files.write(path, self.page())
@@ -188,9 +190,13 @@ main {{ max-width: 1060px; margin: 0 auto; }}
         """Return in words what is to be seen, for those who see no picture: of all faces, or some.
 
         A face is given by its number, from 0.
+
+        Raises:
+            ValueError: if there is no such face.
         """
         sentences = []
         for face in range(len(self.names)) if faces is None else faces:
+            check_whole("face", face, 0, len(self.names) - 1)
             label = f", labelled {self.labels[face]}" if self.labels[face] else ""
             sentences.append(f"{self.names[face]}{label}: {self._guess(face)}.")
         return f"{self.title}. The first guess for each face. {' '.join(sentences)}"
@@ -205,8 +211,12 @@ main {{ max-width: 1060px; margin: 0 auto; }}
 
         Args:
             faces: their numbers, from 0; the first four if not given.
+
+        Raises:
+            ValueError: if there is no such face.
         """
         faces = range(len(self.names))[:4] if faces is None else faces
+        words = self.describe(faces)
         runs = [self.content["runs"][0][face] for face in faces]
         maps = {
             kind: [dequantise(run[kind])[0].view(self.content["grid"]) for run in runs]
@@ -217,14 +227,14 @@ main {{ max-width: 1060px; margin: 0 auto; }}
         figure, axes = plots.panels(len(runs) * columns, columns, size=1.5)
         for row, face in enumerate(faces):
             image, line = self.images[face], axes[row * columns : (row + 1) * columns]
-            plots.draw_image(line[0], image, f"{_plain(self.names[face])}\n{self._guess(face)}")
+            plots.draw_image(line[0], image, f"{_short(self.names[face])}\n{self._guess(face)}")
             plots.draw_image(line[1], local_binary_pattern(image), "" if row else "LBP view\n")
             for axis, (kind, heats) in zip(line[2:], maps.items(), strict=True):
                 top = 1.0 if kind == "gate" else max(heat.max().item() for heat in heats) or 1.0
                 title = "" if row else f"{STILL[kind]}\n0 to {top:.2g}"
                 plots.draw_over(axis, image, heats[row], title, vmin=0, vmax=top)
         caption = "Each kind of map is on one scale for all faces: dark is 0, yellow the end named."
-        return plots.picture(figure, self.describe(faces), caption)
+        return plots.picture(figure, words, caption)
 
     @property
     def widget(self) -> Any:
@@ -249,12 +259,14 @@ main {{ max-width: 1060px; margin: 0 auto; }}
         return {**live, **still}, notes  # the notes tell Colab where widgets come from
 
 
-def _plain(name: str) -> str:
-    """Return a name that fits above a face and in which Matplotlib sees no formula."""
-    return textwrap.shorten(name, 22, placeholder=" …").replace("$", r"\$")
+def _short(name: str) -> str:
+    """Return a name that fits above a face."""
+    return textwrap.shorten(name, 22, placeholder=" …")
 
 
-def _check_models(models: Mapping[str, VTFF]) -> None:
+def _named(models: VTFF | Mapping[str, VTFF]) -> dict[str, VTFF]:
+    """Return one model or several by name, if they can be laid side by side."""
+    models = dict(models) if isinstance(models, Mapping) else {"VTFF": models}
     if not models:
         raise ValueError("Explorer got no model; give one, or several by name.")
     for name, model in models.items():
@@ -269,23 +281,25 @@ def _check_models(models: Mapping[str, VTFF]) -> None:
             f"The models differ in one of {', '.join(ALIKE)}; give models that can be laid "
             "side by side, or make an explorer for each."
         )
+    return models
 
 
 def _check_faces(
-    images: Tensor, names: Sequence[str] | None, labels: Sequence[str] | None, side: int
+    images: Tensor,
+    names: Sequence[str] | None,
+    labels: Sequence[str] | None,
+    config: VTFFConfig,
 ) -> None:
-    fits = isinstance(images, Tensor) and images.dtype == torch.uint8 and images.ndim == 4
-    if not fits or not len(images) or images.shape[1:] != (3, side, side):
-        raise ValueError(
-            f"Explorer got {describe(images)}; it needs images, uint8 (N, 3, {side}, {side}), at "
-            "least one."
-        )
+    check_tensor("images", images, f"(N, 3, {config.image_size}, {config.image_size})", "uint8")
     for what, given in (("names", names), ("labels", labels)):
         if given is None:
             continue
-        if isinstance(given, str) or not all(isinstance(word, str) for word in given):
+        listed = isinstance(given, Sequence) and not isinstance(given, str)
+        if not listed or not all(isinstance(word, str) for word in given):
             raise ValueError(f"{what} holds something else than words; give one for each face.")
         if len(given) != len(images):
             raise ValueError(
                 f"There are {len(images)} images and {len(given)} {what}; give one each."
             )
+    for label in labels or ():
+        check_choice("label", label, (*config.class_names, ""))

@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 from torch import Tensor
 
 # One thing, one colour, in all lessons: Okabe and Ito's palette, which the colour-blind can read.
@@ -53,8 +54,15 @@ class Picture:
         return {"text/html": self.html(), "text/plain": f"Picture: {self.alt}"}
 
 
+def as_text(figure: Figure) -> None:
+    """Have all words of `figure` drawn as they are: a class may be called `$\\frac{$`."""
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+
+
 def picture(figure: Figure, alt: str, caption: str = "") -> Picture:
     """Draw `figure` and return it with its words."""
+    as_text(figure)
     png = io.BytesIO()
     figure.savefig(png, format="png", facecolor="white")
     return Picture(png.getvalue(), alt, caption)

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from vtff_lib.plots.pictures import Picture
+from vtff_lib.plots.pictures import Picture, as_text
 
 
 class RedrawnPicture:
@@ -28,6 +28,7 @@ class RedrawnPicture:
 
     def _keep(self, changing: Iterable[Artist]) -> None:
         """Draw all but what changes, once."""
+        as_text(self._figure)
         self._changing = list(changing)
         for artist in self._changing:
             artist.set_animated(True)  # left out when the rest is drawn

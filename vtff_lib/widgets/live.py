@@ -4,13 +4,13 @@
 browser and cannot carry alternative text; here the picture is HTML that is replaced whole.
 """
 
-import html
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import ipywidgets as widgets
 
 from vtff_lib.plots.pictures import Picture
+from vtff_lib.widgets.telling import Whole, told_in
 
 
 def tidy(value: Any) -> Any:
@@ -18,7 +18,7 @@ def tidy(value: Any) -> Any:
     return round(value, 9) if isinstance(value, float) else value
 
 
-class Live(widgets.VBox):
+class Live(Whole):
     """Controls above a picture that is drawn anew whenever one of them moves.
 
     Args:
@@ -60,12 +60,13 @@ class Live(widgets.VBox):
     def _set(self, values: Mapping[str, Any]) -> None:
         """Move several controls, and draw once."""
         self._busy = True
-        try:
-            for name, value in values.items():
-                self._controls[name].value = value
-        finally:
-            self._busy = False
-        self._redraw()
+        with told_in(self._view, ()):
+            try:
+                for name, value in values.items():
+                    self._controls[name].value = value
+            finally:
+                self._busy = False
+            self._view.value = self._drawn()
 
     def _drawn(self) -> str:
         values = {name: tidy(control.value) for name, control in self._controls.items()}
@@ -75,11 +76,8 @@ class Live(widgets.VBox):
     def _redraw(self, change: object = None) -> None:
         if self._busy:
             return
-        try:
+        with told_in(self._view, ()):  # in the place of a picture that is not true
             self._view.value = self._drawn()
-        except Exception as error:  # would vanish in a log, and leave a picture that is not true
-            reason = html.escape(f"{type(error).__name__}: {error}")
-            self._view.value = f'<pre role="alert">This could not be drawn. {reason}</pre>'
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         """Show the picture where there is no kernel too: on a web page, or before the first run."""

@@ -18,6 +18,7 @@ from vtff_lib.inputs import resize
 from vtff_lib.photos.finding import find_faces, grey_face
 from vtff_lib.photos.reading import PhotoSource, read_photo
 from vtff_lib.vtff import VTFF
+from vtff_lib.widgets.telling import Whole, taken, told_in
 from vtff_lib.widgets.webcam import Webcam
 
 NO_FACE = (
@@ -26,7 +27,7 @@ NO_FACE = (
 )
 
 
-class PhotoBooth(widgets.VBox):
+class PhotoBooth(Whole):
     """A file or the camera; then the largest face, and an explorer of what the model makes of it.
 
     A picture stays in the kernel and in the page that is open. What a saved notebook holds is the
@@ -81,16 +82,14 @@ class PhotoBooth(widgets.VBox):
         return face
 
     def _take(self, source: PhotoSource) -> None:
-        try:
+        with told_in(self.words):
             self.explorer.show(self._look(source), ["the face"], computed=self.explorer.surgeries)
-        except ValueError as error:
-            self.words.value = f'<p role="alert">{html.escape(str(error))}</p>'
 
     def _uploaded(self, change: object) -> None:
-        if self.upload.value:
-            content = bytes(self.upload.value[0]["content"])
-            self.upload.value = ()  # the file itself is not needed any more
-            self._take(content)
+        with told_in(self.words):
+            content = taken(self.upload)
+            if content is not None:
+                self._take(content)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         """Show and store the first picture where there is no kernel too."""

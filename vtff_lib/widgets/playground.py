@@ -5,7 +5,6 @@ is looked at is computed: the maps, and the one change of the model that is chos
 """
 
 import asyncio
-import html
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +18,7 @@ from vtff_lib.photos.finding import crops_to_batch, face_from_photo
 from vtff_lib.synthetic_faces import render, sample
 from vtff_lib.synthetic_faces.shots import OCCLUDERS
 from vtff_lib.vtff import VTFF
+from vtff_lib.widgets.telling import Whole, taken, told_in
 
 UNITS = {
     1: "inner brow up",
@@ -36,7 +36,7 @@ START = {6: 0.6, 12: 0.8, 25: 0.6}
 PAUSE = 0.015  # seconds in which moves that wait are gathered, so that only the last is drawn
 
 
-class Playground(widgets.VBox):
+class Playground(Whole):
     """Sliders for a rendered face and a place for a photo, around an explorer that follows.
 
     A photo stays in the kernel and in this notebook's page; it is sent nowhere else, and not saved.
@@ -117,39 +117,37 @@ class Playground(widgets.VBox):
     def _draw(self) -> None:
         self._due = None
         chosen = self._chosen()
-        try:
+        with told_in(self.trouble):
             self.explorer.show(
                 self._pixels(),
                 [self._name()],
                 computed=[Surgery(), *([self._surgeries[chosen]] if chosen != "none" else [])],
             )
-        except Exception as error:  # would vanish in a log, and leave maps that are not true
-            self._tell(f"This could not be drawn. {type(error).__name__}: {error}")
 
     def _chosen(self) -> str:
         """Return the name of the change that the reader has chosen in the explorer."""
         name = self.view.state.get("surgery", "none")
         name = f"patch {self.view.state.get('cell')}" if name == "patch" else name
-        return name if name in self._surgeries else "none"
+        return name if isinstance(name, str) and name in self._surgeries else "none"
 
     def _looked_elsewhere(self, change: object) -> None:
         if self._chosen() not in self.explorer.content["computed"]:
             self._draw_soon()
 
     def _uploaded(self, change: object) -> None:
-        if not self.upload.value:
-            return
-        try:
-            content = bytes(self.upload.value[0]["content"])
+        with told_in(self.trouble):
+            content = taken(self.upload)
+            if content is None:
+                return
             photo = face_from_photo(content, which=0, size=self._model.config.image_size)
-        except ValueError as error:
-            self._tell(str(error))
-            return
-        self._photo, self.trouble.value = crops_to_batch([photo]), ""
-        self._draw_soon()
+            self._photo, self.trouble.value = crops_to_batch([photo]), ""
+            self._draw_soon()
 
-    def _tell(self, sentence: str) -> None:
-        self.trouble.value = f'<p role="alert">{html.escape(sentence)}</p>'
+    def close(self) -> None:
+        """Close all sliders, and draw no more."""
+        if self._due is not None:
+            self._due.cancel()
+        super().close()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         """Show a picture where there is no kernel too."""

@@ -10,7 +10,7 @@ import sys
 import pytest
 import torch
 
-from vtff_lib.refusals import in_a_sentence
+from vtff_lib.endings import in_a_sentence
 
 OUTSIDE = (ValueError, FileNotFoundError, FloatingPointError, torch.OutOfMemoryError)
 
@@ -88,7 +88,7 @@ def test_what_a_terminal_cannot_show_is_written_otherwise(monkeypatch):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to catch")
 def test_sigterm_is_a_sentence_and_status_143_and_the_handler_is_given_back():
     code = (
-        "import signal; from vtff_lib.refusals import in_a_sentence as run\n"
+        "import signal; from vtff_lib.endings import in_a_sentence as run\n"
         "with run(''): pass\n"
         "assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL\n"
         "with run('Stopped; go on.'): print('on', flush=True); signal.pause()"
