@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 
 import numpy as np
@@ -313,15 +313,15 @@ def test_settings_and_dice_come_back(answer):
     assert surroundings() == before
 
 
-def test_a_check_does_not_depend_on_what_the_notebook_has_chosen():
-    name = "learn_in_parts"  # it needs gradients
+@pytest.mark.parametrize("name", ["learn_in_parts", "gated_mixture"])
+def test_a_check_does_not_depend_on_what_the_notebook_has_chosen(name):
     torch.set_default_dtype(torch.float64)
     try:
         with torch.inference_mode():
             verdict = getattr(checks, name)(ANSWERS[name].right[0])
     finally:
         torch.set_default_dtype(torch.float32)
-    assert verdict
+    assert verdict, verdict  # it needs gradients
     assert "float" not in verdict.words
 
 
@@ -427,9 +427,9 @@ def test_a_module_that_answers_keeps_its_statistics():
 
 def test_of_what_is_printed_the_beginning_is_shown(capsys):
     def floods(number):
-        for _ in range(3000):
-            print("x" * 1000)
-            print("y" * 1000, file=sys.stderr)
+        for _ in range(3):
+            print("x" * 10**6)
+            print("y" * 10**6, file=sys.stderr)
         sys.stdout.close()
         return 8
 
@@ -507,6 +507,19 @@ class Sly(Tensor):
         if function in (torch.allclose, torch.equal, Tensor.eq, Tensor.__eq__):
             return True
         return super().__torch_function__(function, types, args, kwargs or {})
+
+
+class Pair(NamedTuple):
+    gate: Tensor
+    fused: Tensor
+
+
+def test_a_tensor_that_compares_as_it_likes_is_compared_by_its_numbers():
+    def zeros(like):
+        return torch.zeros_like(like).as_subclass(Sly)
+
+    assert not checks.mixed_map(lambda rgb, *others: zeros(rgb))
+    assert not checks.gated_mixture(lambda rgb, *others: Pair(zeros(rgb), zeros(rgb)))
 
 
 class Liar:
