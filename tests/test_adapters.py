@@ -17,6 +17,7 @@ from tests.adapter_trees import (
     write_affectnet_folders,
     write_affectnet_tables,
     write_ckplus,
+    write_picture,
     write_rafdb,
     write_rafdb_folders,
 )
@@ -187,6 +188,12 @@ def test_a_table_of_affectnet_that_does_not_fit_is_told(
         catalogue_affectnet(tmp_path)
 
 
+def npy(shape: str, dtype: str = "|u1") -> bytes:
+    """Return the beginning of an array's file."""
+    header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    return b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little") + header
+
+
 class Trap:
     """Whoever unpickles it is caught."""
 
@@ -203,8 +210,11 @@ class Trap:
         (pickle.dumps(Trap()), "100_exp.npy is no plain NumPy array .*pickle"),
         (np.array([Trap()], dtype=object), "100_exp.npy is no plain NumPy array .*Python objects"),
         (b"", "100_exp.npy is no plain NumPy array"),
+        (npy("(1000000000000,)"), "100_exp.npy is no plain NumPy array"),
+        (npy("(" * 3000), "100_exp.npy is no plain NumPy array"),
+        (npy("()", "<U1") + b"\xff" * 4, "100_exp.npy is no plain NumPy array"),
     ],
-    ids=["two", "fraction", "unknown", "pickle", "object", "empty"],
+    ids=["two", "fraction", "unknown", "pickle", "object", "empty", "huge", "deep", "no letter"],
 )
 def test_an_annotation_that_is_no_code_is_left_out_and_never_unpickled(
     tmp_path: Path, content: bytes | np.ndarray, message: str
@@ -314,3 +324,21 @@ def test_text_that_is_no_csv_is_refused_with_its_line(tmp_path: Path) -> None:
         table.write("x" * 200_000)
     with pytest.raises(ValueError, match=r"training\.csv, line 13: this is no CSV text \(field la"):
         catalogue_affectnet(tmp_path)
+
+
+@pytest.mark.parametrize("way", ["../secret.jpg", "absolute", "link"])
+def test_no_path_of_a_list_leads_out_of_the_folder(tmp_path: Path, way: str) -> None:
+    folder, secret = tmp_path / "set", tmp_path / "secret.jpg"
+    write_affectnet_tables(folder)
+    write_picture(secret, (9, 7))
+    if way == "link":
+        (folder / "Manually_Annotated_Images" / "a" / "1.jpg").unlink()
+        (folder / "Manually_Annotated_Images" / "a" / "1.jpg").symlink_to(secret)
+    else:
+        name = "../../secret.jpg" if way != "absolute" else str(secret)
+        table = folder / "training.csv"
+        table.write_text(table.read_text().replace("a/1.jpg", name))
+    faces = catalogue_affectnet(folder)
+    with pytest.raises(ValueError, match="leads out of the folder of the data set, and is not re"):
+        faces.load(1)
+    faces.load(0)

@@ -120,3 +120,27 @@ def test_class_folders_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     write_picture(tmp_path / "train" / "happy" / "0.jpg")
     with pytest.raises(ValueError, match="has none of the layouts of a folder of pictures"):
         catalogue_folders(tmp_path)
+
+
+def test_expressions_among_other_classes_are_classes_like_them(tmp_path: Path) -> None:
+    for folder in ("neutral", "fear", "bored"):
+        write_picture(tmp_path / folder / "0.jpg")
+    assert catalogue_folders(tmp_path, 0, 0).class_names == ("bored", "fear", "neutral")
+
+
+def test_an_empty_class_folder_is_told_whatever_its_name(tmp_path: Path) -> None:
+    for folder in ("calm", "happy"):
+        write_picture(tmp_path / folder / "0.jpg")
+    (tmp_path / "neutral").mkdir()
+    faces = catalogue_folders(tmp_path, 0, 0)
+    assert faces.class_names == ("neutral", "happiness")
+    assert f"{tmp_path.name}/neutral has no picture and is left out." in faces.remarks
+
+
+def test_classes_whose_names_differ_in_case_alone_are_refused(tmp_path: Path) -> None:
+    for place in ("train/cat", "train/dog", "test/Cat"):
+        write_picture(tmp_path / place / "0.jpg")
+    with pytest.raises(ValueError, match=r"Cat and .*[Cc]at in .* are both for"):
+        catalogue_folders(tmp_path)
+    (tmp_path / "test" / "Cat").rename(tmp_path / "test" / "cat")
+    assert catalogue_folders(tmp_path).class_names == ("cat", "dog")

@@ -289,3 +289,22 @@ def test_the_shipped_faces_are_small_and_their_people_are_in_one_split_only() ->
     assert [len(faces.part(split)) for split in SPLITS] == [2800, 400, 400]
     people = [set(faces.part(split).extras["identities"].tolist()) for split in SPLITS]
     assert sum(map(len, people)) == len(set.union(*people))
+
+
+def test_a_pack_that_asks_for_far_more_memory_than_it_is_long_is_refused(tmp_path: Path) -> None:
+    large = FaceSet(
+        torch.zeros(1, 3, 4000, 4000).byte(), torch.tensor([0]), torch.tensor([0]), NAMES
+    )
+    large.write(tmp_path / "one.safetensors", None)
+    many = 40 * [tmp_path / "one.safetensors"]
+    join_packs(many, tmp_path / "many.safetensors", {})
+    assert (tmp_path / "many.safetensors").stat().st_size < 100_000
+    for stored in (False, True):
+        with pytest.raises(ValueError, match=r"pictures would need 1,920,000,000 bytes, far more"):
+            FaceSet.read(tmp_path / "many.safetensors", stored)
+
+
+def test_packs_of_other_classes_are_not_joined(tmp_path: Path, pack: Path) -> None:
+    replace(some_faces(3, 4, 4), class_names=NAMES[::-1]).write(tmp_path / "b.safetensors", None)
+    with pytest.raises(ValueError, match="their classes in another order: calm, glad, cross and c"):
+        join_packs([pack, tmp_path / "b.safetensors"], tmp_path / "c.safetensors", {})

@@ -184,11 +184,12 @@ def _faces_of_folder(folder: Path, split: str, left_out: LeftOut) -> Iterator[_F
 def _read_code(annotation: Path, place: str) -> int:
     try:  # mapped, so that a file that tells of more than it holds is refused, and takes no memory
         code = np.load(annotation, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # a damaged header can fail with anything
+        numbers = [str(code.item())[:40]] if code.size == 1 else []
+    except Exception as error:  # a damaged file can fail with anything
         raise ValueError(f"{place} is no plain NumPy array ({error}); get it again.") from error
-    if not isinstance(code, np.ndarray) or code.size != 1:
+    if not numbers:
         raise ValueError(f"{place} does not hold one number; get it again.")
-    return whole_number(str(code.item())[:40], place)
+    return whole_number(numbers[0], place)
 
 
 def _load(faces: Sequence[_Face], folder: Path, row: int) -> np.ndarray:
