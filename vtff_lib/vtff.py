@@ -204,8 +204,9 @@ def trace_shapes(model: VTFF, size: tuple[int, int] | None = None) -> dict[str, 
         ValueError: if `model` is no VTFF, or it cannot use images of this size.
     """
     check_model(model)
-    height, width = size = size or (model.config.image_size, model.config.image_size)
+    size = (model.config.image_size,) * 2 if size is None else size
     check_shape("size", size, 2)
+    height, width = size
     shapes: dict[str, tuple[int, ...]] = {}
 
     def note(name: str) -> Callable[[nn.Module, tuple, Any], None]:

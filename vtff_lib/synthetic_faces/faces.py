@@ -58,8 +58,8 @@ class Faces(Rows):
             real = all(isinstance(side, int | float) and 0 <= side <= 1 for side in sides)
             if len(sides) not in (1, 2) or not real:
                 raise ValueError(
-                    f"Action unit {unit} at {shown(intensity)} will not do; give 0 to 1, or one for "
-                    "the left and one for the right."
+                    f"Action unit {unit} at {shown(intensity)} will not do; give 0 to 1, or one "
+                    "for the left and one for the right."
                 )
             intensities[:, POSITION[unit]] = torch.tensor(sides).to(intensities)
         return replace(self, action_units=intensities)
