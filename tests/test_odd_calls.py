@@ -4,6 +4,7 @@ Each call is known to be right; then one of its arguments at a time is replaced 
 
 import itertools
 import math
+import os
 import traceback
 from pathlib import Path
 
@@ -219,6 +220,6 @@ def test_the_calls_are_right():
 
 @pytest.mark.parametrize("name", CALLS)
 def test_an_odd_argument_is_answered_by_a_sentence(name, dice):
-    """Some odd values in the place of each argument; all of them with FUZZ=1 in the environment."""
+    """Some odd values in the place of each argument; with FUZZ=1 in the environment, all."""
     odd = ODD if os.environ.get("FUZZ") else dice.sample(ODD, 6)
     assert tried(name, itertools.product(CALLS[name][1], odd)) == []

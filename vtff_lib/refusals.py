@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import fields
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -102,7 +102,7 @@ def finite_numbers(
     """
     with suppress(RuntimeError):  # a tensor without values stays one, and is refused
         values = values.tolist() if hasattr(values, "tolist") else values
-    if isinstance(values, Tensor) or isinstance(values, str) or not isinstance(values, Iterable):
+    if isinstance(values, Tensor | str) or not isinstance(values, Iterable):
         raise ValueError(f"{name}={shown(values)} will not do; give a list of numbers.")
     values = list(values)
     for index, value in enumerate(values):
@@ -163,7 +163,7 @@ def check_spread(module: nn.Module, norm: nn.Module, values: int) -> None:
         )
 
 
-def is_dense(value: object) -> bool:
+def is_dense(value: object) -> TypeGuard[Tensor]:
     """Say whether `value` is a tensor, and of the usual kind: neither sparse nor nested."""
     return isinstance(value, Tensor) and value.layout == torch.strided and not value.is_nested
 

@@ -94,15 +94,15 @@ def as_array(image: Tensor | np.ndarray) -> np.ndarray:
         image = image.detach().cpu()
         image = image.float() if image.is_floating_point() else image  # NumPy has no bfloat16
         image = image.numpy()
-    real = isinstance(image, np.ndarray) and image.dtype.kind in "bfiu" and image.size
-    array = image if real else np.empty(0)
+    array = image if isinstance(image, np.ndarray) else np.empty(0)
+    array = array if array.dtype.kind in "bfiu" and array.size else np.empty(0)
     if array.ndim == 3 and array.shape[0] == 1:
         array = array[0]
     if array.ndim == 3 and array.shape[0] == 3:
         array = np.moveaxis(array, 0, -1)
     if array.ndim != 2 and not (array.ndim == 3 and array.shape[-1] == 3):
         raise ValueError(
-            f"Cannot draw an array of shape {image.shape if real else ()}; give one image of real "
+            f"Cannot draw an array of shape {array.shape}; give one image of real "
             "numbers (3, H, W) or one map (H, W)."
         )
     return array
@@ -169,8 +169,7 @@ def feature_maps(
     """Return some channels of both branches' maps `(C, h, w)`, a row for each branch."""
     check_tensor("rgb_map", rgb_map, "(C, h, w)", finite=True)
     check_tensor("lbp_map", lbp_map, f"({len(rgb_map)}, h, w)", finite=True)
-    channels = finite_numbers("channels", channels)
-    check_sizes(channels=len(channels))
+    check_sizes(channels=len(finite_numbers("channels", channels)))
     for channel in channels:
         check_whole("channel", channel, 0, len(rgb_map) - 1)
     figure, axes = panels(2 * len(channels), len(channels), size=1.1)
