@@ -6,6 +6,7 @@ import ipywidgets as widgets
 import numpy as np
 import pytest
 import torch
+from ipywidgets.widgets.widget import _instances
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -303,3 +304,21 @@ def test_a_control_may_have_any_name():
         'data-state="draw=1"'
         in Live(lambda draw: numbered(draw), draw=widgets.IntSlider(1))._view.value
     )
+
+
+@pytest.mark.parametrize("name", [r"$\frac{$", "$x$", "a_b^c", "<b>&", "\\alpha"])
+def test_the_name_of_a_class_is_text_and_no_formula(name):
+    report = evaluate(torch.eye(2), torch.arange(2), [name, "other"], repeats=3)
+    assert plots.confusion_matrix(report).png
+    assert plots.class_scores(torch.tensor([0.3, 0.7]), [name, "other"], alt="").png
+    FacePicture([name, "other"])
+    spelt = plots.images({name: torch.zeros(3, 3)}, alt="")
+    assert plots.images({"other": torch.zeros(3, 3)}, alt="").png != spelt.png
+
+
+def test_a_widget_that_is_closed_leaves_nothing_open():
+    open_before = len(_instances)
+    live = Live(numbered, {"two": {"value": 2}}, value=widgets.IntSlider(1))
+    assert len(_instances) > open_before
+    live.close()
+    assert len(_instances) == open_before

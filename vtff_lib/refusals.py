@@ -1,10 +1,11 @@
 """The sentences with which bad settings and inputs are refused, where several modules share one."""
 
 import math
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -78,6 +79,18 @@ def check_number(name: str, value: object, low: float = -math.inf, high: float =
         raise ValueError(f"{name}={shown(value)} will not do; give a finite number{where}.")
 
 
+def check_flag(name: str, value: object) -> None:
+    """Raise a `ValueError` unless `value` is True or False."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name}={shown(value)} will not do; give True or False.")
+
+
+def check_by_name(name: str, value: object) -> None:
+    """Raise a `ValueError` unless `value` is a mapping by words, with something in it."""
+    if not isinstance(value, Mapping) or not value or not all(isinstance(k, str) for k in value):
+        raise ValueError(f"{name}={shown(value)} will not do; give one or several, by name.")
+
+
 def finite_numbers(
     name: str, values: Any, low: float = -math.inf, high: float = math.inf
 ) -> list[float]:
@@ -86,8 +99,9 @@ def finite_numbers(
     Raises:
         ValueError: if one is none, or lies outside `low` to `high`.
     """
-    values = values.tolist() if hasattr(values, "tolist") else values
-    if isinstance(values, str) or not isinstance(values, Iterable):
+    with suppress(RuntimeError):  # a tensor without values stays one, and is refused
+        values = values.tolist() if hasattr(values, "tolist") else values
+    if isinstance(values, Tensor | str) or not isinstance(values, Iterable):
         raise ValueError(f"{name}={shown(values)} will not do; give a list of numbers.")
     values = list(values)
     for index, value in enumerate(values):
@@ -131,7 +145,7 @@ def check_tensor(
             f"{name} is {value.dtype} and {type(module).__name__} {weight.dtype}; change one of "
             "them with .to(dtype)."
         )
-    if finite and not value.is_meta and not value.isfinite().all():
+    if finite and (value.is_meta or not value.isfinite().all()):
         raise ValueError(f"{name} holds values that are no finite numbers; look where they began.")
 
 
@@ -148,7 +162,7 @@ def check_spread(module: nn.Module, norm: nn.Module, values: int) -> None:
         )
 
 
-def is_dense(value: object) -> bool:
+def is_dense(value: object) -> TypeGuard[Tensor]:
     """Say whether `value` is a tensor, and of the usual kind: neither sparse nor nested."""
     return isinstance(value, Tensor) and value.layout == torch.strided and not value.is_nested
 

@@ -17,9 +17,8 @@ from vtff_lib.backbone import ResNetTrunk
 from vtff_lib.config import VTFFConfig
 from vtff_lib.encoder import TransformerEncoder, resize_position_embedding
 from vtff_lib.fusion import make_fusion
-from vtff_lib.inputs import Normalise, check_view
+from vtff_lib.inputs import Normalise, check_view, in_eval, of_this_thread
 from vtff_lib.lbp import LocalBinaryPattern
-from vtff_lib.lending import in_eval, of_this_thread
 from vtff_lib.refusals import check_shape
 from vtff_lib.weights import read_metadata, read_weights, require_same_tensors, write_weights
 
@@ -211,8 +210,9 @@ def trace_shapes(model: VTFF, size: tuple[int, int] | None = None) -> dict[str, 
         ValueError: if `model` is no VTFF, or it cannot use images of this size.
     """
     check_model(model)
-    height, width = size = size or (model.config.image_size, model.config.image_size)
+    size = (model.config.image_size,) * 2 if size is None else size
     check_shape("size", size, 2)
+    height, width = size
     shapes: dict[str, tuple[int, ...]] = {}
 
     def note(name: str) -> Callable[[nn.Module, tuple, Any], None]:

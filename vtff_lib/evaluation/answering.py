@@ -47,9 +47,11 @@ def verdict(probabilities: Tensor, names: Sequence[str], least: float) -> str:
     """
     check_class_names(names)
     check_tensor("probabilities", probabilities, f"({len(names)},)", finite=True)
-    if least != math.inf:  # what `least_confidence` returns where it is never
+    if (
+        not isinstance(least, float) or least != math.inf
+    ):  # what `least_confidence` returns where it is never
         check_number("least", least, 0)
-    share, choice = probabilities.max(dim=0)
+    share, choice = (number.item() for number in probabilities.max(dim=0))
     if share < least:
         return (
             f"Not sure enough to answer: the first choice has {share:.2f}, less than {least:.2f}."

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from vtff_lib.explain.heat_maps import filled
 from vtff_lib.fusion import GATES, AttentionalSelectiveFusion, FusionMaps
-from vtff_lib.lending import of_this_thread
+from vtff_lib.inputs import of_this_thread
 from vtff_lib.refusals import (
     MOST,
     check_choice,

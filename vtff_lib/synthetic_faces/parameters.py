@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vtff_lib.refusals import check_choice, shown
+from vtff_lib.refusals import check_choice, is_dense, shown
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,7 @@ class Rows:
                 return new.to(old.dtype).expand_as(old).clone()
             shape = "that are no finite numbers"
         except (RuntimeError, TypeError, ValueError):
-            shape = (
-                f"of shape {tuple(value.shape)}" if hasattr(value, "shape") else f"{shown(value)}"
-            )
+            shape = f"of shape {tuple(value.shape)}" if is_dense(value) else shown(value)
         raise ValueError(
             f"{name} {shape} does not fit {tuple(old.shape)}; give one finite number for all rows, "
             "or one for each."
