@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from vtff_lib import plots
+from vtff_lib.evaluation.measure import evaluate
 from vtff_lib.photos.finding import FaceBox
 from vtff_lib.plots import photos, pictures
 from vtff_lib.plots.face import FacePicture
