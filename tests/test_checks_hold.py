@@ -117,6 +117,22 @@ def is_never_compared(number):
     return Endless()
 
 
+class Chatty(Exception):  # noqa: N818
+    def __str__(self):
+        return loops(0)
+
+
+class Shy:
+    def __eq__(self, other):
+        raise Chatty
+
+    __hash__ = None
+
+
+def fails_at_length(number):
+    return Shy()
+
+
 def checks_another(number):
     doubled(loops)
     return 8
@@ -131,6 +147,7 @@ ENDLESS = [
     waits,
     collects,
     is_never_compared,
+    fails_at_length,
 ]
 
 
@@ -516,7 +533,7 @@ class Pair(NamedTuple):
 
 def test_a_tensor_that_compares_as_it_likes_is_compared_by_its_numbers():
     def zeros(like):
-        return torch.zeros_like(like).as_subclass(Sly)
+        return torch.zeros_like(like, dtype=torch.double).as_subclass(Sly)
 
     assert not checks.mixed_map(lambda rgb, *others: zeros(rgb))
     assert not checks.gated_mixture(lambda rgb, *others: Pair(zeros(rgb), zeros(rgb)))

@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vtff_lib.checks.lent import as_it_was, is_installed
 from vtff_lib.checks.solved import SOLVED
@@ -114,19 +114,26 @@ def exercise(lesson: str, task: str) -> Callable[[Callable[[Any], str]], Callabl
 
 
 def _tried(name: str, demand: Callable[[Any], str], answer: Any) -> Verdict:
-    remarks: list[str] = []
-    REMARKS.set(remarks)
     try:
-        words = within(SECONDS, demand, answer)
-        return Verdict(name, True, " ".join([words, *remarks[:1]]))
-    except Wrong as wrong:
-        return Verdict(name, False, " ".join([str(wrong), *remarks[:1]]))
+        return within(SECONDS, partial(_judged, name, demand), answer)
     except TimeUp:
         words = (
             f"After {SECONDS:g} seconds your answer was still at work, so it was stopped. Is there "
             "a loop that never ends, or a wait for something?"
         )
         return Verdict(name, False, words)
+
+
+def _judged(name: str, demand: Callable[[Any], str], answer: Any) -> Verdict:
+    remarks: list[str] = []
+    REMARKS.set(remarks)
+    try:
+        words = demand(answer)
+        return Verdict(name, True, " ".join([words, *remarks[:1]]))
+    except Wrong as wrong:
+        return Verdict(name, False, " ".join([str(wrong), *remarks[:1]]))
+    except TimeUp:
+        raise
     except BaseException as error:
         _let_ctrl_c_through(error)
         reason = _told(error).partition("\n")[0]
@@ -196,19 +203,11 @@ def call(answer: Any, *arguments: Any, **named: Any) -> Any:
     if given is None:
         shown = _listed(arguments, named.values())
         raise Wrong(f"Called with {shown}, it returned None: is the `return` missing?")
-    return _plain(given)
+    return given
 
 
 def _copy(value: Any) -> Any:
     return value.clone() if isinstance(value, Tensor) else copy.deepcopy(value)
-
-
-def _plain(given: Any) -> Any:
-    """Return tensors of other classes, which may compute as they like, as plain ones."""
-    if type(given) in (tuple, list):
-        return type(given)(map(_plain, given))
-    odd = issubclass(type(given), Tensor) and type(given) not in (Tensor, nn.Parameter)
-    return given.as_subclass(Tensor) if odd else given
 
 
 def bound(answer: Any, *first: Any) -> Any:
@@ -236,7 +235,7 @@ def require_tensor(
     """
     if not isinstance(given, Tensor):
         raise Wrong(f"{what} should be a tensor of shape {shape}; yours is {describe(given)}.")
-    tensor: Tensor = _plain(given)
+    tensor = given.as_subclass(Tensor)  # a class of its own may compare as it likes
     if (size := tuple(tensor.shape)) != shape:
         raise Wrong(mistakes.get(size, f"{what} should have shape {shape}; yours has {size}."))
     kind = f"{tensor.layout}, on {tensor.device}"
