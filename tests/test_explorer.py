@@ -277,7 +277,7 @@ def test_words_from_outside_stay_words(model):
 
     def made(word):
         hostile = small(class_names=(f"{word}1", f"{word}2", f"{word}3", f"{word}4"))
-        settings = {"names": [word], "labels": [word], "title": word, "computed": [Surgery()]}
+        settings = {"names": [word], "labels": [f"{word}1"], "title": word, "computed": [Surgery()]}
         return Explorer({word: hostile}, faces(1), **settings)
 
     evil, good = made(EVIL), made("harmless")

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from vtff_lib.refusals import shown
+
 # The class order everywhere in this project: FER+'s. The first seven leave out contempt.
 EXPRESSIONS = (
     "neutral",
@@ -23,9 +25,9 @@ def check_class_names(names: object, known: Sequence[str] | None = None) -> None
     """
     given = list(names) if isinstance(names, Sequence) and not isinstance(names, str) else [None]
     if not given or not all(isinstance(name, str) and name.isprintable() for name in given):
-        raise ValueError(f"class_names={names!r:.80} will not do; give a list of words.")
+        raise ValueError(f"class_names={shown(names)} will not do; give a list of words.")
     if len(set(given)) < len(given):
-        raise ValueError(f"class_names={given} name a class twice; drop one.")
+        raise ValueError(f"class_names={shown(given)} name a class twice; drop one.")
     if known is not None and given != list(known):
         raise ValueError(f"The classes are {list(known)}, not {given}; give those, in that order.")
 

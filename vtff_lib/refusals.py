@@ -2,11 +2,11 @@
 
 import math
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -23,10 +23,17 @@ KINDS: dict[str, Callable[[torch.dtype], bool]] = {
 }
 
 
+def shown(value: object) -> str:
+    """Return `value` as Python writes it, in one line and cut short: it may be an array."""
+    return f"{' '.join(repr(value).split()):.80}"
+
+
 def check_choice(setting: str, value: str, choices: Collection[str]) -> None:
     """Raise a `ValueError` that lists the `choices`, unless `value` is one of them."""
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{setting}={value!r} is unknown; choose one of {', '.join(choices)}.")
+        raise ValueError(
+            f"{setting}={shown(value)} is unknown; choose one of {', '.join(choices)}."
+        )
 
 
 def check_whole_numbers(settings: Any, **lowest: int) -> None:
@@ -34,7 +41,7 @@ def check_whole_numbers(settings: Any, **lowest: int) -> None:
     for name in (setting.name for setting in fields(settings) if setting.type is int):
         value, low = getattr(settings, name), lowest.get(name, 1)
         if type(value) is not int or value < low:
-            raise ValueError(f"{name}={value!r} will not do; give a whole number from {low}.")
+            raise ValueError(f"{name}={shown(value)} will not do; give a whole number from {low}.")
 
 
 def check_whole(name: str, value: object, low: int = 1, high: int = MOST) -> None:
@@ -43,7 +50,9 @@ def check_whole(name: str, value: object, low: int = 1, high: int = MOST) -> Non
         return
     whole = isinstance(value, Integral) and not isinstance(value, bool)
     if not whole or not low <= value <= high:  # type: ignore[operator]
-        raise ValueError(f"{name}={value!r} will not do; give a whole number, {low} to {high}.")
+        raise ValueError(
+            f"{name}={shown(value)} will not do; give a whole number, {low} to {high}."
+        )
 
 
 def check_sizes(**sizes: object) -> None:
@@ -55,7 +64,9 @@ def check_sizes(**sizes: object) -> None:
 def check_shape(name: str, shape: object, count: int) -> None:
     """Raise a `ValueError` unless `shape` is a tuple of `count` whole numbers from 1."""
     if not isinstance(shape, tuple | list) or len(shape) != count:
-        raise ValueError(f"{name}={shape!r} will not do; give {count} whole numbers in a tuple.")
+        raise ValueError(
+            f"{name}={shown(shape)} will not do; give {count} whole numbers in a tuple."
+        )
     for size in shape:
         check_whole(name, size)
 
@@ -66,7 +77,19 @@ def check_number(name: str, value: object, low: float = -math.inf, high: float =
     if not real or not (-math.inf < value < math.inf and low <= value <= high):  # type: ignore[operator]
         end = "below 1" if high == BELOW_1 else f"{high:g}"
         where = f", {low:g} to {end}" if math.isfinite(low) else ""
-        raise ValueError(f"{name}={value!r} will not do; give a finite number{where}.")
+        raise ValueError(f"{name}={shown(value)} will not do; give a finite number{where}.")
+
+
+def check_flag(name: str, value: object) -> None:
+    """Raise a `ValueError` unless `value` is True or False."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name}={shown(value)} will not do; give True or False.")
+
+
+def check_by_name(name: str, value: object) -> None:
+    """Raise a `ValueError` unless `value` is a mapping by words, with something in it."""
+    if not isinstance(value, Mapping) or not value or not all(isinstance(k, str) for k in value):
+        raise ValueError(f"{name}={shown(value)} will not do; give one or several, by name.")
 
 
 def finite_numbers(
@@ -77,9 +100,10 @@ def finite_numbers(
     Raises:
         ValueError: if one is none, or lies outside `low` to `high`.
     """
-    values = values.tolist() if hasattr(values, "tolist") else values
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise ValueError(f"{name}={values!r:.60} will not do; give a list of numbers.")
+    with suppress(RuntimeError):  # a tensor without values stays one, and is refused
+        values = values.tolist() if hasattr(values, "tolist") else values
+    if isinstance(values, Tensor | str) or not isinstance(values, Iterable):
+        raise ValueError(f"{name}={shown(values)} will not do; give a list of numbers.")
     values = list(values)
     for index, value in enumerate(values):
         check_number(f"{name}[{index}]", value, low, high)
@@ -122,7 +146,7 @@ def check_tensor(
             f"{name} is {value.dtype} and {type(module).__name__} {weight.dtype}; change one of "
             "them with .to(dtype)."
         )
-    if finite and not value.is_meta and not value.isfinite().all():
+    if finite and (value.is_meta or not value.isfinite().all()):
         raise ValueError(f"{name} holds values that are no finite numbers; look where they began.")
 
 
@@ -139,7 +163,7 @@ def check_spread(module: nn.Module, norm: nn.Module, values: int) -> None:
         )
 
 
-def is_dense(value: object) -> bool:
+def is_dense(value: object) -> TypeGuard[Tensor]:
     """Say whether `value` is a tensor, and of the usual kind: neither sparse nor nested."""
     return isinstance(value, Tensor) and value.layout == torch.strided and not value.is_nested
 

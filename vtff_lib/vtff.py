@@ -6,10 +6,8 @@ Source: the seed review; what it leaves open is a setting of `VTFFConfig`, or is
 of the part.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import Lock, get_ident
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -21,6 +19,7 @@ from vtff_lib.encoder import TransformerEncoder, resize_position_embedding
 from vtff_lib.fusion import make_fusion
 from vtff_lib.inputs import Normalise, check_view
 from vtff_lib.lbp import LocalBinaryPattern
+from vtff_lib.lending import in_eval, of_this_thread
 from vtff_lib.refusals import check_shape
 from vtff_lib.weights import read_metadata, read_weights, require_same_tensors, write_weights
 
@@ -190,54 +189,6 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-@contextmanager
-def in_eval(model: nn.Module) -> Iterator[None]:
-    """Use `model` in eval mode, and give each of its modules back in the mode it was in.
-
-    Several threads may do so at once; the last to leave gives it back.
-    """
-    with borrowed(model.modules(), "training", False):
-        yield
-
-
-_lock = Lock()
-_users: dict[tuple[int, str], int] = {}  # of an object's attribute that is borrowed
-_before: dict[tuple[int, str], Any] = {}  # what the first of them found there
-
-
-@contextmanager
-def borrowed(things: Iterable[Any], attribute: str, value: Any) -> Iterator[None]:
-    """Set an attribute of all `things`; when the last thread leaves, it is what it was before."""
-    lent = {(id(thing), attribute): thing for thing in things}
-    with _lock:
-        for key, thing in lent.items():
-            _before.setdefault(key, getattr(thing, attribute))
-            _users[key] = _users.get(key, 0) + 1
-            setattr(thing, attribute, value)
-    try:
-        yield
-    finally:
-        with _lock:
-            for key, thing in lent.items():
-                _users[key] -= 1
-                if not _users[key]:
-                    del _users[key]
-                    setattr(thing, attribute, _before.pop(key))
-
-
-@contextmanager
-def with_gradients() -> Iterator[None]:
-    """Record gradients, whatever mode the caller is in."""
-    with torch.inference_mode(False), torch.enable_grad():
-        yield
-
-
-def of_this_thread(hook: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `hook` for a model that other threads use too: their passes do not meet it."""
-    mine = get_ident()
-    return lambda *given: hook(*given) if get_ident() == mine else None
-
-
 @torch.no_grad()
 def trace_shapes(model: VTFF, size: tuple[int, int] | None = None) -> dict[str, tuple[int, ...]]:
     """Run one blank image through `model` and note the shape that leaves each part.
@@ -253,8 +204,9 @@ def trace_shapes(model: VTFF, size: tuple[int, int] | None = None) -> dict[str, 
         ValueError: if `model` is no VTFF, or it cannot use images of this size.
     """
     check_model(model)
-    height, width = size = size or (model.config.image_size, model.config.image_size)
+    size = (model.config.image_size,) * 2 if size is None else size
     check_shape("size", size, 2)
+    height, width = size
     shapes: dict[str, tuple[int, ...]] = {}
 
     def note(name: str) -> Callable[[nn.Module, tuple, Any], None]:

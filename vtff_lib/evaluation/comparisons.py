@@ -15,7 +15,7 @@ from typing import NamedTuple
 from scipy import special
 
 from vtff_lib.evaluation.intervals import Estimate
-from vtff_lib.refusals import BELOW_1, check_number, check_whole, finite_numbers
+from vtff_lib.refusals import BELOW_1, check_number, check_whole, finite_numbers, shown
 
 
 class Comparison(NamedTuple):
@@ -124,7 +124,7 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     Source: Holm 1979, "A simple sequentially rejective multiple test procedure".
     """
     if not isinstance(p_values, Mapping):
-        raise ValueError(f"p_values={p_values!r:.60} will not do; give p values by name.")
+        raise ValueError(f"p_values={shown(p_values)} will not do; give p values by name.")
     for name, p in p_values.items():
         check_number(f"p_values[{name!r}]", p, 0, 1)
     corrected: dict[str, float] = {}

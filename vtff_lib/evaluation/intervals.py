@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vtff_lib.refusals import check_sizes, check_whole
+from vtff_lib.refusals import check_sizes, check_whole, shown
 
 Z = 1.959964  # 95 % of a normal distribution lie within ± Z standard deviations
 
@@ -68,8 +68,12 @@ def bootstrap(
     """
     check_sizes(count=count, repeats=repeats)
     check_whole("seed", seed, low=0, high=2**63)
+    if not callable(scores):
+        raise ValueError(f"scores={shown(scores)} will not do; give a function of indices.")
     random = np.random.default_rng(seed)
     values = scores(np.arange(count))
+    if not isinstance(values, np.ndarray) or values.ndim != 1 or values.dtype.kind not in "fiub":
+        raise ValueError(f"scores(…) is {shown(values)}; return an array of numbers, (F,).")
     draws = np.stack([scores(random.integers(0, count, count)) for _ in range(repeats)])
     low, high = np.nanpercentile(draws, (2.5, 97.5), axis=0)
     return [Estimate(*map(float, figures)) for figures in zip(values, low, high, strict=True)]

@@ -14,9 +14,10 @@ from vtff_lib.datasets.stored_images import StoredImages
 from vtff_lib.evaluation.intervals import Estimate, bootstrap, wilson
 from vtff_lib.evaluation.report import ClassReport, Report
 from vtff_lib.inputs import resize
+from vtff_lib.lending import in_eval
 from vtff_lib.names import check_class_names
-from vtff_lib.refusals import check_sizes, describe, is_a, is_dense
-from vtff_lib.vtff import VTFF, check_model, in_eval
+from vtff_lib.refusals import check_flag, check_sizes, check_tensor, describe, is_a, is_dense
+from vtff_lib.vtff import VTFF, check_model
 
 BINS = 15  # of confidence, as in Guo et al. 2017
 SMALLEST = 1e-12  # what a probability of 0 is taken for, lest its logarithm be infinite
@@ -41,14 +42,15 @@ def predict(
     """
     check_model(model)
     check_sizes(batch_size=batch_size)
-    if not isinstance(images, Tensor | StoredImages) or not len(images):
-        raise ValueError(f"images are {describe(images)}; give a tensor (N, 3, H, W), N from 1.")
+    check_flag("flipped", flipped)
+    if not isinstance(images, StoredImages):
+        check_tensor("images", images, "(N, 3, H, W)", "uint8 or float", finite=True)
     device = model.cls_token.device
     shares = []
     with in_eval(model):
         for batch in images.split(batch_size):
             rgb = batch.to(device)
-            if rgb.dtype == torch.uint8 and rgb.ndim == 4:  # what has no rows the model refuses
+            if rgb.dtype == torch.uint8:
                 rgb = resize(rgb, model.config.image_size)
             views = [rgb, rgb.flip(-1)] if flipped else [rgb]
             answers = [model(view).logits.float().softmax(dim=1) for view in views]
@@ -133,7 +135,9 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = BIN
     Source: Guo et al. 2017, "On calibration of modern neural networks".
     """
     check_sizes(bins=bins)
-    confidence, right = np.asarray(confidence), np.asarray(right)
+    for name, numbers in (("confidence", confidence), ("right", right)):
+        if not isinstance(numbers, np.ndarray):
+            raise ValueError(f"{name} is a {type(numbers).__name__}; give a NumPy array (N,).")
     if confidence.ndim != 1 or not confidence.size or right.shape != confidence.shape:
         raise ValueError(
             f"confidence has shape {confidence.shape} and right {right.shape}; give one of each "

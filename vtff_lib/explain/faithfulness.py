@@ -15,7 +15,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vtff_lib.explain.heat_maps import check_classes, filled
-from vtff_lib.refusals import check_number, check_shape, check_sizes, check_tensor, check_whole
+from vtff_lib.refusals import (
+    check_flag,
+    check_number,
+    check_shape,
+    check_sizes,
+    check_tensor,
+    check_whole,
+    shown,
+)
 from vtff_lib.vtff import VTFF, check_model
 
 
@@ -51,10 +59,11 @@ def curve(
             each image, or there are no steps.
     """
     if not callable(predict):
-        raise ValueError(f"predict={predict!r:.60} will not do; give a function of pictures.")
+        raise ValueError(f"predict={shown(predict)} will not do; give a function of pictures.")
     check_tensor("rgb", rgb, "(N, 3, H, W)", "uint8")
     check_tensor("maps", maps, f"({len(rgb)}, h, w)", "real", finite=True)
     check_sizes(steps=steps)
+    check_flag("insert", insert)
     maps = maps.to(rgb.device)
     cells = maps[0].numel()
     turn = _places(maps.flatten(1)).view(maps.shape).unsqueeze(1)  # (N, 1, h, w), 0 goes first
@@ -185,7 +194,7 @@ def centred_blob(shape: tuple[int, int, int], width: float = 0.25) -> Tensor:
         ValueError: if `shape` is no three numbers from 1, or `width` is not above 0.
     """
     check_shape("shape", shape, 3)
-    check_number("width", width, low=1e-6)
+    check_number("width", width, 1e-6, 1e6)
     _, height, columns = shape
     y = (torch.arange(height) + 0.5) / height - 0.5
     x = (torch.arange(columns) + 0.5) / columns - 0.5

@@ -32,7 +32,7 @@ def expression_masks(regions: Tensor, action_units: Tensor, active: float = ACTI
     """
     check_tensor("regions", regions, "(N, H, W)", "real", finite=True)
     check_tensor("action_units", action_units, "(N, units, sides)", finite=True)
-    check_number("active", active, 0)
+    check_number("active", active, 0, 1)
     if regions.min() < 0 or regions.max() > len(REGIONS):
         raise ValueError(f"regions go to {regions.max()}; there are 0 to {len(REGIONS)}.")
     if action_units.shape != (len(regions), len(ACTION_UNITS), 2):

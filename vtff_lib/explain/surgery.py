@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from vtff_lib.explain.heat_maps import filled
 from vtff_lib.fusion import GATES, AttentionalSelectiveFusion, FusionMaps
+from vtff_lib.lending import of_this_thread
 from vtff_lib.refusals import (
     MOST,
     check_choice,
@@ -21,8 +22,9 @@ from vtff_lib.refusals import (
     check_sizes,
     check_tensor,
     check_whole,
+    shown,
 )
-from vtff_lib.vtff import VTFF, check_model, of_this_thread
+from vtff_lib.vtff import VTFF, check_model
 
 FORCED = {"rgb": 0.0, "lbp": 1.0, "half": 0.5}  # the LBP branch's weight
 PARTS = ("global", "local")
@@ -51,7 +53,9 @@ class Surgery:
 
     def __post_init__(self) -> None:
         if sum(change is not None for change in vars(self).values()) > 1:
-            raise ValueError(f"{self!r} has several changes; give one, or make several surgeries.")
+            raise ValueError(
+                f"{self!r:.90} has several changes; give one, or make several surgeries."
+            )
         if self.without is not None:
             check_choice("without", self.without, PARTS)
         if self.lbp_weight is not None:
@@ -60,7 +64,7 @@ class Surgery:
             check_whole("patch", self.patch, low=-MOST)
         if self.head is not None:
             if not isinstance(self.head, tuple) or len(self.head) != 2:
-                raise ValueError(f"head={self.head!r} will not do; give (layer, head).")
+                raise ValueError(f"head={shown(self.head)} will not do; give (layer, head).")
             for number in self.head:
                 check_whole("head", number, low=-MOST)
 
@@ -162,7 +166,7 @@ def check_surgeries(surgeries: object) -> None:
     """Raise a `ValueError` unless `surgeries` is a list of them."""
     listed = isinstance(surgeries, Sequence) and not isinstance(surgeries, str)
     if not listed or not all(isinstance(surgery, Surgery) for surgery in surgeries):  # type: ignore[attr-defined]
-        raise ValueError(f"surgeries={surgeries!r:.60} will not do; give a list of Surgery(…).")
+        raise ValueError(f"surgeries={shown(surgeries)} will not do; give a list of Surgery(…).")
 
 
 def _check(model: VTFF, surgeries: Sequence[Surgery]) -> None:

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from vtff_lib.explain import maps
 from vtff_lib.explain.surgery import Surgery, check_surgeries, masked, operated
-from vtff_lib.refusals import check_tensor, check_whole, describe
-from vtff_lib.vtff import VTFF, VTFFOutput, borrowed, check_model, in_eval, with_gradients
+from vtff_lib.lending import borrowed, in_eval, with_gradients
+from vtff_lib.refusals import check_tensor, check_whole, describe, is_a, is_dense
+from vtff_lib.vtff import VTFF, VTFFOutput, check_model
 
 ASSETS = Path(__file__).parent / "assets"  # what the page and the widget share
 GROUPS = 8  # of channels, whose gates can be looked at one by one
@@ -47,7 +48,8 @@ def quantise(values: Tensor, apart: int = 0) -> Stored:
     Raises:
         ValueError: if there are no values, or one is not finite.
     """
-    check_tensor("values", values, "(...)", "real")
+    if not is_dense(values) or values.is_meta or not is_a(values.dtype, "float or whole"):
+        raise ValueError(f"values are {describe(values)}; give real ones that are there.")
     check_whole("apart", apart, 0, values.ndim)
     values = values.detach().cpu().double()
     if not values.numel():

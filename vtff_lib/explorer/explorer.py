@@ -24,7 +24,7 @@ from vtff_lib.config import VTFFConfig
 from vtff_lib.explain.surgery import Surgery, all_surgeries, check_surgeries
 from vtff_lib.explorer.content import ASSETS, dequantise, examine, picture_address
 from vtff_lib.lbp import local_binary_pattern
-from vtff_lib.refusals import check_choice, check_tensor, check_whole
+from vtff_lib.refusals import check_choice, check_tensor, check_whole, shown
 from vtff_lib.vtff import VTFF
 
 MOUNT = 'mountPage(document.getElementById("explorer"), document.getElementById("content"));\n'
@@ -79,7 +79,7 @@ class Explorer:
         first = next(iter(self.models.values()))
         self.surgeries = all_surgeries(first) if surgeries is None else surgeries
         if not isinstance(title, str):
-            raise ValueError(f"title={title!r:.60} will not do; give words.")
+            raise ValueError(f"title={shown(title)} will not do; give words.")
         self.title = title
         self._widget: Any = None
         self.show(images, names, labels, computed)
