@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vtff_lib.names import EXPRESSIONS, SPLITS
-from vtff_lib.refusals import check_choice
+from vtff_lib.refusals import check_choice, check_number, check_whole, finite_numbers, shown
 from vtff_lib.synthetic_faces.action_units import ACTION_UNITS, POSITION
 from vtff_lib.synthetic_faces.expressions import sample_shown
 from vtff_lib.synthetic_faces.parameters import Draws, Rows
@@ -37,7 +37,7 @@ class Faces(Rows):
     people: People
     shots: Shots
 
-    def showing(self, units: Mapping[int, float | tuple[float, float]]) -> "Faces":
+    def showing(self, units: Mapping[int, Any]) -> "Faces":
         """Return the same faces with these action units alone, the rest at 0.
 
         Args:
@@ -48,16 +48,20 @@ class Faces(Rows):
             ValueError: if a unit is unknown or an intensity out of range.
         """
         intensities = torch.zeros_like(self.action_units)
+        if not isinstance(units, Mapping):
+            raise ValueError(f"units={shown(units)} will not do; give intensities by number.")
         for unit, intensity in units.items():
             if unit not in POSITION:
-                raise ValueError(f"Action unit {unit} is unknown; choose from {ACTION_UNITS}.")
-            sides = torch.as_tensor(intensity).to(intensities)
-            if sides.numel() not in (1, 2) or not ((sides >= 0) & (sides <= 1)).all():
+                raise ValueError(f"Action unit {unit!r:.9} is unknown; choose from {ACTION_UNITS}.")
+            sides: Any = intensity.tolist() if hasattr(intensity, "tolist") else intensity
+            sides = sides if isinstance(sides, tuple | list) else [sides]
+            real = all(isinstance(side, int | float) and 0 <= side <= 1 for side in sides)
+            if len(sides) not in (1, 2) or not real:
                 raise ValueError(
-                    f"Action unit {unit} at {intensity} will not do; give 0 to 1, or one for the "
-                    "left and one for the right."
+                    f"Action unit {unit} at {shown(intensity)} will not do; give 0 to 1, or one "
+                    "for the left and one for the right."
                 )
-            intensities[:, POSITION[unit]] = sides
+            intensities[:, POSITION[unit]] = torch.tensor(sides).to(intensities)
         return replace(self, action_units=intensities)
 
     def seen(self, **shot: Any) -> "Faces":
@@ -97,19 +101,19 @@ def sample(
             bow and eyes that look down in sadness belong to the expression, and do so at 0 too.
 
     Raises:
-        ValueError: if the split is unknown, there are no indices, an index or the seed is negative,
-            or `wildness` is out of range.
+        ValueError: if the split is unknown, there are no indices, an index or the seed is no whole
+            number from 0, or `wildness` is out of range.
 
     Taught in the appendix on rendered faces.
     """
     check_choice("split", split, SPLITS)
-    if not len(indices):
-        raise ValueError("There are no indices; give at least one.")
+    check_whole("seed", seed, low=0, high=2**53)
+    for index in finite_numbers("indices", indices):
+        check_whole("index", index, low=0, high=2**53)
     indices = [int(index) for index in indices]
-    if seed < 0 or any(index < 0 for index in indices):
-        raise ValueError(f"seed={seed} and indices from {min(indices)}; give numbers from 0.")
-    if not 0 <= wildness <= 1:
-        raise ValueError(f"wildness={wildness} will not do; give 0 (a studio) to 1 (snapshots).")
+    if not indices:
+        raise ValueError("There are no indices; give at least one.")
+    check_number("wildness", wildness, 0, 1)
     part = SPLITS.index(split)
     persons = [index // FACES_PER_PERSON for index in indices]
     people = {

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vtff_lib.refusals import check_choice
+from vtff_lib.refusals import check_choice, is_dense, shown
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Rows:
         """Return the same table with some columns set, to one value for all rows or to a tensor.
 
         Raises:
-            ValueError: if a column is unknown, or a value does not fit its shape.
+            ValueError: if a column is unknown, or a value does not fit its shape or is not finite.
         """
         for name in columns:
             check_choice("column", name, [f.name for f in fields(self)])
@@ -58,14 +58,17 @@ class Rows:
 
     def _like(self, name: str, value: Any) -> Tensor:
         old = getattr(self, name)
-        new = torch.as_tensor(value, dtype=old.dtype, device=old.device)
         try:
-            return new.expand_as(old).clone()
-        except RuntimeError as error:
-            raise ValueError(
-                f"{name} of shape {tuple(new.shape)} does not fit {tuple(old.shape)}; give one "
-                "value for all rows, or one for each."
-            ) from error
+            new = torch.as_tensor(value, device=old.device)
+            if new.isfinite().all():
+                return new.to(old.dtype).expand_as(old).clone()
+            shape = "that are no finite numbers"
+        except (RuntimeError, TypeError, ValueError):
+            shape = f"of shape {tuple(value.shape)}" if is_dense(value) else shown(value)
+        raise ValueError(
+            f"{name} {shape} does not fit {tuple(old.shape)}; give one finite number for all rows, "
+            "or one for each."
+        )
 
     def _each(self, change: Any) -> Self:
         return replace(self, **{f.name: change(getattr(self, f.name)) for f in fields(self)})

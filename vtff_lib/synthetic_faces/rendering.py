@@ -1,13 +1,16 @@
 """From numbers to pictures: the order of work, a few faces at a time."""
 
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from vtff_lib.refusals import check_tensor, check_whole, shown
 from vtff_lib.synthetic_faces.action_units import Units
 from vtff_lib.synthetic_faces.camera import develop, photograph
 from vtff_lib.synthetic_faces.canvas import Canvas
@@ -17,6 +20,7 @@ from vtff_lib.synthetic_faces.layers import Layers
 from vtff_lib.synthetic_faces.light import rotation, shade
 from vtff_lib.synthetic_faces.occluders import add_block, add_covers, add_glasses
 from vtff_lib.synthetic_faces.regions import face_regions
+from vtff_lib.synthetic_faces.shots import RANGES, SHARE
 from vtff_lib.synthetic_faces.skin import (
     paint_beard,
     paint_brows,
@@ -27,6 +31,8 @@ from vtff_lib.synthetic_faces.skin import (
 from vtff_lib.synthetic_faces.surface import shape_face, upsample
 from vtff_lib.synthetic_faces.wrinkles import add_wrinkles
 
+LARGEST = 4096  # pixels
+_lock = Lock()  # the number of threads is the whole process's
 CHUNK = {"cpu": 4, "cuda": 256}  # faces at a time: what fits into a core's cache, or fills a GPU
 
 
@@ -52,12 +58,12 @@ def render(faces: Faces, size: int = 112) -> Rendered:
         cores; on a GPU nearly all are within one grey level of them.
 
     Raises:
-        ValueError: if `size` is too small, or there are no faces.
+        ValueError: if `size` is out of range, there are no faces, or one cannot be seen so.
 
     Taught in the appendix on rendered faces.
     """
-    if size < 32 or len(faces) == 0:
-        raise ValueError(f"{len(faces)} faces of {size} pixels; give at least one, and 32 pixels.")
+    check_faces(faces)
+    check_whole("size", size, low=32, high=LARGEST)
     device = faces.labels.device
     chunk = CHUNK.get(device.type, 16)
     parts = [faces[start : start + chunk] for start in range(0, len(faces), chunk)]
@@ -68,16 +74,34 @@ def render(faces: Faces, size: int = 112) -> Rendered:
     return Rendered(*(torch.cat(column) for column in zip(*rendered, strict=True)))
 
 
+def check_faces(faces: object) -> None:
+    """Raise a `ValueError` unless there are faces, and every number of theirs can be drawn."""
+    if not isinstance(faces, Faces) or not len(faces):
+        raise ValueError(f"{shown(faces)} are no faces; give at least one, see sample().")
+    for name, column in vars(faces.people).items():
+        check_tensor(name, column, "(...)", "real", finite=True)
+    for name, column in {"action_units": faces.action_units, **vars(faces.shots)}.items():
+        low, high = {"action_units": SHARE, **RANGES}.get(name, (-math.inf, math.inf))
+        if not ((column >= low) & (column <= high)).all():
+            raise ValueError(
+                f"{name} reaches from {column.min():g} to {column.max():g}; give "
+                f"{low:g} to {high:g}."
+            )
+    if ((faces.light.norm(dim=1) - 1).abs() > 0.01).any():
+        raise ValueError("The way to a lamp has not the length 1; divide it by its norm().")
+
+
 def _in_threads(do: Callable[[Faces], Rendered], parts: list[Faces]) -> list[Rendered]:
-    """Return `do` of each part, each thread computing on one core."""
-    threads = torch.get_num_threads()
-    try:
-        with ThreadPoolExecutor(
-            os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,)
-        ) as pool:
-            return list(pool.map(do, parts))
-    finally:  # what one thread sets, PyTorch hands on to every thread that is started later
-        torch.set_num_threads(threads)
+    """Return `do` of each part, each thread computing on one core; one call after the other."""
+    with _lock:
+        threads = torch.get_num_threads()
+        try:
+            with ThreadPoolExecutor(
+                os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,)
+            ) as pool:
+                return list(pool.map(do, parts))
+        finally:  # what one thread sets, PyTorch hands on to every thread that is started later
+            torch.set_num_threads(threads)
 
 
 @torch.no_grad()

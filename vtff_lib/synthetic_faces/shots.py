@@ -1,5 +1,6 @@
 """How a face is seen: its pose, the lamp, what stands behind or before it, and the camera."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,21 @@ from vtff_lib.synthetic_faces.parameters import Draws, Rows
 
 OCCLUDERS = ("none", "hand", "mask", "scarf", "sunglasses", "block")
 OCCLUDER_ODDS = torch.tensor([0.86, 0.05, 0.02, 0.02, 0.025, 0.025])  # at wildness 1
+
+ANGLE, SHARE, AMOUNT = (-math.pi, math.pi), (0.0, 1.0), (0.0, 10.0)
+RANGES = {
+    **dict.fromkeys(("yaw", "pitch", "roll"), ANGLE),
+    **dict.fromkeys(("gloss", "backdrop_texture", "occluder_place", "grey", "loss"), SHARE),
+    **dict.fromkeys(("lamp_colour", "lamp_power", "ambient", "backdrop", "blur"), AMOUNT),
+    **dict.fromkeys(("occluder_colour", "exposure", "contrast"), AMOUNT),
+    "zoom": (0.1, 10.0),
+    "shift": (-2.0, 2.0),
+    "perspective": (0.0, 0.5),
+    "gaze": (-2.0, 2.0),
+    "lamp": (-1.001, 1.001),
+    "occluder": (0, len(OCCLUDERS) - 1),
+    "noise": (0.0, 255.0),
+}  # beyond which nobody is to be seen, or no camera and no lamp could be
 
 
 @dataclass(frozen=True)
