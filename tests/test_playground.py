@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 import torch
+from ipywidgets.widgets.widget import _instances
 from PIL import Image
 
 from vtff_lib import load_pretrained
@@ -211,3 +212,23 @@ def test_where_no_kernel_is_there_is_a_picture_and_words(ground):
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert bundle["text/html"].startswith("<figure")
     assert bundle["text/plain"] == ground.explorer.describe()
+
+
+def test_a_photo_is_forgotten_whether_it_will_do_or_not_and_nothing_stays_open(model, astronaut):
+    open_before = set(_instances)
+    ground = Playground(model)
+    for content in (png(astronaut), b"no picture"):
+        upload(ground, content)
+        assert ground.upload.value == ()
+    ground.view.state = {"surgery": ["patch"]}  # what no page of ours sends
+    ground.close()
+    assert set(_instances) == open_before
+
+
+def test_whatever_a_decoder_raises_is_told(ground, monkeypatch):
+    def fail(*given, **named):
+        raise SyntaxError("not a <TIFF>")
+
+    monkeypatch.setattr(playground, "face_from_photo", fail)
+    upload(ground, b"odd")
+    assert "not a &lt;TIFF&gt;" in ground.trouble.value

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vtff_lib.evaluation.intervals import Estimate
 from vtff_lib.plots.pictures import COLOURS, INK, Picture, picture
+from vtff_lib.refusals import check_by_name
 
 # Colour, line and mark: readable in grey, too. A name that holds one of these words has its style.
 STYLES = {
@@ -41,6 +42,7 @@ def paired_points(
     scores: Mapping[str, Mapping[int, float]], ylabel: str, alt: str, caption: str = ""
 ) -> Picture:
     """Return one mark for each score, by name (see `STYLES`) and seed; lines join a seed's."""
+    check_by_name("scores", scores)
     figure = Figure(figsize=(7, 3), layout="constrained")
     axis = figure.add_subplot()
     names = list(scores)
@@ -72,6 +74,7 @@ def forest_plot(
         strong: rows that are drawn thick, with diamonds.
         band: half the width of a grey band around 0.
     """
+    check_by_name("rows", rows)
     figure = Figure(figsize=(7.4, 0.7 + 0.25 * len(rows)), layout="constrained")
     axis = figure.add_subplot()
     axis.axvspan(-band, band, color="#EDEDED", zorder=0)
@@ -106,6 +109,7 @@ def curves_in_panels(
         level: height of a dotted line, of guessing say.
         limits: of the scale.
     """
+    check_by_name("panels", panels)
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     size = (3 * columns if columns > 1 else 6.4, 2.4 * rows + 0.6 * (rows == 1))

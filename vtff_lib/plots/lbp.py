@@ -18,7 +18,7 @@ from torch import Tensor
 from vtff_lib.lbp import OFFSETS
 from vtff_lib.plots.pictures import COLOURS, INK, Picture, as_array, draw_image, picture, title_axis
 from vtff_lib.plots.redrawn import RedrawnPicture
-from vtff_lib.refusals import check_choice, describe
+from vtff_lib.refusals import check_by_name, check_choice, describe
 
 COMPARISONS = {"≥": torch.ge, ">": torch.gt}
 
@@ -165,6 +165,7 @@ def curves_picture(
         label: what is up, the same for all.
         alt, caption: the words of the picture.
     """
+    check_by_name("charts", charts)
     figure = Figure(figsize=(7.4, 2.7), layout="constrained")
     axes = figure.subplots(1, len(charts), sharey=True, squeeze=False)[0]
     for axis, (across, curves) in zip(axes, charts.items(), strict=True):
@@ -183,6 +184,7 @@ def textures_picture(
     textures: Mapping[str, Tensor], histograms: Sequence[Tensor], alt: str, caption: str = ""
 ) -> Picture:
     """Draw textures `(H, W)` in grey, and under each the histogram `(256,)` of its codes."""
+    check_by_name("textures", textures)
     figure = Figure(figsize=(7.6, 3.4), layout="constrained")
     axes = figure.subplots(2, len(textures), squeeze=False, height_ratios=(1.6, 1))
     shared = 1.05 * max(histogram.max().item() for histogram in histograms)

@@ -19,6 +19,17 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from torch import Tensor
 
+from vtff_lib.names import check_class_names
+from vtff_lib.refusals import (
+    check_by_name,
+    check_sizes,
+    check_tensor,
+    check_whole,
+    finite_numbers,
+    is_dense,
+    shown,
+)
+
 # One thing, one colour, in all lessons: Okabe and Ito's palette, which the colour-blind can read.
 COLOURS = {
     "rgb": "#0072B2",
@@ -38,6 +49,11 @@ class Picture:
     png: bytes
     alt: str
     caption: str = ""
+
+    def __post_init__(self) -> None:
+        for words in (self.alt, self.caption):
+            if not isinstance(words, str):
+                raise ValueError(f"alt or caption={shown(words)} will not do; give words.")
 
     def html(self, state: str = "") -> str:
         """Return the picture as HTML; `state` is noted in `data-state` for whoever waits for it."""
@@ -74,24 +90,27 @@ def as_array(image: Tensor | np.ndarray) -> np.ndarray:
     Raises:
         ValueError: if `image` is neither `(3, H, W)`, `(H, W, 3)`, `(1, H, W)` nor `(H, W)`.
     """
-    if isinstance(image, Tensor):
+    if is_dense(image) and not image.is_meta:
         image = image.detach().cpu()
         image = image.float() if image.is_floating_point() else image  # NumPy has no bfloat16
-    array = np.asarray(image)
+        image = image.numpy()
+    array = image if isinstance(image, np.ndarray) else np.empty(0)
+    array = array if array.dtype.kind in "bfiu" and array.size else np.empty(0)
     if array.ndim == 3 and array.shape[0] == 1:
         array = array[0]
     if array.ndim == 3 and array.shape[0] == 3:
         array = np.moveaxis(array, 0, -1)
     if array.ndim != 2 and not (array.ndim == 3 and array.shape[-1] == 3):
         raise ValueError(
-            f"Cannot draw an array of shape {tuple(image.shape)}; give one image (3, H, W) or one "
-            "map (H, W)."
+            f"Cannot draw an array of shape {array.shape}; give one image of real "
+            "numbers (3, H, W) or one map (H, W)."
         )
     return array
 
 
 def panels(count: int, columns: int = 0, size: float = 2.0) -> tuple[Figure, list[Axes]]:
     """Return a figure with `count` square, frameless axes in rows of `columns`."""
+    check_whole("columns", columns, low=0)
     columns = columns or count
     rows = -(-count // columns)
     figure = Figure(figsize=(columns * size, rows * (size + 0.35)), layout="constrained")
@@ -137,6 +156,7 @@ def images(
     panel: Mapping[str, Tensor | np.ndarray], alt: str, caption: str = "", size: float = 2.2
 ) -> Picture:
     """Return images and maps side by side under their titles, each with its shape."""
+    check_by_name("panel", panel)
     figure, axes = panels(len(panel), size=size)
     for axis, (title, image) in zip(axes, panel.items(), strict=True):
         draw_image(axis, image, f"{title}\n{'×'.join(map(str, image.shape))}")
@@ -147,6 +167,11 @@ def feature_maps(
     rgb_map: Tensor, lbp_map: Tensor, channels: Sequence[int], alt: str, caption: str = ""
 ) -> Picture:
     """Return some channels of both branches' maps `(C, h, w)`, a row for each branch."""
+    check_tensor("rgb_map", rgb_map, "(C, h, w)", finite=True)
+    check_tensor("lbp_map", lbp_map, f"({len(rgb_map)}, h, w)", finite=True)
+    check_sizes(channels=len(finite_numbers("channels", channels)))
+    for channel in channels:
+        check_whole("channel", channel, 0, len(rgb_map) - 1)
     figure, axes = panels(2 * len(channels), len(channels), size=1.1)
     rows = (("rgb", rgb_map), ("lbp", lbp_map))
     named = [(view, maps[channel], channel) for view, maps in rows for channel in channels]
@@ -173,6 +198,7 @@ def over_face(
     The scale reaches from the least to the largest value of all maps, unless `vmin`, `vmax` say
     otherwise: maps that are compared must share it. `label` says what the bar measures.
     """
+    check_by_name("maps", maps)
     values = np.concatenate([as_array(heat).ravel() for heat in maps.values()])
     style = {"vmin": values.min(), "vmax": values.max()} | style
     figure, axes = panels(len(maps), columns, size=2.1)
@@ -187,6 +213,7 @@ def over_face(
 
 def channel_scores(scores: Tensor, alt: str, caption: str = "") -> Picture:
     """Return one bar for each of G's channel scores `(C,)`."""
+    check_tensor("scores", scores, "(C,)", finite=True)
     figure = Figure(figsize=(7, 1.8), layout="constrained")
     axis = figure.add_subplot()
     axis.bar(range(len(scores)), scores.detach().float().cpu().numpy(), color=COLOURS["global"])
@@ -210,6 +237,8 @@ def class_scores(
     """
     if isinstance(probabilities, Tensor):
         probabilities = {"": probabilities}
+    check_by_name("probabilities", probabilities)
+    check_class_names(names)
     count = len(probabilities)
     figure = Figure(figsize=(2.2 + 2.3 * count, 2.4 + 0.25 * (count > 1)), layout="constrained")
     for column, (title, scores) in enumerate(probabilities.items()):
@@ -225,6 +254,7 @@ def class_scores(
 
 def draw_class_scores(axis: Axes, scores: Tensor, names: Sequence[str]) -> list[Rectangle]:
     """Draw one bar for each class, downwards, on an axis from 0 to 1; returns the bars."""
+    check_tensor("probabilities", scores, f"({len(names)},)", finite=True)
     bars = axis.barh(
         range(len(names)), scores.detach().float().cpu().numpy(), color=COLOURS["tokens"]
     )

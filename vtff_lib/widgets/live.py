@@ -60,7 +60,7 @@ class Live(Whole):
     def _set(self, values: Mapping[str, Any]) -> None:
         """Move several controls, and draw once."""
         self._busy = True
-        with told_in(self._view):
+        with told_in(self._view, ()):
             try:
                 for name, value in values.items():
                     self._controls[name].value = value
@@ -76,7 +76,7 @@ class Live(Whole):
     def _redraw(self, change: object = None) -> None:
         if self._busy:
             return
-        with told_in(self._view):  # in the place of a picture that is not true
+        with told_in(self._view, ()):  # in the place of a picture that is not true
             self._view.value = self._drawn()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:

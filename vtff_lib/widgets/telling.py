@@ -8,13 +8,20 @@ import ipywidgets as widgets
 
 
 @contextmanager
-def told_in(place: widgets.HTML) -> Iterator[None]:
-    """Tell in `place` whatever is raised here: a callback's errors vanish in a log."""
+def told_in(
+    place: widgets.HTML, sentences: tuple[type[Exception], ...] = (ValueError,)
+) -> Iterator[None]:
+    """Tell in `place` whatever is raised here: a callback's errors vanish in a log.
+
+    Args:
+        place: where; it loses what it held, which is not true any more.
+        sentences: the kinds that say by themselves what is wrong.
+    """
     try:
         yield
     except Exception as error:
         sentence = str(error)
-        if not isinstance(error, ValueError):  # no sentence of ours
+        if not isinstance(error, sentences):
             sentence = f"This could not be drawn. {type(error).__name__}: {error}"
         place.value = f'<p role="alert">{html.escape(sentence)}</p>'
 
