@@ -1,5 +1,7 @@
 """Comparisons of paired runs, against tables, SciPy and simulation."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -95,6 +97,10 @@ def test_a_detectable_difference_is_found_about_as_often_as_promised(pairs):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
+        (lambda: comparisons.sign_flips([math.nan] * 8), "differences.0.=nan will not do"),
+        (lambda: comparisons.holm({"a": 0.1, "b": math.nan}), "p_values.'b'.=nan will not do"),
+        (lambda: comparisons.compare([0.1, math.inf], [0.1, 0.2]), "first.1.=inf will not do"),
+        (lambda: comparisons.student_p(math.nan, 3), "t=nan will not do"),
         (lambda: comparisons.student_p(1, 0), "degrees=0 will not do"),
         (lambda: comparisons.student_t(4, 1.0), "share=1.0 will not do"),
         (lambda: comparisons.student_t(0), "degrees=0 will not do"),

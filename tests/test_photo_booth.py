@@ -13,6 +13,7 @@ from vtff_lib import load_pretrained
 from vtff_lib.evaluation.answering import least_confidence, verdict
 from vtff_lib.inputs import resize
 from vtff_lib.photos.finding import FaceBox, find_faces, grey_face
+from vtff_lib.widgets import photo_booth
 from vtff_lib.widgets.photo_booth import PhotoBooth
 from vtff_lib.widgets.webcam import Webcam
 
@@ -140,3 +141,15 @@ def test_what_a_cell_stores_is_a_still_of_the_first_picture(booth, astronaut):
     json.dumps(bundle)
     upload(booth, png(np.ascontiguousarray(astronaut[:, ::-1])))
     assert booth._repr_mimebundle_()["text/html"] == bundle["text/html"]
+
+
+@pytest.mark.parametrize("way", ["upload", "camera"])
+def test_whatever_a_decoder_raises_is_told(booth, monkeypatch, way):
+    def fail(source):
+        raise TypeError("bad operand for <abs>")
+
+    monkeypatch.setattr(photo_booth, "read_photo", fail)
+    upload(booth, b"odd") if way == "upload" else shoot(booth.camera, b"odd")
+    assert booth.words.value.startswith('<p role="alert">')
+    assert "bad operand for &lt;abs&gt;" in booth.words.value
+    assert booth.upload.value == ()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 import torch
+from ipywidgets.widgets.widget import _instances
 from PIL import Image
 
 from vtff_lib import load_pretrained
@@ -220,3 +221,23 @@ def test_a_photo_stays_when_the_file_is_let_go(ground, astronaut):
     assert ground.explorer.images.equal(photo)
     assert ground.explorer.names == ["your photo"]
     assert ground.trouble.value == ""
+
+
+def test_a_photo_is_forgotten_whether_it_will_do_or_not_and_nothing_stays_open(model, astronaut):
+    open_before = set(_instances)
+    ground = Playground(model)
+    for content in (png(astronaut), b"no picture"):
+        upload(ground, content)
+        assert ground.upload.value == ()
+    ground.view.state = {"surgery": ["patch"]}  # what no page of ours sends
+    ground.close()
+    assert set(_instances) == open_before
+
+
+def test_whatever_a_decoder_raises_is_told(ground, monkeypatch):
+    def fail(*given, **named):
+        raise SyntaxError("not a <TIFF>")
+
+    monkeypatch.setattr(playground, "face_from_photo", fail)
+    upload(ground, b"odd")
+    assert "not a &lt;TIFF&gt;" in ground.trouble.value

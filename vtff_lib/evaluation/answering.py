@@ -47,10 +47,8 @@ def verdict(probabilities: Tensor, names: Sequence[str], least: float) -> str:
     """
     check_class_names(names)
     check_tensor("probabilities", probabilities, f"({len(names)},)", finite=True)
-    if (
-        not isinstance(least, float) or least != math.inf
-    ):  # what `least_confidence` returns where it is never
-        check_number("least", least, 0)
+    never = isinstance(least, float) and least == math.inf  # as `least_confidence` may say
+    check_number("least", 0 if never else least, 0)
     share, choice = (number.item() for number in probabilities.max(dim=0))
     if share < least:
         return (
