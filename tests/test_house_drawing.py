@@ -12,7 +12,8 @@ SOURCES = {
     "pretrained": "import vtff_lib.lbp\n",
     "odd": "from vtff_lib import lbp, load\n",  # a flat module that nobody planned
     "training/__init__": "from vtff_lib.training.loop import train\n",
-    "training/loop": "def train():\n    from vtff_lib.training import recipe\n",
+    "training/loop": "def train():\n    from vtff_lib.training import recipe\n"
+    "if TYPE_CHECKING:\n    import vtff_lib.odd\n",
     "training/recipe": "import math\nfrom vtff_lib.training.loop import train\n",
     "plots/__init__": "from vtff_lib.plots.runs import curve\n",  # nobody imports through it
     "plots/runs": "from vtff_lib.training import train\n",

@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock, get_ident
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vtff_lib.config import VTFFConfig
 from vtff_lib.refusals import describe, is_a, is_dense
+
+if TYPE_CHECKING:
+    from vtff_lib.config import VTFFConfig
 
 
 class Normalise(nn.Module):
@@ -30,7 +32,7 @@ class Normalise(nn.Module):
         return ((unit / 255 if image.dtype == torch.uint8 else unit) - self.mean) / self.std
 
 
-def check_view(view: str, image: Tensor, config: VTFFConfig, device: torch.device) -> None:
+def check_view(view: str, image: Tensor, config: "VTFFConfig", device: torch.device) -> None:
     """Check that a model built from `config` on `device` can use `image` as its `view`.
 
     Args:

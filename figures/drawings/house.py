@@ -133,7 +133,13 @@ class House:
 
 def imported_by(tree: ast.Module, modules: set[str]) -> Iterator[str]:
     """Yield those of `modules` that a source imports, anywhere in it."""
-    for node in ast.walk(tree):
+    typing = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
+    unused = {inner for node in typing for inner in ast.walk(node)}  # when the code runs
+    for node in set(ast.walk(tree)) - unused:
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom):
             names = [f"{node.module}.{alias.name}" for alias in node.names]
