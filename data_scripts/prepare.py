@@ -10,6 +10,7 @@ stops the work. Nothing is downloaded: `--help` of a set says where it comes fro
 
 import argparse
 import hashlib
+import os
 import shlex
 import sys
 import time
@@ -108,7 +109,9 @@ def open_pictures(
         ValueError: if a picture cannot be opened and `strict` is set, or none can.
     """
     crop = partial(_opened, catalogue, settings)
-    with ThreadPoolExecutor() as pool:  # Pillow lets other threads run while it decodes
+    with ThreadPoolExecutor(
+        os.cpu_count()
+    ) as pool:  # Pillow lets other threads run while it decodes
         results = list(pool.map(crop, rows))
     kept = [row for row, result in zip(rows, results, strict=True) if not isinstance(result, str)]
     left_out = [result for result in results if isinstance(result, str)]
