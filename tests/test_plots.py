@@ -317,6 +317,16 @@ def test_the_name_of_a_class_is_text_and_no_formula(name):
     assert plots.images({"other": torch.zeros(3, 3)}, alt="").png != spelt.png
 
 
+def test_powers_at_a_logarithmic_axis_stay_powers():
+    figure = Figure()
+    axis = figure.add_subplot()
+    axis.loglog([1e-5, 1], [1, 10])
+    axis.set_title("$x$")
+    plots.picture(figure, alt="")
+    assert all(label.get_parse_math() for label in axis.get_xticklabels())
+    assert not axis.title.get_parse_math()
+
+
 def test_a_widget_that_is_closed_leaves_nothing_open():
     open_before = len(_instances)
     live = Live(numbered, {"two": {"value": 2}}, value=widgets.IntSlider(1))

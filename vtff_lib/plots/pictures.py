@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from matplotlib.ticker import LogFormatter, ScalarFormatter
 from torch import Tensor
 
 from vtff_lib.names import check_class_names
@@ -40,6 +41,7 @@ COLOURS = {
     "tokens": "#56B4E9",
 }
 INK = "#333333"
+NUMBERS = (LogFormatter, ScalarFormatter)  # write numbers, and no words of ours
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,14 @@ class Picture:
 
 
 def as_text(figure: Figure) -> None:
-    """Have all words of `figure` drawn as they are: a class may be called `$\\frac{$`."""
-    for text in figure.findobj(Text):
+    """Have all words of `figure` drawn as they are: a class may be called `$\\frac{$`.
+
+    Numbers that Matplotlib itself writes at an axis are left alone: 10⁻³ is a formula.
+    """
+    axes = [axis for both in figure.axes for axis in (both.xaxis, both.yaxis)]
+    numbered = [axis for axis in axes if isinstance(axis.get_major_formatter(), NUMBERS)]
+    numbers = {label for axis in numbered for label in axis.get_ticklabels(which="both")}
+    for text in set(figure.findobj(Text)) - numbers:
         text.set_parse_math(False)
 
 
