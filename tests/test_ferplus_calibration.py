@@ -47,7 +47,7 @@ def test_faces_without_votes_are_no_ground_for_it():
 
 def test_the_command_needs_a_pack(monkeypatch, tmp_path):
     monkeypatch.setattr("sys.argv", ["ferplus_calibration", str(tmp_path / "none.safetensors")])
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(SystemExit, match="There is no pack"):
         ferplus_calibration.main()
 
 

@@ -142,7 +142,8 @@ class AttentionalSelectiveFusion(Fusion):
 
     def require_batch(self, images: int) -> None:
         """Raise a `ValueError` in training, if there is one image."""
-        self.global_attention.require_batch(images)
+        if isinstance(self.global_attention, GlobalAttention):  # a stand-in may need no spread
+            self.global_attention.require_batch(images)
 
     def extra_repr(self) -> str:
         """Show the reading of the paper."""

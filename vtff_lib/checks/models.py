@@ -272,8 +272,13 @@ def judge_copy(asked: Asked, trained: State) -> None:
         known[-1].gradients and others[-1].gradients,
         "You asked for the maps with gradients switched off; Grad-CAM and others need them.",
     )
+    judge_numbers(asked)
+
+
+def judge_numbers(asked: Asked) -> None:
+    """Say so if a model answers with what is no number."""
     require(
-        others[-1].maps.isfinite().all(),
+        all(question.maps.isfinite().all() for question in asked.questions),
         "Your copy answers with nan or infinite numbers. Not everything may be drawn from a bell "
         "curve: a variance is positive.",
     )
