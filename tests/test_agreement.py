@@ -61,13 +61,13 @@ UNTAUGHT = {  # what modules have beside what their lessons teach
     "datasets/sources/ferplus_votes.py": {"Verdicts"},
     "datasets/twins.py": {"Twins"},
     "doctor.py": {"Diagnosis", "Finding"},
+    "explain/surgery.py": {"check_surgeries"},
     "plots/runs.py": {"confusion_matrix"},
     "train.py": {  # the lesson teaches the command, not its parts
         *("main", "make_parser", "make_config", "make_model_config", "read_settings"),
         *("read_faces", "write_json", "write_results", "describe"),
     },
     "training/progress.py": {"Bar"},
-    "vtff.py": {"in_eval"},
     "weights.py": {"read_metadata"},
 }
 

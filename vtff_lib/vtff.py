@@ -19,7 +19,7 @@ from vtff_lib.encoder import TransformerEncoder, resize_position_embedding
 from vtff_lib.fusion import make_fusion
 from vtff_lib.inputs import Normalise, check_view
 from vtff_lib.lbp import LocalBinaryPattern
-from vtff_lib.lending import in_eval, of_this_thread
+from vtff_lib.lending import check_model, in_eval, of_this_thread
 from vtff_lib.refusals import check_shape
 from vtff_lib.weights import read_metadata, read_weights, require_same_tensors, write_weights
 
@@ -176,12 +176,6 @@ class VTFF(nn.Module):
         require_same_tensors(model.state_dict(), weights, path)
         model.to(weights["cls_token"].dtype).load_state_dict(weights, assign=True)
         return model.eval()
-
-
-def check_model(model: object) -> None:
-    """Raise a `ValueError` unless `model` is a VTFF, or one that a learner built like it."""
-    if not isinstance(model, nn.Module) or not hasattr(model, "config"):
-        raise ValueError(f"model is a {type(model).__name__}; give a VTFF, load_pretrained() say.")
 
 
 def count_parameters(module: nn.Module) -> int:

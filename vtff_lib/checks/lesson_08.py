@@ -21,6 +21,7 @@ from vtff_lib.checks.models import (
     changed,
     explanations,
     judge_copy,
+    judge_maps,
     learned,
     maps_of,
     trained_model,
@@ -223,7 +224,11 @@ def randomisation_control(answer: Callable[..., Tensor]) -> str:
     images[:, 0, 0, 0] = torch.arange(5)
     for explanation in explanations(trained):
         asked = Asked(explanation)
-        kept = call(bound(answer, asked, model), images)
+        try:
+            kept = call(bound(answer, asked, model), images)
+        except Wrong:
+            judge_maps(asked, trained)
+            raise
         require(
             [part.training for part in model.modules()] == modes,
             "You left the given model in another mode, training or evaluation, than it was in.",

@@ -272,8 +272,14 @@ def judge_copy(asked: Asked, trained: State) -> None:
         known[-1].gradients and others[-1].gradients,
         "You asked for the maps with gradients switched off; Grad-CAM and others need them.",
     )
+    judge_maps(asked, trained)
+
+
+def judge_maps(asked: Asked, trained: State) -> None:
+    """Say so if the second model's maps are no finite numbers, whatever came of comparing them."""
+    _, others = asked.asked_of(trained)
     require(
-        others[-1].maps.isfinite().all(),
+        not others or others[-1].maps.isfinite().all(),
         "Your copy answers with nan or infinite numbers. Not everything may be drawn from a bell "
         "curve: a variance is positive.",
     )
