@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
+from vtff_lib.attention import GlobalAttention
 from vtff_lib.backbone import ResNetTrunk
 from vtff_lib.config import VTFFConfig
 from vtff_lib.encoder import TransformerEncoder, resize_position_embedding
@@ -20,7 +21,7 @@ from vtff_lib.fusion import make_fusion
 from vtff_lib.inputs import Normalise, check_view
 from vtff_lib.lbp import LocalBinaryPattern
 from vtff_lib.lending import check_model, in_eval, of_this_thread
-from vtff_lib.refusals import check_shape
+from vtff_lib.refusals import check_shape, check_spread
 from vtff_lib.weights import read_metadata, read_weights, require_same_tensors, write_weights
 
 
@@ -113,7 +114,9 @@ class VTFF(nn.Module):
                 )
         elif "lbp" in self.backbones:
             lbp = self.lbp(rgb)
-        self.fusion.require_batch(rgb.shape[0])  # before the trunks note what they see
+        for part in self.fusion.children():  # before the trunks note what they see
+            if isinstance(part, GlobalAttention):
+                check_spread(part, part.layers[1], rgb.shape[0])
         views = {"rgb": rgb, "lbp": lbp}
         maps = {
             view: backbone(self.normalise[view](views[view]))  # (N, 3, H, W) -> (N, C, h, w)
