@@ -43,7 +43,7 @@ UNTAUGHT = {  # what modules have beside what their lessons teach
     "datasets/twins.py": {"Twins"},
     "doctor.py": {"Diagnosis", "Finding"},
     "explain/surgery.py": {"check_surgeries"},
-    "inputs.py": {"borrowed", "of_this_thread", "with_gradients"},
+    "inputs.py": {"borrowed", "check_model", "of_this_thread", "with_gradients"},
     "photos/reading.py": {"room_for"},
     "plots/runs.py": {"training_curves"},
     "train.py": {  # the lesson teaches the command, not its parts
@@ -53,7 +53,6 @@ UNTAUGHT = {  # what modules have beside what their lessons teach
     "training/loop.py": {"alone_in", "check_intervals", "describe_place"},
     "training/processes.py": {"Told", "able_to_compile", "find_device"},
     "training/progress.py": {"Bar"},
-    "vtff.py": {"check_model"},
     "weights.py": {"read_metadata"},
 }
 

@@ -13,6 +13,7 @@ from vtff_lib.datasets import FaceSet, stored_images
 from vtff_lib.datasets.packs import encode_pictures
 from vtff_lib.datasets.stored_images import StoredImages, store_images
 from vtff_lib.evaluation.measure import predict
+from vtff_lib.names import EXPRESSIONS
 from vtff_lib.training.feed import Feed
 from vtff_lib.training.loop import train
 
@@ -76,7 +77,7 @@ def test_pixels_are_decoded_once_and_never_half(tmp_path: Path, monkeypatch: pyt
 
 def test_training_and_prediction_are_the_same_from_a_file(tmp_path: Path):
     examples = faces()
-    names = ("red", "green", "blue")
+    names = EXPRESSIONS[:3]
     splits = torch.zeros(len(examples.labels), dtype=torch.int64)
     FaceSet(*examples[:2], splits, names).write(tmp_path / "a.safetensors", quality=None)
     stored = FaceSet.read(tmp_path / "a.safetensors", stored=True).part("train")

@@ -39,12 +39,8 @@ class GlobalAttention(nn.Module):
     def forward(self, u: Tensor) -> Tensor:
         """Return G(U)."""
         check_tensor("u", u, f"(N, {self.channels}, H, W)", module=self)
-        self.require_batch(u.shape[0])
+        check_spread(self, self.layers[1], u.shape[0])
         return self.layers(self.pool(u))  # (N, C, H, W) -> (N, C, 1, 1)
-
-    def require_batch(self, images: int) -> None:
-        """Raise a `ValueError` if so few images will not do in training."""
-        check_spread(self, self.layers[1], images)
 
 
 class LocalAttention(nn.Module):

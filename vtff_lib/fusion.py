@@ -95,9 +95,6 @@ class Fusion(nn.Module):
         fused, fusion_maps = self.fuse(*used)
         return (fused, fusion_maps) if return_maps else fused
 
-    def require_batch(self, images: int) -> None:
-        """Raise a `ValueError` if so few images will not do in training; most fusions take one."""
-
 
 class AttentionalSelectiveFusion(Fusion):
     """ASF: a gate made from both maps chooses, for every channel and position, between them.
@@ -139,11 +136,6 @@ class AttentionalSelectiveFusion(Fusion):
         gate, rest = GATES[self.gate](global_map, local_map)
         gated, other = (lbp_map, rgb_map) if self.gated_branch == "lbp" else (rgb_map, lbp_map)
         return gated * gate + other * rest, FusionMaps(gate, local_map, global_map)
-
-    def require_batch(self, images: int) -> None:
-        """Raise a `ValueError` in training, if there is one image."""
-        if isinstance(self.global_attention, GlobalAttention):  # a stand-in may need no spread
-            self.global_attention.require_batch(images)
 
     def extra_repr(self) -> str:
         """Show the reading of the paper."""

@@ -92,6 +92,12 @@ def resize(images: Tensor, side: int) -> Tensor:
     return resized.round_().clamp_(0, 255).to(torch.uint8)
 
 
+def check_model(model: object) -> None:
+    """Raise a `ValueError` unless `model` is a VTFF, or one that a learner built like it."""
+    if not isinstance(model, nn.Module) or not hasattr(model, "config"):
+        raise ValueError(f"model is a {type(model).__name__}; give a VTFF, load_pretrained() say.")
+
+
 @contextmanager
 def in_eval(model: nn.Module) -> Iterator[None]:
     """Use `model` in eval mode, and give each of its modules back in the mode it was in.

@@ -3,6 +3,8 @@
 import unicodedata
 from collections.abc import Sequence
 
+from vtff_lib.refusals import shown
+
 # The class order everywhere in this project: FER+'s. The first seven leave out contempt.
 EXPRESSIONS = (
     "neutral",
@@ -48,13 +50,13 @@ def as_text(name: str) -> str:
 
 def check_class_names(names: Sequence[str]) -> None:
     """Raise a `ValueError` unless `names` are two different texts or more, in a tuple or list."""
-    what = f"class_names={repr(names)[:200]} will not do"
+    what = f"class_names={shown(names)} will not do"
     if not isinstance(names, (tuple, list)):
         raise ValueError(f"{what}; give a tuple.")
     if len(names) < 2 or not all(isinstance(name, str) and as_text(name) == name for name in names):
         raise ValueError(f"{what}; give at least two names, each a text of one line.")
     if len(set(names)) < len(names):
-        raise ValueError(f"class_names={names!r} names a class twice; drop one.")
+        raise ValueError(f"class_names={shown(names)} names a class twice; drop one.")
 
 
 def check_same_classes(

@@ -13,13 +13,14 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
+from vtff_lib.attention import GlobalAttention
 from vtff_lib.backbone import ResNetTrunk
 from vtff_lib.config import VTFFConfig
 from vtff_lib.encoder import TransformerEncoder, resize_position_embedding
 from vtff_lib.fusion import make_fusion
-from vtff_lib.inputs import Normalise, check_view, in_eval, of_this_thread
+from vtff_lib.inputs import Normalise, check_model, check_view, in_eval, of_this_thread
 from vtff_lib.lbp import LocalBinaryPattern
-from vtff_lib.refusals import check_shape
+from vtff_lib.refusals import check_shape, check_spread
 from vtff_lib.weights import read_metadata, read_weights, require_same_tensors, write_weights
 
 
@@ -110,7 +111,9 @@ class VTFF(nn.Module):
                 )
         elif "lbp" in self.backbones:
             lbp = self.lbp(rgb)
-        self.fusion.require_batch(rgb.shape[0])  # before the trunks note what they see
+        for part in self.fusion.children():  # before the trunks note what they see
+            if isinstance(part, GlobalAttention):
+                check_spread(part, part.layers[1], rgb.shape[0])
         views = {"rgb": rgb, "lbp": lbp}
         maps = {
             view: backbone(self.normalise[view](views[view]))  # (N, 3, H, W) -> (N, C, h, w)
@@ -182,12 +185,6 @@ def _normalisation(config: VTFFConfig) -> nn.ModuleDict:
     return nn.ModuleDict(
         {"rgb": Normalise(c.rgb_mean, c.rgb_std), "lbp": Normalise(c.lbp_mean, c.lbp_std)}
     )
-
-
-def check_model(model: object) -> None:
-    """Raise a `ValueError` unless `model` is a VTFF, or one that a learner built like it."""
-    if not isinstance(model, nn.Module) or not hasattr(model, "config"):
-        raise ValueError(f"model is a {type(model).__name__}; give a VTFF, load_pretrained() say.")
 
 
 def count_parameters(module: nn.Module) -> int:

@@ -21,7 +21,7 @@ from vtff_lib.checks.models import (
     changed,
     explanations,
     judge_copy,
-    judge_numbers,
+    judge_maps,
     learned,
     maps_of,
     trained_model,
@@ -227,7 +227,7 @@ def randomisation_control(answer: Callable[..., Tensor]) -> str:
         try:
             kept = call(bound(answer, asked, model), images)
         except Wrong:
-            judge_numbers(asked)  # no wonder then
+            judge_maps(asked, trained)
             raise
         require(
             [part.training for part in model.modules()] == modes,

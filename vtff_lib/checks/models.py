@@ -272,13 +272,14 @@ def judge_copy(asked: Asked, trained: State) -> None:
         known[-1].gradients and others[-1].gradients,
         "You asked for the maps with gradients switched off; Grad-CAM and others need them.",
     )
-    judge_numbers(asked)
+    judge_maps(asked, trained)
 
 
-def judge_numbers(asked: Asked) -> None:
-    """Say so if a model answers with what is no number."""
+def judge_maps(asked: Asked, trained: State) -> None:
+    """Say so if the second model's maps are no finite numbers, whatever came of comparing them."""
+    _, others = asked.asked_of(trained)
     require(
-        all(question.maps.isfinite().all() for question in asked.questions),
+        not others or others[-1].maps.isfinite().all(),
         "Your copy answers with nan or infinite numbers. Not everything may be drawn from a bell "
         "curve: a variance is positive.",
     )

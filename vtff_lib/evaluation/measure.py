@@ -13,10 +13,10 @@ from torch import Tensor
 from vtff_lib.datasets.stored_images import StoredImages
 from vtff_lib.evaluation.intervals import Estimate, bootstrap, wilson
 from vtff_lib.evaluation.report import ClassReport, Report
-from vtff_lib.inputs import in_eval, resize
+from vtff_lib.inputs import check_model, in_eval, resize
 from vtff_lib.names import check_class_names
 from vtff_lib.refusals import check_flag, check_sizes, check_tensor, describe, is_a, is_dense
-from vtff_lib.vtff import VTFF, check_model
+from vtff_lib.vtff import VTFF
 
 BINS = 15  # of confidence, as in Guo et al. 2017
 SMALLEST = 1e-12  # what a probability of 0 is taken for, lest its logarithm be infinite

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vtff_lib.explain.heat_maps import HeatMap, as_share, check_classes
-from vtff_lib.inputs import check_view, in_eval, with_gradients
+from vtff_lib.inputs import check_model, check_view, in_eval, with_gradients
 from vtff_lib.refusals import check_sizes, check_tensor
-from vtff_lib.vtff import VTFF, check_model
+from vtff_lib.vtff import VTFF
 
 STEPS = 32  # of the path of integrated gradients
 AT_ONCE = 64  # images in a pass, or as many as are explained

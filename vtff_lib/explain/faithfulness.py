@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vtff_lib.explain.heat_maps import check_classes, filled
+from vtff_lib.inputs import check_model
 from vtff_lib.refusals import (
     check_flag,
     check_number,
@@ -24,7 +25,7 @@ from vtff_lib.refusals import (
     check_whole,
     shown,
 )
-from vtff_lib.vtff import VTFF, check_model
+from vtff_lib.vtff import VTFF
 
 
 def curve(

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from vtff_lib.explain.heat_maps import filled
 from vtff_lib.fusion import GATES, AttentionalSelectiveFusion, FusionMaps
-from vtff_lib.inputs import of_this_thread
+from vtff_lib.inputs import check_model, of_this_thread
 from vtff_lib.refusals import (
     MOST,
     check_choice,
@@ -24,7 +24,7 @@ from vtff_lib.refusals import (
     check_whole,
     shown,
 )
-from vtff_lib.vtff import VTFF, check_model
+from vtff_lib.vtff import VTFF
 
 FORCED = {"rgb": 0.0, "lbp": 1.0, "half": 0.5}  # the LBP branch's weight
 PARTS = ("global", "local")

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from vtff_lib.explain import maps
 from vtff_lib.explain.surgery import Surgery, check_surgeries, masked, operated
-from vtff_lib.inputs import borrowed, in_eval, with_gradients
+from vtff_lib.inputs import borrowed, check_model, in_eval, with_gradients
 from vtff_lib.refusals import check_tensor, check_whole, describe, is_a, is_dense
-from vtff_lib.vtff import VTFF, VTFFOutput, check_model
+from vtff_lib.vtff import VTFF, VTFFOutput
 
 ASSETS = Path(__file__).parent / "assets"  # what the page and the widget share
 GROUPS = 8  # of channels, whose gates can be looked at one by one

@@ -60,7 +60,7 @@ class Rows:
         old = getattr(self, name)
         try:
             new = torch.as_tensor(value, device=old.device)
-            if new.isfinite().all():
+            if new.isfinite().all() and not new.is_complex():
                 return new.to(old.dtype).expand_as(old).clone()
             shape = "that are no finite numbers"
         except (RuntimeError, TypeError, ValueError):
