@@ -43,7 +43,7 @@ def predict(
     check_sizes(batch_size=batch_size)
     check_flag("flipped", flipped)
     if not isinstance(images, StoredImages):
-        check_tensor("images", images, "(N, 3, H, W)", "uint8 or float", finite=True)
+        check_tensor("images", images, "(N, C, H, W)", "uint8 or float", finite=True)
     device = model.cls_token.device
     shares = []
     with in_eval(model):
