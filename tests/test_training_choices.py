@@ -73,6 +73,7 @@ def test_a_choice_is_trained_and_measured(name, few):
     assert 0 <= told["accuracy"] <= 1
 
 
+@pytest.mark.slow
 def test_frozen_statistics_change_nothing_in_training_mode(few):
     healthy, frozen = (
         sick_runs.train_run(replace(sick_runs.RUNS[name], images=40), few, rounds=1)

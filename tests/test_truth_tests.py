@@ -66,12 +66,14 @@ def check(tests: dict) -> None:
         assert (blob == 1) == name.startswith("randomised")
 
 
+@pytest.mark.slow
 def test_a_small_run_fills_the_table(small):
     check(small["tests"])
     assert small["faces"] == 8 - 1  # of two people, but for the one at rest
     assert small["faces_randomised"] in (3, 4)
 
 
+@pytest.mark.slow
 def test_a_map_changes_when_a_part_before_it_forgets_and_not_sooner(small):
     def alike(part, kind):
         return small["tests"][f"randomised {part}"][kind]["mean"]["value"]

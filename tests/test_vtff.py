@@ -440,6 +440,7 @@ def test_one_graph_serves_every_size(small):
         torch.testing.assert_close(traced(rgb).logits, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_exported_to_onnx_it_gives_the_same_for_any_batch_and_size(model, tmp_path):
     batch, rows, columns = (torch.export.Dim(name, max=64) for name in ("batch", "rows", "columns"))
     torch.onnx.export(
