@@ -22,7 +22,7 @@ from skimage import data
 from torch import Tensor
 
 from figures.experiments.harness import FIGURES
-from vtff_lib import load_pretrained
+from vtff_lib import files, load_pretrained
 from vtff_lib.datasets import load_default
 from vtff_lib.explain.surgery import Surgery
 from vtff_lib.explorer.explorer import Explorer
@@ -87,7 +87,7 @@ def make(out: Path, limit: int | None = None, surgeries: list[Surgery] | None = 
     )
     explorer.save(out / "explorer_tiny.html")
     shown = [face for face, name in enumerate(explorer.names) if name in STILL]
-    (out / "explorer_tiny.png").write_bytes(explorer.still(shown).png)
+    files.write(out / "explorer_tiny.png", explorer.still(shown).png)
 
 
 def main() -> None:

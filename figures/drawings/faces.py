@@ -10,6 +10,7 @@ import torch
 from matplotlib.figure import Figure
 
 from figures.experiments.harness import FIGURES
+from vtff_lib import files
 from vtff_lib.names import EXPRESSIONS
 from vtff_lib.plots.pictures import INK, as_array
 from vtff_lib.synthetic_faces import ACTION_UNITS, Faces, render, sample
@@ -48,7 +49,9 @@ def sheet(path: str, faces: Faces, columns: int, rows: Sequence[str], heads: Seq
     axis.xaxis.tick_top()
     axis.tick_params(length=0, colors=INK, pad=2)
     axis.spines[:].set_visible(False)
-    figure.savefig(FIGURES / path, dpi=118, facecolor="white", pil_kwargs={"quality": 88})
+    with files.whole(FIGURES / path) as unfinished:
+        look = {"facecolor": "white", "pil_kwargs": {"quality": 88}}
+        figure.savefig(unfinished, dpi=118, format="jpg", **look)
     print(path)
 
 

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
 
 from figures.experiments.harness import FIGURES
+from vtff_lib import files
 from vtff_lib.plots.pictures import INK
 
 PAPER = "white"
@@ -121,7 +122,5 @@ def block(
 
 def save_svg(figure: Figure, name: str) -> None:
     """Write `figures/<name>.svg`, the same bytes at every run."""
-    with mpl.rc_context({"svg.hashsalt": name}):
-        figure.savefig(
-            FIGURES / f"{name}.svg", format="svg", facecolor=PAPER, metadata={"Date": None}
-        )
+    with mpl.rc_context({"svg.hashsalt": name}), files.whole(FIGURES / f"{name}.svg") as path:
+        figure.savefig(path, format="svg", facecolor=PAPER, metadata={"Date": None})

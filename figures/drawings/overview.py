@@ -11,6 +11,7 @@ from skimage.data import astronaut
 from figures.drawings import line_art
 from figures.drawings.line_art import arrow
 from figures.experiments.harness import FIGURES
+from vtff_lib import files
 from vtff_lib.config import VTFFConfig
 from vtff_lib.photos.finding import crop_face, crops_to_batch, find_faces
 from vtff_lib.plots.pictures import COLOURS, INK, as_array
@@ -90,7 +91,8 @@ def main() -> None:
     bars.invert_yaxis()
     bars.set(xlim=(0, 2), xticks=[])
     canvas.text(15.3, bottom - 0.9, "class scores (06)", ha="center", va="top", fontsize=8.5)
-    figure.savefig(FIGURES / "overview.png", facecolor="white")
+    with files.whole(FIGURES / "overview.png") as path:
+        figure.savefig(path, format="png", facecolor="white")
 
 
 if __name__ == "__main__":
