@@ -13,10 +13,10 @@ from pathlib import Path
 
 import torch
 
-from data_scripts.shards import Shard, check_size, make_pack, quality, seed, tell
 from vtff_lib import synthetic_faces
 from vtff_lib.datasets import DEFAULT, FaceSet
 from vtff_lib.datasets.packs import Manifest, read_pack
+from vtff_lib.datasets.shards import Shard, check_size, make_pack, quality, seed, tell
 from vtff_lib.endings import in_a_sentence
 from vtff_lib.names import EXPRESSIONS, SPLITS
 

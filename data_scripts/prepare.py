@@ -27,9 +27,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-from data_scripts.shards import Shard, check_size, make_pack, quality, seed, tell
 from vtff_lib.datasets import FaceSet
 from vtff_lib.datasets.packs import Manifest, read_pack
+from vtff_lib.datasets.shards import Shard, check_size, make_pack, quality, seed, tell
 from vtff_lib.datasets.sources import Catalogue
 from vtff_lib.datasets.sources.adapters import ADAPTERS
 from vtff_lib.endings import in_a_sentence

@@ -16,9 +16,8 @@ import torch
 from PIL import Image
 
 from data_scripts import prepare as script
-from data_scripts import shards
 from data_scripts.prepare import Settings, prepare
-from vtff_lib.datasets import FaceSet
+from vtff_lib.datasets import FaceSet, shards
 from vtff_lib.datasets.sources import Catalogue
 from vtff_lib.datasets.sources.folders import catalogue_folders
 from vtff_lib.files import only_one

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from vtff_lib.datasets import FaceSet
+from vtff_lib.datasets.face_set import FaceSet
 from vtff_lib.datasets.packs import Manifest, join_packs, read_pack
 from vtff_lib.files import clear_unfinished, only_one
 from vtff_lib.names import SPLITS
