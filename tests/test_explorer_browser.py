@@ -712,7 +712,7 @@ def test_an_address_edited_by_hand_gives_the_nearest_view(show):
 def test_hostile_words_are_shown_as_words(show, tmp_path):
     model = small(class_names=(f"{EVIL}1", f"{EVIL}2", f"{EVIL}3", f"{EVIL}4"))
     hostile = Explorer(
-        {EVIL: model, f"{EVIL}2": model}, faces(2), [EVIL, f"{EVIL}2"], [EVIL, ""], EVIL,
+        {EVIL: model, f"{EVIL}2": model}, faces(2), [EVIL, f"{EVIL}2"], [f"{EVIL}1", ""], EVIL,
         computed=[Surgery(), Surgery(patch=1)],
     )  # fmt: skip
     hostile.save(tmp_path / "evil.html")
@@ -721,7 +721,7 @@ def test_hostile_words_are_shown_as_words(show, tmp_path):
         radio(page, "Map", view, "mouse")
     assert page.title() == EVIL
     assert page.get_by_role("heading").inner_text() == EVIL
-    assert page.locator(".vtff-name").first.inner_text() == f"{EVIL}, {EVIL} (labelled {EVIL})"
+    assert page.locator(".vtff-name").first.inner_text() == f"{EVIL}, {EVIL} (labelled {EVIL}1)"
     assert page.locator("tr th").first.inner_text() == f"{EVIL}1"
     assert page.get_by_role("group", name=f"{EVIL}, {EVIL}", exact=True).count() == 1
     assert f"face: {EVIL}" in page.locator("option").all_inner_texts()

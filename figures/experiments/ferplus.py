@@ -185,7 +185,7 @@ def main(
     name, split = f"ferplus_{experiment}", "valid" if watch else "test"
     for seed in seeds:
         config = replace(training, seed=seed)
-        left = time_limit - (time.monotonic() - started)
+        left = max(0.0, time_limit - (time.monotonic() - started))
         record = run(name, settings, config, faces, device, left, split)
         if not record:
             raise SystemExit(f"Seed {seed} is not over yet; the same command goes on.")

@@ -91,7 +91,7 @@ def search(
     while waiting:
         recipe = waiting[0]
         settings, training = wanted[recipe]
-        name, left = f"{path.stem}_{recipe}", started + time_limit - time.monotonic()
+        name, left = f"{path.stem}_{recipe}", max(0.0, started + time_limit - time.monotonic())
         record = run(name, settings, training, faces, device, left, "valid")
         if record:
             yield record | {"recipe": recipe, **identity(wanted[recipe], faces)}
