@@ -97,6 +97,7 @@ def test_a_run_of_one_process_goes_on_with_two_and_back(tmp_path, alone):
     assert without_times(history) == without_times(found[1])
 
 
+@pytest.mark.slow
 def test_a_team_stops_when_the_time_is_up_and_not_later(tmp_path):
     run_processes(2, tmp_path, limit="0")
     assert json.loads(read_metadata(tmp_path / NAME)["training"])["step"] == 1

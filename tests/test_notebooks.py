@@ -4,6 +4,7 @@ Each property is a function from a lesson to its problems in words. Each is show
 every lesson, and to fail for at least one that is wrong.
 """
 
+import functools
 import os
 import platform
 import re
@@ -47,7 +48,7 @@ class Lesson:
     path: Path
     text: str
 
-    @property
+    @functools.cached_property
     def notebook(self) -> NotebookNode:
         return nbformat.reads(self.text, as_version=4)
 
@@ -284,11 +285,16 @@ def test_all_notebooks_are_lessons_but_the_glossary():
     assert len(LESSONS) == 12
 
 
+@functools.cache
+def lesson_in(path: Path) -> Lesson:
+    """Decoded from bytes: reading as text would hide the line ends of Windows."""
+    return Lesson(path, path.read_bytes().decode())
+
+
 @pytest.mark.parametrize("holds", PROPERTIES)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook(path: Path, holds: Callable[[Lesson], Iterator[str]]):
-    # Decoded from bytes: reading as text would hide the line ends of Windows.
-    assert list(holds(Lesson(path, path.read_bytes().decode()))) == []
+    assert list(holds(lesson_in(path))) == []
 
 
 # From here on: notebooks/run.py and conftest.py themselves, on small lessons.

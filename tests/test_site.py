@@ -173,7 +173,7 @@ def test_every_property_is_shown_to_fail():
     assert {fault for fault, _ in WRONG} == set(PROPERTIES)
 
 
-@pytest.mark.parametrize("folder", [whole_site, held_site])
+@pytest.mark.parametrize("folder", [whole_site, pytest.param(held_site, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("fault", PROPERTIES)
 def test_the_site(fault, folder):
     assert list(fault(folder())) == []
@@ -236,7 +236,7 @@ def test_pictures_are_those_of_the_notebook():
     assert {base64.b64decode(each)[:90] for each in stored} <= kept
 
 
-# The switch
+# The switch: a second site, which takes as long to make as the first
 
 
 def solutions_of(lesson: Path) -> list[str]:
@@ -245,6 +245,7 @@ def solutions_of(lesson: Path) -> list[str]:
     return [re.search(r"```python\n(.*?)```", cell.source, re.DOTALL)[1] for cell in cells]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lesson", source.lessons()[1:4], ids=lambda path: path.stem)
 def test_held_solutions_are_neither_on_a_page_nor_in_a_download(lesson):
     answers = solutions_of(lesson)
@@ -261,6 +262,7 @@ def test_held_solutions_are_neither_on_a_page_nor_in_a_download(lesson):
             assert (answer.strip() in page) == solutions
 
 
+@pytest.mark.slow
 def test_held_solutions_take_the_guide_along():
     assert (whole_site() / "notebooks" / "instructors_guide.html").is_file()
     assert not [path for path in held_site().rglob("*") if "guide" in path.name]

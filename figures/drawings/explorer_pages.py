@@ -24,6 +24,7 @@ from torch import Tensor
 from figures.experiments.harness import FIGURES
 from vtff_lib import files, load_pretrained
 from vtff_lib.datasets import load_default
+from vtff_lib.evaluation.measure import predict
 from vtff_lib.explain.surgery import Surgery
 from vtff_lib.explorer.explorer import Explorer
 from vtff_lib.photos.finding import crops_to_batch, face_from_photo
@@ -48,8 +49,7 @@ def choose(model: VTFF) -> tuple[Tensor, list[str], list[str]]:
     drawn = sample(range(len(test)), seed=shipped.manifest["seed"], split="test")
     if not drawn.light.allclose(test.extras["light"]):
         raise RuntimeError("The shipped faces are of another renderer; run make synthetic first.")
-    with torch.no_grad():
-        wrong = model(test.images).logits.argmax(dim=1) != test.labels
+    wrong = predict(model, test.images).argmax(dim=1) != test.labels
     hidden, side = drawn.shots.occluder, drawn.light[:, 0]
     chosen: dict[int, str] = {}
     persons: set[int] = set()
