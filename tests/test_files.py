@@ -1,9 +1,12 @@
 """A file is written whole or not at all, and what a killed process left can be cleared."""
 
 import errno
+import math
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -94,9 +97,40 @@ def test_a_folder_is_one_process_s_alone_until_it_ends_or_is_killed(tmp_path):
         files.only_one(tmp_path),
     ):
         pass
-    with files.only_one(tmp_path / "new"):
+    assert [*tmp_path.iterdir()] == ([tmp_path / ".lock"] if os.name == "nt" else [])
+
+
+def test_who_has_patience_waits_for_its_turn(tmp_path):
+    """Each adds one to what it read; without the lock some would read the same."""
+    (tmp_path / "count").write_text("0")
+
+    def count() -> None:
+        for _ in range(20):
+            with files.only_one(tmp_path, math.inf, ".count.lock"):
+                number = int((tmp_path / "count").read_text())
+                time.sleep(0.001)
+                (tmp_path / "count").write_text(f"{number + 1}")
+
+    threads = [threading.Thread(target=count) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (tmp_path / "count").read_text() == "60"
+    with files.only_one(tmp_path), pytest.raises(ValueError, match="Another process works"):
+        files.only_one(tmp_path, patience=0.02).__enter__()
+
+
+def test_a_folder_that_was_made_for_nothing_is_taken_away(tmp_path):
+    for content in ([], ["a"]):
+        with files.only_one(tmp_path / "new" / "folder"):
+            for name in content:
+                (tmp_path / "new" / "folder" / name).touch()
+        assert (tmp_path / "new").exists() == bool(content)
+    (tmp_path / "mine").mkdir()
+    with files.only_one(tmp_path / "mine"):
         pass
-    assert [*(tmp_path / "new").iterdir()] == ([tmp_path / ".lock"] if os.name == "nt" else [])
+    assert (tmp_path / "mine").exists()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps a file that is open")

@@ -12,6 +12,7 @@ on. Beside each record stand its `circumstances` and the seconds that it took.
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -120,11 +121,15 @@ def read_runs(path: Path) -> list[Record]:
 
 
 def write_runs(path: Path, new: list[Record], summarise: Summarise, key: str = "seed") -> None:
-    """Write all runs, those of earlier calls too, and a summary of them; one to each `key`."""
-    by_key = {run[key]: run for run in [*read_runs(path), *new]}
-    runs = [by_key[value] for value in sorted(by_key)]
-    if runs:
-        write(path, {"summary": summarise(runs), "runs": runs})
+    """Write all runs, those of earlier calls too, and a summary of them; one to each `key`.
+
+    Two that do so at once wait for each other, so that no run is lost.
+    """
+    with files.only_one(path.parent, math.inf, f".{path.name}.lock"):
+        by_key = {run[key]: run for run in [*read_runs(path), *new]}
+        runs = [by_key[value] for value in sorted(by_key)]
+        if runs:
+            write(path, {"summary": summarise(runs), "runs": runs})
 
 
 def write(path: Path, content: Any) -> None:
