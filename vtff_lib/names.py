@@ -68,6 +68,8 @@ def check_same_classes(
 
     Labels and logits are numbers: where the names differ, "anger" is counted as "sadness".
     """
+    check_class_names(names)
+    check_class_names(expected)
     if list(names) != list(expected):
         alike = sorted(names) == sorted(expected)
         how = "their classes in another order" if alike else "other classes"

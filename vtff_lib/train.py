@@ -217,7 +217,7 @@ def write_results(
         return
     test = faces.part("test")
     probabilities = predict(model, test.images, flipped=options.flipped)
-    report = evaluate(probabilities, test.labels, faces.class_names)
+    report = evaluate(probabilities, test, model.config.class_names)
     model.save(out / "model.safetensors")
     files.write(out / "confusion.png", confusion_matrix(report).png)
     files.write(out / "report.txt", f"{report}\n")
