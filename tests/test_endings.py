@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -105,15 +106,15 @@ def test_an_output_that_nobody_reads_is_a_sentence_and_status_1():
 def test_whatever_a_command_does_it_does_in_the_block():
     """What stands after it, to print results say, would end with a traceback."""
     root, blocks = Path(__file__).parents[1], 0
-    for place in ("vtff_lib", "data_scripts", "figures", "notebooks"):
+    for place in ("vtff_lib", "data_scripts", "figures"):
         for path in (root / place).rglob("*.py"):
             tree = ast.parse(path.read_text(encoding="utf-8"))
             for function in filter(lambda node: isinstance(node, ast.FunctionDef), ast.walk(tree)):
                 blocks += function.name == "main" and "in_a_sentence(" in ast.unparse(function)
-                for line in function.body[:-1]:
+                for line, after in pairwise(function.body):
                     told = isinstance(line, ast.With) and "in_a_sentence(" in ast.unparse(line)
-                    assert not told, (path.name, function.name)
-    assert blocks > 8
+                    assert not told or isinstance(after, ast.Return), (path.name, function.name)
+    assert blocks > 3
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to catch")
