@@ -7,10 +7,12 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from vtff_lib import files
+from vtff_lib.training.history import History
 
 
 def test_text_is_utf_8_with_the_line_ends_of_unix(tmp_path):
@@ -65,6 +67,16 @@ def test_only_what_is_left_of_this_file_is_cleared(tmp_path):
     (tmp_path / ".a.txt.1.part").touch()
     files.clear_unfinished(tmp_path / "[ab].txt")
     assert [file.name for file in tmp_path.iterdir()] == [".a.txt.1.part"]
+
+
+def test_json_is_read_in_one_place_and_brackets_without_end_are_none():
+    for path in Path(files.__file__).parent.rglob("*.py"):
+        assert "json.loads(" not in path.read_text(encoding="utf-8") or path.name == "files.py"
+    with pytest.raises(ValueError, match="nested too deep"):
+        files.from_json("[" * 200_000)
+    for text in ("[" * 200_000, None, '{"num_classes": "a", "planned": 1, "epochs": []}'):
+        with pytest.raises(ValueError, match="is no history"):
+            History.from_json(text)
 
 
 def test_a_full_disk_is_told_with_the_file(tmp_path, monkeypatch):

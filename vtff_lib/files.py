@@ -62,8 +62,8 @@ def from_json(text: str) -> Any:
     """
     try:
         return json.loads(text)
-    except RecursionError as error:
-        raise ValueError("it is nested too deep") from error
+    except (RecursionError, TypeError) as error:
+        raise ValueError("it is nested too deep, or no text") from error
 
 
 @contextmanager

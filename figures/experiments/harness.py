@@ -115,8 +115,9 @@ def read_runs(path: Path) -> list[Record]:
         ValueError: if the file is damaged, or another's.
     """
     try:
-        return list(json.loads(path.read_text(encoding="utf-8"))["runs"]) if path.exists() else []
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        text = path.read_text(encoding="utf-8") if path.exists() else '{"runs": []}'
+        return list(files.from_json(text)["runs"])
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} holds no runs ({error}); restore it, or move it.") from error
 
 

@@ -67,7 +67,7 @@ class SolvedExercises:
         try:
             path = progress_file()
             content = path.read_text(encoding="utf-8-sig") if path.is_file() else "{}"
-            return {name for name in json.loads(content)["solved"] if isinstance(name, str)}
+            return {name for name in files.from_json(content)["solved"] if isinstance(name, str)}
         except (OSError, ValueError, KeyError, TypeError, RuntimeError):
             return set()  # a damaged file is no reason to stop a lesson; `keep` writes it anew
 
