@@ -9,7 +9,7 @@ SOLUTIONS ?= shown
 # Jupyter refuses to run as root (in a container, say) unless it is told to.
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test slow lint grade site slides assignment notebooks figures synthetic weights bench gpu clean
+.PHONY: lab test slow lowest lint grade site slides assignment notebooks figures synthetic weights bench gpu clean
 
 lab: .venv/installed
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ROOT_ARGS) $(LAB_ARGS)
@@ -20,6 +20,10 @@ test: .venv/installed
 # The tests that take minutes or a browser.
 slow: .venv/installed
 	$(BIN)/python -m pytest $(WORKERS) -m slow $(TEST_ARGS)
+
+# Some tests with the lowest versions that pyproject.toml allows.
+lowest: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.lowest
 
 lint: .venv/installed
 	$(BIN)/python -m ruff check

@@ -135,7 +135,7 @@ def main(arguments: list[str] | None = None) -> None:
     began = time.perf_counter()
     with in_a_sentence("Stopped; the same command goes on after the last finished shard."):
         make(out, Settings(**options))
-    print(tell(out, time.perf_counter() - began))
+        print(tell(out, time.perf_counter() - began))
 
 
 if __name__ == "__main__":

@@ -248,15 +248,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for remark in catalogue.remarks:
             print(f"note: {remark}", file=sys.stderr)
         prepare(catalogue, out, settings, made_by)
-    print(tell(out, time.perf_counter() - began, "picture"))
-    manifest = read_pack(out)[1]
-    for split, classes in catalogue.counts().items():
-        for name, count in classes.items():
-            if count and not manifest["counts"].get(split, {}).get(name):
-                print(f"note: none of the {count} of {name} in {split} can be opened.")
-    for sentence in manifest["left_out"]:
-        print(f"left out: {sentence}")
-    print(f"content: {manifest['content_sha256']}\n{manifest['terms']}")
+        print(tell(out, time.perf_counter() - began, "picture"))
+        manifest = read_pack(out)[1]
+        for split, classes in catalogue.counts().items():
+            for name, count in classes.items():
+                if count and not manifest["counts"].get(split, {}).get(name):
+                    print(f"note: none of the {count} of {name} in {split} can be opened.")
+        for sentence in manifest["left_out"]:
+            print(f"left out: {sentence}")
+        print(f"content: {manifest['content_sha256']}\n{manifest['terms']}")
 
 
 if __name__ == "__main__":

@@ -85,6 +85,8 @@ PUBLISHED = {
     "torchvision": lambda weights: weights,
     "compiled": lambda weights: {f"_orig_mod.module.{k}": v for k, v in weights.items()},
     "wrapped": lambda weights: {"epoch": 3, "state_dict": weights},
+    "checkpoint": lambda weights: {"model_state_dict": weights, "optimizer_state_dict": {"a": {}}},
+    "in two": lambda weights: {"model": {"state_dict": weights}, "epoch": 3},
     "parallel": lambda weights: {"state_dict": {f"module.{k}": v for k, v in weights.items()}},
     "embedding": lambda weights: {
         "state_dict": {f"module.{k}": v for k, v in weights.items()}
@@ -109,10 +111,12 @@ def test_every_published_form_fills_the_whole_trunk(reference, tmp_path, form):
             assert torch.equal(tensor, reference.state_dict()[name]), name
 
 
-def test_safetensors_load_too(reference, tmp_path):
+@pytest.mark.parametrize("name", ["a.safetensors", "A.SAFETENSORS", "a.pth"])
+def test_safetensors_load_too_whatever_they_are_called(reference, tmp_path, name):
     write_weights(tmp_path / "weights.safetensors", reference.state_dict(), {})
+    (tmp_path / "weights.safetensors").rename(tmp_path / name)
     trunk = ResNetTrunk()
-    trunk.load_published_weights(tmp_path / "weights.safetensors")
+    trunk.load_published_weights(tmp_path / name)
     assert torch.equal(trunk.conv1.weight, reference.conv1.weight)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tests.small_packs import NAMES, some_faces
 from vtff_lib.datasets import FaceSet, face_set, load_default, packs
-from vtff_lib.datasets.packs import join_packs, read_pack
+from vtff_lib.datasets.packs import decode_pictures, encode_pictures, join_packs, read_pack
 from vtff_lib.names import SPLITS
 from vtff_lib.weights import read_metadata, write_weights
 
@@ -302,6 +302,16 @@ def test_a_pack_that_asks_for_far_more_memory_than_it_is_long_is_refused(tmp_pat
     for stored in (False, True):
         with pytest.raises(ValueError, match=r"pictures would need 1,920,000,000 bytes, far more"):
             FaceSet.read(tmp_path / "many.safetensors", stored)
+
+
+@pytest.mark.parametrize("size", [(1, 7), (6, 1), (1, 1), (7, 6)])
+def test_a_picture_of_another_size_is_not_stretched(size: tuple[int, int]) -> None:
+    """NumPy lays a single row over all rows, without a word."""
+    pictures = torch.zeros(1, 3, 6, 7).byte(), torch.full((1, 3, *size), 200).byte()
+    parts = [encode_pictures(picture, None) for picture in pictures]
+    content, lengths = map(torch.cat, zip(*parts, strict=True))
+    with pytest.raises(ValueError, match=r"cannot be read \(it has another size than the first\)"):
+        decode_pictures(content, lengths)
 
 
 def test_packs_of_other_classes_are_not_joined(tmp_path: Path, pack: Path) -> None:

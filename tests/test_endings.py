@@ -1,11 +1,14 @@
 """A mistake from outside ends a command with a sentence; a bug keeps its traceback."""
 
+import ast
 import errno
 import io
 import os
 import signal
 import subprocess
 import sys
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
@@ -83,6 +86,35 @@ def test_what_a_terminal_cannot_show_is_written_otherwise(monkeypatch):
     with in_a_sentence("Stopped."):
         print("± n\udcff.jpg", flush=True)
     assert terminal.buffer.getvalue().strip() == rb"\xb1 n\udcff.jpg"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows tells of a closed pipe otherwise")
+def test_an_output_that_nobody_reads_is_a_sentence_and_status_1():
+    """Python writes a few lines when all else is over."""
+    code = (
+        "from vtff_lib.endings import in_a_sentence as run\nwith run('Stopped.'): print('a line')"
+    )
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert done.stderr.startswith("Broken pipe; ")
+    assert done.stderr.count("\n") == done.returncode == 1
+
+
+def test_whatever_a_command_does_it_does_in_the_block():
+    """What stands after it, to print results say, would end with a traceback."""
+    root, blocks = Path(__file__).parents[1], 0
+    for place in ("vtff_lib", "data_scripts", "figures"):
+        for path in (root / place).rglob("*.py"):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            for function in filter(lambda node: isinstance(node, ast.FunctionDef), ast.walk(tree)):
+                blocks += function.name == "main" and "in_a_sentence(" in ast.unparse(function)
+                for line, after in pairwise(function.body):
+                    told = isinstance(line, ast.With) and "in_a_sentence(" in ast.unparse(line)
+                    assert not told or isinstance(after, ast.Return), (path.name, function.name)
+    assert blocks > 3
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to catch")

@@ -18,6 +18,7 @@ from sklearn.metrics import (
 )
 
 from vtff_lib.config import VTFFConfig
+from vtff_lib.datasets import FaceSet
 from vtff_lib.evaluation.intervals import Estimate, bootstrap, wilson
 from vtff_lib.evaluation.measure import calibration_error, evaluate, predict
 from vtff_lib.inputs import resize
@@ -202,6 +203,15 @@ def test_what_does_not_fit_together_is_refused(probabilities, labels, sentence):
     with pytest.raises(ValueError, match=sentence) as refusal:
         evaluate(probabilities, labels, NAMES)
     assert "\n" not in str(refusal.value)
+
+
+def test_the_class_names_of_faces_are_those_of_the_columns(report):
+    probabilities, labels = answers()
+    images = torch.zeros(len(labels), 3, 1, 1, dtype=torch.uint8)
+    faces = FaceSet(images, labels, torch.zeros_like(labels), NAMES)
+    assert evaluate(probabilities, faces, NAMES) == report
+    with pytest.raises(ValueError, match="The faces and class_names have their classes in another"):
+        evaluate(probabilities, faces, NAMES[::-1])
 
 
 def test_predictions_are_the_models_whatever_the_batch_and_leave_it_as_it_was():

@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -181,6 +183,19 @@ def test_a_kill_while_runs_are_written_leaves_those_that_were_there(tmp_path):
     assert harness.read_runs(path) == [{"seed": 0}]
     harness.write_runs(path, [{"seed": 1}], len)
     assert harness.read_runs(path) == [{"seed": 0}, {"seed": 1}]
+
+
+def test_two_calls_at_once_lose_no_run(tmp_path):
+    """Each reads what is there, adds its run and writes all: one after the other."""
+    path = tmp_path / "runs.json"
+
+    def write(seed):
+        harness.write_runs(path, [{"seed": seed}], lambda runs: time.sleep(0.01) or len(runs))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(8)))
+    assert [run["seed"] for run in harness.read_runs(path)] == [*range(8)]
+    assert [*tmp_path.iterdir()] == [path]
 
 
 def test_faces_are_rendered_when_missing_and_when_they_are_others(tmp_path, monkeypatch):

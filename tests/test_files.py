@@ -1,13 +1,18 @@
 """A file is written whole or not at all, and what a killed process left can be cleared."""
 
 import errno
+import math
 import os
 import subprocess
 import sys
+import threading
+import time
+from pathlib import Path
 
 import pytest
 
 from vtff_lib import files
+from vtff_lib.training.history import History
 
 
 def test_text_is_utf_8_with_the_line_ends_of_unix(tmp_path):
@@ -64,6 +69,16 @@ def test_only_what_is_left_of_this_file_is_cleared(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == [".a.txt.1.part"]
 
 
+def test_json_is_read_in_one_place_and_brackets_without_end_are_none():
+    for path in Path(files.__file__).parent.rglob("*.py"):
+        assert "json.loads(" not in path.read_text(encoding="utf-8") or path.name == "files.py"
+    with pytest.raises(ValueError, match="nested too deep"):
+        files.from_json("[" * 200_000)
+    for text in ("[" * 200_000, None, '{"num_classes": "a", "planned": 1, "epochs": []}'):
+        with pytest.raises(ValueError, match="is no history"):
+            History.from_json(text)
+
+
 def test_a_full_disk_is_told_with_the_file(tmp_path, monkeypatch):
     def full(path, content):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -94,9 +109,40 @@ def test_a_folder_is_one_process_s_alone_until_it_ends_or_is_killed(tmp_path):
         files.only_one(tmp_path),
     ):
         pass
-    with files.only_one(tmp_path / "new"):
+    assert [*tmp_path.iterdir()] == ([tmp_path / ".lock"] if os.name == "nt" else [])
+
+
+def test_who_has_patience_waits_for_its_turn(tmp_path):
+    """Each adds one to what it read; without the lock some would read the same."""
+    (tmp_path / "count").write_text("0")
+
+    def count() -> None:
+        for _ in range(20):
+            with files.only_one(tmp_path, math.inf, ".count.lock"):
+                number = int((tmp_path / "count").read_text())
+                time.sleep(0.001)
+                (tmp_path / "count").write_text(f"{number + 1}")
+
+    threads = [threading.Thread(target=count) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (tmp_path / "count").read_text() == "60"
+    with files.only_one(tmp_path), pytest.raises(ValueError, match="Another process works"):
+        files.only_one(tmp_path, patience=0.02).__enter__()
+
+
+def test_a_folder_that_was_made_for_nothing_is_taken_away(tmp_path):
+    for content in ([], ["a"]):
+        with files.only_one(tmp_path / "new" / "folder"):
+            for name in content:
+                (tmp_path / "new" / "folder" / name).touch()
+        assert (tmp_path / "new").exists() == bool(content)
+    (tmp_path / "mine").mkdir()
+    with files.only_one(tmp_path / "mine"):
         pass
-    assert [*(tmp_path / "new").iterdir()] == ([tmp_path / ".lock"] if os.name == "nt" else [])
+    assert (tmp_path / "mine").exists()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps a file that is open")

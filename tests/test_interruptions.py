@@ -89,19 +89,40 @@ def test_a_command_that_was_terminated_says_so_to_the_shell(
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_a_model_that_cannot_be_compiled_is_told_in_a_sentence(tmp_path, monkeypatch):
+class Uncompiled(nn.Module):
+    """What comes of a model that cannot be compiled: it says so when it is called."""
+
+    def __init__(self, error: Exception):
+        super().__init__()
+        self.error = error
+
+    def forward(self, rgb: torch.Tensor) -> torch.Tensor:
+        raise self.error
+
+
+def test_a_model_that_cannot_be_compiled_is_told_in_a_sentence_and_changes_nothing(
+    tmp_path, monkeypatch
+):
     from torch._inductor.exc import InvalidCxxCompiler
 
-    class Uncompiled(nn.Module):
-        def forward(self, rgb: torch.Tensor) -> torch.Tensor:
-            raise InvalidCxxCompiler
-
-    monkeypatch.setattr(torch, "compile", lambda network: Uncompiled())
+    pack = tmp_path / "faces.safetensors"
+    splits = torch.arange(60) // 10 % 3
+    FaceSet(*faces(60)[:2], splits, ("red", "green", "blue")).write(pack, quality=None)
+    monkeypatch.setattr(torch, "compile", lambda network: Uncompiled(InvalidCxxCompiler()))
     with pytest.raises(
-        ValueError, match=r"cannot be compiled here \(No working C\+\+ .*; install a"
+        SystemExit, match=r"cannot be compiled here \(No working C\+\+ .*; install a"
     ):
+        small_command(pack, "--out", tmp_path / "new" / "out", "--compiled", "--tensorboard")
+    assert [*tmp_path.iterdir()] == [pack]
+
+
+def test_what_cannot_be_traced_is_a_bug_and_keeps_its_traceback(tmp_path, monkeypatch):
+    from torch._dynamo.exc import TorchRuntimeError
+
+    bug = TorchRuntimeError("mat1 and mat2 shapes cannot be multiplied")
+    monkeypatch.setattr(torch, "compile", lambda network: Uncompiled(bug))
+    with pytest.raises(TorchRuntimeError):
         trained(replace(CONFIG, compiled=True), folder=tmp_path)
-    assert [*tmp_path.iterdir()] == []
 
 
 def test_full_memory_is_told_with_what_to_change_and_the_checkpoint_stays(tmp_path, monkeypatch):

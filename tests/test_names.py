@@ -40,3 +40,5 @@ def test_classes_that_differ_or_stand_in_another_order_are_refused() -> None:
     for others in (("a", "c"), ("a", "b", "c"), ("A", "b")):
         with pytest.raises(ValueError, match="have other classes: a, b and "):
             check_same_classes("The faces", ("a", "b"), "the model", others)
+    with pytest.raises(ValueError, match="give a tuple"):
+        check_same_classes("The faces", ("a", "b"), "the model", "ab")

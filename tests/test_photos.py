@@ -11,8 +11,12 @@ import torch
 from PIL import Image
 
 from tests.photo_files import EXIF_ORIENTATION, file_of
-from vtff_lib.photos import reading
+from vtff_lib import load_pretrained
+from vtff_lib.photos import finding, reading
+from vtff_lib.photos.finding import FaceBox
 from vtff_lib.photos.reading import MOST_COMMENTS, MOST_PIXELS, MOST_SCANS, read_photo
+from vtff_lib.widgets import photo_booth
+from vtff_lib.widgets.photo_booth import PhotoBooth
 
 # What a camera did to the upright picture before it wrote the tag, so that the tag undoes it.
 STORED_AS = {
@@ -253,6 +257,23 @@ def test_a_small_file_that_asks_for_much_is_refused(content: bytes, what: str) -
 def test_as_many_parts_as_any_sound_file_has_are_read() -> None:
     assert read_photo(many_scans(MOST_SCANS // 2)).shape == (9, 9, 3)
     assert read_photo(many_comments(MOST_COMMENTS // 2)).shape == (4, 4, 3)
+
+
+def test_who_looks_for_a_face_keeps_the_room_until_it_has_it(
+    astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = []
+
+    def look(photo: np.ndarray) -> list[FaceBox]:
+        held.append(reading._held[0])
+        return [FaceBox(0, 0, 50, 50)]
+
+    monkeypatch.setattr(finding, "find_faces", look)
+    monkeypatch.setattr(photo_booth, "find_faces", look)
+    finding.face_from_photo(file_of(astronaut), size=8)
+    PhotoBooth(load_pretrained("tiny"), file_of(astronaut))
+    assert held == [astronaut.size // 3] * 2
+    assert reading._held == [0]
 
 
 def test_threads_share_one_room_and_keep_it_until_they_have_done(

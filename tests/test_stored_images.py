@@ -90,10 +90,8 @@ def test_training_and_prediction_are_the_same_from_a_file(tmp_path: Path):
 
 
 def test_the_next_batch_is_read_while_the_current_one_is_used(tmp_path: Path):
-    path = tmp_path / "pixels"
     pixels = torch.arange(5 * 3 * 2 * 2, dtype=torch.uint8).view(5, 3, 2, 2)
-    path.write_bytes(pixels.numpy().tobytes())
-    images, threads = StoredImages(path, (5, 3, 2, 2)), []
+    images, threads = store_images(tmp_path / "pixels", *encode_pictures(pixels, None)), []
 
     def rows(step: int) -> torch.Tensor:
         threads.append((step, threading.current_thread() is threading.main_thread()))
@@ -114,6 +112,21 @@ def test_a_damaged_picture_is_refused_and_leaves_no_file(tmp_path: Path):
     with pytest.raises(ValueError, match="A picture cannot be read"):
         store_images(tmp_path / "pixels", content, lengths)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_pixel_that_changed_is_told_when_it_is_read(both: tuple[FaceSet, FaceSet]):
+    """In the file's own words too: of a file of that length nothing else tells."""
+    memory, stored = both
+    content = bytearray(stored.images.path.read_bytes())
+    for place in (4 * memory.images[0].numel() + 9, len(content) - 4 * len(memory) + 4 * 4):
+        content[place] ^= 1
+        stored.images.path.write_bytes(content)
+        opened = stored.images.chosen(slice(None))
+        assert torch.equal(opened[:4], memory.images[:4])
+        assert torch.equal(opened[5:], memory.images[5:])
+        with pytest.raises(ValueError, match="is damaged in image 4; delete it, and it is made"):
+            opened[torch.tensor([5, 4])]
+        content[place] ^= 1
 
 
 def test_a_picture_of_another_size_is_refused_in_any_chunk_and_leaves_no_file(

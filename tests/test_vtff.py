@@ -312,11 +312,9 @@ def test_a_loaded_model_draws_nothing_and_has_all_its_tensors(model, tmp_path):
 def test_files_that_do_not_fit_are_refused(model, tmp_path, monkeypatch):
     path = tmp_path / "model.safetensors"
     model.save(path)
-    with pytest.raises(
-        ValueError, match=r"made for the classes \['neutral', .*, not \['happy', 'sad'\]"
-    ):
+    with pytest.raises(ValueError, match=r"have other classes: neutral, .* and happy, sad; "):
         VTFF.load(path, class_names=["happy", "sad"])
-    with pytest.raises(ValueError, match=r"made for the classes \['neutral'.*not \['fear'"):
+    with pytest.raises(ValueError, match=r"in another order: neutral, .* and fear, "):
         VTFF.load(path, class_names=EXPRESSIONS[:7][::-1])
     torch.save(model.state_dict(), tmp_path / "model.pth")
     with pytest.raises(ValueError, match="does not say which VTFF"):

@@ -10,7 +10,7 @@ from vtff_lib.files import from_json
 from vtff_lib.fusion import FUSIONS, GATES
 from vtff_lib.lbp import OFFSETS
 from vtff_lib.names import check_class_names, first_expressions
-from vtff_lib.refusals import check_choice, check_whole_numbers
+from vtff_lib.refusals import check_choice, check_whole_numbers, shown
 
 STATISTICS = ("rgb_mean", "rgb_std", "lbp_mean", "lbp_std")
 # What a file says of a model is bounded before it is built.
@@ -177,16 +177,16 @@ class VTFFConfig:
         try:
             settings = from_json(text)
         except ValueError as error:
-            raise ValueError(f"The settings {text[:60]!r} are no JSON text.") from error
+            raise ValueError(f"The settings {shown(text)} are no JSON text; give some.") from error
         known = {f.name for f in fields(cls)}
         if not isinstance(settings, dict) or not settings.keys() <= known:
-            unknown = sorted(settings.keys() - known) if isinstance(settings, dict) else text[:60]
+            unknown = sorted(settings.keys() - known) if isinstance(settings, dict) else text
             raise ValueError(
-                f"The settings {unknown!r} are unknown to this version of vtff_lib; install the "
-                "version that wrote them."
+                f"The settings {shown(unknown)} are unknown to this version of vtff_lib; install "
+                "the version that wrote them."
             )
         lists = {name: tuple(value) for name, value in settings.items() if isinstance(value, list)}
         try:
             return cls(**settings | lists)
         except TypeError as error:
-            raise ValueError(f"The settings {text[:60]!r} have a value of a wrong type.") from error
+            raise ValueError(f"The settings {shown(text)} have a value of a wrong type.") from error

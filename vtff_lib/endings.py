@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import signal
 import sys
 import threading
@@ -20,6 +21,7 @@ REMEDIES = {
     errno.EACCES: "give a place that you may read and write, or ask for permission",
     errno.EPERM: "give a place that you may read and write, or ask for permission",
     errno.ENAMETOOLONG: "give a shorter name",
+    errno.EPIPE: "what reads the output has ended, so let another, or a file, take all of it",
 }
 FULL_MEMORY = ("DefaultCPUAllocator", "out of memory", "not enough memory")  # says PyTorch
 
@@ -45,11 +47,13 @@ def in_a_sentence(stopped: str) -> Iterator[None]:
         signal.signal(signal.SIGTERM, lambda number, _: _end(stopped, number))
     try:
         yield
+        print(end="", flush=True)  # while what goes wrong with it can be told
     except KeyboardInterrupt:
         _end(stopped, signal.SIGINT)
     except (ValueError, FloatingPointError) as error:
         sys.exit(str(error))
     except OSError as error:
+        _let_go()
         sys.exit(_in_words(error))
     except (MemoryError, RuntimeError) as error:  # of which torch.OutOfMemoryError is one
         reason = str(error).partition("\n")[0]
@@ -67,6 +71,14 @@ def _end(stopped: str, number: int) -> NoReturn:
     """Tell that a signal came, and end as shells expect it."""
     print(stopped, file=sys.stderr)
     sys.exit(128 + number)
+
+
+def _let_go() -> None:
+    """Drop what cannot be printed: Python would try it again at its end, and complain of that."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _in_words(error: OSError) -> str:

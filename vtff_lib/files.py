@@ -4,11 +4,12 @@ import errno
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
 @contextmanager
@@ -61,33 +62,56 @@ def from_json(text: str) -> Any:
     """
     try:
         return json.loads(text)
-    except RecursionError as error:
-        raise ValueError("it is nested too deep") from error
+    except (RecursionError, TypeError) as error:
+        raise ValueError("it is nested too deep, or no text") from error
 
 
 @contextmanager
-def only_one(folder: str | Path) -> Iterator[None]:
+def only_one(folder: str | Path, patience: float = 0.0, name: str = ".lock") -> Iterator[None]:
     """Work in `folder`, made if it is missing, as the only process; the lock dies with its process.
 
-    It is a hidden file, gone after the block. Where a disk knows no locks, none is held.
+    It is a file, gone after the block, as are folders that were made and stayed empty. Where a disk
+    knows no locks, none is held.
+
+    Args:
+        folder: where.
+        patience: seconds to wait for another that works there.
+        name: of the lock, for who needs but one file of the folder alone.
 
     Raises:
         ValueError: if another process, or another block of this one, works there.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / ".lock"
-    with path.open("ab") as file:
-        if not _lock(file.fileno()):
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
+    ends = time.monotonic() + patience
+    while (lock := _locked(folder / name)) is None:
+        if time.monotonic() >= ends:
             raise ValueError(
                 f"Another process works in {folder}; wait until it has ended, or give another "
                 "place to write to."
             )
-        try:
-            yield
-        finally:
-            with suppress(OSError):  # Windows keeps what is open
-                path.unlink()
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        with suppress(OSError), lock:  # Windows keeps what is open
+            (folder / name).unlink()
+        with suppress(OSError):  # what is not empty stays
+            for one in made:
+                one.rmdir()
+
+
+def _locked(path: Path) -> BinaryIO | None:
+    """Open and lock a file without waiting; return None if another has it, or took it away."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file = path.open("ab")
+    except FileNotFoundError:
+        return None
+    if _lock(file.fileno()):
+        return file
+    file.close()
+    return None
 
 
 def _lock(descriptor: int) -> bool:

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Sequence
 
-from vtff_lib.refusals import shown
+from vtff_lib.refusals import check_whole, shown
 
 # The class order everywhere in this project: FER+'s. The first seven leave out contempt.
 EXPRESSIONS = (
@@ -23,12 +23,11 @@ def first_expressions(num_classes: int) -> tuple[str, ...]:
     """Return the first `num_classes` expressions, or plain numbered names beyond eight.
 
     Raises:
-        ValueError: if there are fewer than two classes.
+        ValueError: if there are fewer than two classes, or more than any model has.
 
     Taught in 06.
     """
-    if num_classes < 2:
-        raise ValueError(f"num_classes={num_classes} leaves nothing to tell apart; use 2 or more.")
+    check_whole("num_classes", num_classes, low=2)
     if num_classes <= len(EXPRESSIONS):
         return EXPRESSIONS[:num_classes]
     return tuple(f"class {index}" for index in range(num_classes))
@@ -68,6 +67,8 @@ def check_same_classes(
 
     Labels and logits are numbers: where the names differ, "anger" is counted as "sadness".
     """
+    check_class_names(names)
+    check_class_names(expected)
     if list(names) != list(expected):
         alike = sorted(names) == sorted(expected)
         how = "their classes in another order" if alike else "other classes"

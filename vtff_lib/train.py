@@ -192,8 +192,8 @@ def read_settings(path: Path, part: str) -> dict[str, Any]:
         ValueError: if the file is none.
     """
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))[part])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        return dict(files.from_json(path.read_text(encoding="utf-8"))[part])
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is no settings.json of a run; give one.") from error
 
 
@@ -217,7 +217,7 @@ def write_results(
         return
     test = faces.part("test")
     probabilities = predict(model, test.images, flipped=options.flipped)
-    report = evaluate(probabilities, test.labels, faces.class_names)
+    report = evaluate(probabilities, test, model.config.class_names)
     model.save(out / "model.safetensors")
     files.write(out / "confusion.png", confusion_matrix(report).png)
     files.write(out / "report.txt", f"{report}\n")

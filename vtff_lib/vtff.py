@@ -20,6 +20,7 @@ from vtff_lib.encoder import TransformerEncoder, resize_position_embedding
 from vtff_lib.fusion import make_fusion
 from vtff_lib.inputs import Normalise, check_model, check_view, in_eval, of_this_thread
 from vtff_lib.lbp import LocalBinaryPattern
+from vtff_lib.names import check_same_classes
 from vtff_lib.refusals import check_shape, check_spread
 from vtff_lib.weights import read_metadata, read_weights, require_same_tensors, write_weights
 
@@ -167,11 +168,8 @@ class VTFF(nn.Module):
                 f"{path} does not say which VTFF it belongs to; load a file that VTFF.save wrote."
             )
         config = VTFFConfig.from_json(metadata["vtff_config"])
-        if class_names is not None and list(class_names) != list(config.class_names):
-            raise ValueError(
-                f"{path} was made for the classes {list(config.class_names)}, not "
-                f"{list(class_names)}; use its classes, or train a model for yours."
-            )
+        if class_names is not None:
+            check_same_classes(str(path), config.class_names, "class_names", class_names)
         with torch.device("meta"):  # which takes no memory, whatever the settings say
             model = cls(config)
         require_same_tensors(model.state_dict(), weights, path)

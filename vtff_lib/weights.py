@@ -17,14 +17,15 @@ from torch import Tensor
 from vtff_lib import files
 
 WRAPPING = re.compile(r"^(module\.|_orig_mod\.)+")
+OUTER = ("model", "net", "model_state_dict", "state_dict")  # what training scripts save it under
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
     """Read the tensors of a `.safetensors` file or of a state dict written by `torch.save`.
 
     Returns:
-        Tensors by name, on the CPU, without what training scripts wrap around them: an outer
-        `state_dict`, and in front of names `module.` (`nn.DataParallel`) and `_orig_mod.`
+        Tensors by name, on the CPU, without what training scripts wrap around them: one of the
+        `OUTER` names, and in front of names `module.` (`nn.DataParallel`) and `_orig_mod.`
         (`torch.compile`).
 
     Raises:
@@ -38,7 +39,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise FileNotFoundError(f"There is no weight file {path}; check the path.")
     try:
-        if path.suffix == ".safetensors":
+        if _is_safetensors(path):
             content = safetensors.torch.load_file(path)
         else:
             _refuse_inflation(path)
@@ -59,7 +60,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 
 def read_metadata(path: str | Path) -> dict[str, str]:
     """Return the notes of a `.safetensors` file; any other readable weight file has none."""
-    if Path(path).suffix != ".safetensors":
+    if not _is_safetensors(Path(path)):
         return {}
     with safetensors.safe_open(path, "pt") as file:
         return file.metadata() or {}
@@ -119,6 +120,12 @@ def require_same_tensors(
         )
 
 
+def _is_safetensors(path: Path) -> bool:
+    """Say so by content, whatever it is called: 8 bytes that tell a length, then JSON."""
+    with path.open("rb") as file:
+        return path.suffix == ".safetensors" or file.read(9)[8:] == b"{"
+
+
 def _refuse_inflation(path: Path) -> None:
     """Refuse what `torch.save` never does: a file whose content is larger than itself."""
     if zipfile.is_zipfile(path):
@@ -139,8 +146,9 @@ def _is_plain(tensor: object) -> bool:
 
 
 def _tensors_by_name(content: object, path: Path) -> dict[str, Tensor]:
-    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
-        content = content["state_dict"]
+    for outer in OUTER:
+        if isinstance(content, dict) and isinstance(content.get(outer), dict):
+            content = content[outer]
     if not isinstance(content, dict) or not all(
         isinstance(name, str) and _is_plain(tensor) for name, tensor in content.items()
     ):

@@ -12,6 +12,7 @@ on. Beside each record stand its `circumstances` and the seconds that it took.
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -114,17 +115,22 @@ def read_runs(path: Path) -> list[Record]:
         ValueError: if the file is damaged, or another's.
     """
     try:
-        return list(json.loads(path.read_text(encoding="utf-8"))["runs"]) if path.exists() else []
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        text = path.read_text(encoding="utf-8") if path.exists() else '{"runs": []}'
+        return list(files.from_json(text)["runs"])
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} holds no runs ({error}); restore it, or move it.") from error
 
 
 def write_runs(path: Path, new: list[Record], summarise: Summarise, key: str = "seed") -> None:
-    """Write all runs, those of earlier calls too, and a summary of them; one to each `key`."""
-    by_key = {run[key]: run for run in [*read_runs(path), *new]}
-    runs = [by_key[value] for value in sorted(by_key)]
-    if runs:
-        write(path, {"summary": summarise(runs), "runs": runs})
+    """Write all runs, those of earlier calls too, and a summary of them; one to each `key`.
+
+    Two that do so at once wait for each other, so that no run is lost.
+    """
+    with files.only_one(path.parent, math.inf, f".{path.name}.lock"):
+        by_key = {run[key]: run for run in [*read_runs(path), *new]}
+        runs = [by_key[value] for value in sorted(by_key)]
+        if runs:
+            write(path, {"summary": summarise(runs), "runs": runs})
 
 
 def write(path: Path, content: Any) -> None:

@@ -7,13 +7,11 @@ VTFF_PROGRESS names. It holds names of exercises and nothing else.
 import contextlib
 import json
 import os
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from vtff_lib import files
 
-PATIENCE = 1.0  # seconds, after which a lock that somebody sits on is no reason to wait
+PATIENCE = 1.0  # seconds for which another kernel that writes is waited for
 
 
 def progress_file() -> Path:
@@ -45,13 +43,14 @@ class SolvedExercises:
 
         Raises:
             OSError: if it cannot be written.
-            ValueError: if no file can have this name.
+            ValueError: if no file can have this name, or another kernel does not end writing it.
             RuntimeError: if there is no home folder.
         """
         path = progress_file()
         if path.exists() and not path.is_file():
             raise OSError(f"{path} is there, and no file")
-        with _alone(path.parent):  # between reading and writing no other kernel writes
+        # Between reading and writing no other kernel writes.
+        with files.only_one(path.parent, PATIENCE, f"{path.name}.lock"):
             content = json.dumps({"solved": sorted(self.names())}, indent=1)
             files.write(path, content + "\n")
 
@@ -68,27 +67,9 @@ class SolvedExercises:
         try:
             path = progress_file()
             content = path.read_text(encoding="utf-8-sig") if path.is_file() else "{}"
-            return {name for name in json.loads(content)["solved"] if isinstance(name, str)}
+            return {name for name in files.from_json(content)["solved"] if isinstance(name, str)}
         except (OSError, ValueError, KeyError, TypeError, RuntimeError):
             return set()  # a damaged file is no reason to stop a lesson; `keep` writes it anew
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold a lock on `folder` that dies with its process; where there are none, go on without."""
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(ImportError, OSError):  # Windows; a folder that is not there
-            import fcntl
-
-            descriptor = os.open(folder, os.O_RDONLY)
-            stack.callback(os.close, descriptor)
-            ends = time.monotonic() + PATIENCE
-            while time.monotonic() < ends:
-                with contextlib.suppress(BlockingIOError):
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                time.sleep(0.01)
-        yield
 
 
 SOLVED = SolvedExercises()

@@ -68,8 +68,10 @@ def decode_pictures(content: Tensor, lengths: Tensor) -> Tensor:
     starts = [0, *ends[:-1]]
 
     def decode(index: int) -> None:
-        file = content[starts[index] : ends[index]]
-        pictures[index] = np.asarray(_open(file).convert("RGB")).transpose(2, 0, 1)
+        picture = _open(content[starts[index] : ends[index]])
+        if picture.size != (width, height):  # or NumPy would stretch a line over all rows
+            raise ValueError("it has another size than the first")
+        pictures[index] = np.asarray(picture.convert("RGB")).transpose(2, 0, 1)
 
     try:
         width, height = _open(content[: ends[0]]).size

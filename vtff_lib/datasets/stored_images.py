@@ -4,6 +4,7 @@ For sets that no memory holds: decoded once, one byte a value, so that any image
 number. A training run reads the next batch while it learns the current one.
 """
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -16,10 +17,13 @@ from vtff_lib.datasets.packs import decode_pictures
 from vtff_lib.files import whole
 
 AT_ONCE = 512  # images decoded at a time
+SUM = np.dtype("<u4")  # of a CRC-32
 
 
 class StoredImages:
     """Images `(N, 3, H, W)` uint8 in a file of raw values; `images[rows]` reads some as a tensor.
+
+    The values are followed by a CRC-32 of each image, with which it is compared when it is read.
 
     Args:
         path: the file.
@@ -27,18 +31,20 @@ class StoredImages:
         rows: which of them these are, `(n,)` int64; all if not given.
 
     Raises:
-        ValueError: if the file has another size.
+        ValueError: if the file has another size; later, if an image in it has changed.
     """
 
     dtype, ndim, device = torch.uint8, 4, torch.device("cpu")
 
     def __init__(self, path: Path, shape: tuple[int, ...], rows: Tensor | None = None):
-        if path.stat().st_size != int(np.prod(shape)):
+        pixels = int(np.prod(shape))
+        if path.stat().st_size != pixels + 4 * shape[0]:
             raise ValueError(
                 f"{path} has {path.stat().st_size:,} bytes, but {shape} need "
-                f"{int(np.prod(shape)):,}; delete it, and it is made again."
+                f"{pixels + 4 * shape[0]:,}; delete it, and it is made again."
             )
         self.path = path
+        self._sums = np.fromfile(path, SUM, offset=pixels)
         self._all = np.memmap(path, np.uint8, "r", shape=shape)
         self._rows = torch.arange(shape[0]) if rows is None else rows
 
@@ -51,7 +57,14 @@ class StoredImages:
         return len(self._rows)
 
     def __getitem__(self, index: Tensor | slice) -> Tensor:
-        return torch.from_numpy(self._all[self._rows[index].numpy()])
+        rows = self._rows[index].numpy()
+        images = self._all[rows]
+        for row, image in zip(rows, images, strict=True):
+            if zlib.crc32(image) != self._sums[row]:
+                raise ValueError(
+                    f"{self.path} is damaged in image {row}; delete it, and it is made again."
+                )
+        return torch.from_numpy(images)
 
     def chosen(self, index: Tensor | slice) -> Self:
         """Return some of the images, not read yet."""
@@ -73,7 +86,7 @@ def store_images(path: Path, content: Tensor, lengths: Tensor) -> StoredImages:
     """
     ends = lengths.cumsum(0)
     first = decode_pictures(content[: ends[0]], lengths[:1])
-    shape = (len(lengths), *first.shape[1:])
+    shape, sums = (len(lengths), *first.shape[1:]), []
     if not path.is_file():
         with whole(path) as unfinished, unfinished.open("wb") as file:
             for start in range(0, len(lengths), AT_ONCE):
@@ -83,4 +96,6 @@ def store_images(path: Path, content: Tensor, lengths: Tensor) -> StoredImages:
                 if pixels.shape[1:] != shape[1:]:
                     raise ValueError("A picture has another size than the first.")
                 file.write(pixels.numpy().data)
+                sums += map(zlib.crc32, pixels.numpy())
+            file.write(np.array(sums, SUM).data)
     return StoredImages(path, shape)

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vtff_lib.datasets import FaceSet
 from vtff_lib.datasets.stored_images import StoredImages
 from vtff_lib.evaluation.intervals import Estimate, bootstrap, wilson
 from vtff_lib.evaluation.report import ClassReport, Report
 from vtff_lib.inputs import check_model, in_eval, resize
-from vtff_lib.names import check_class_names
+from vtff_lib.names import check_class_names, check_same_classes
 from vtff_lib.refusals import check_flag, check_sizes, check_tensor, describe, is_a, is_dense
 from vtff_lib.vtff import VTFF
 
@@ -59,7 +60,7 @@ def predict(
 
 def evaluate(
     probabilities: Tensor,
-    labels: Tensor,
+    labels: Tensor | FaceSet,
     class_names: Sequence[str],
     seed: int = 0,
     repeats: int = 1000,
@@ -71,8 +72,8 @@ def evaluate(
 
     Args:
         probabilities: `(N, num_classes)`, rows that sum to 1, as `predict` returns.
-        labels: `(N,)`, whole numbers from 0.
-        class_names: of the columns, in order.
+        labels: `(N,)`, whole numbers from 0; or the faces, whose class names are compared too.
+        class_names: of the columns, in order: `model.config.class_names`.
         seed: of the bootstrap.
         repeats: draws of the bootstrap.
 
@@ -82,6 +83,9 @@ def evaluate(
     # Here, because it takes a second, and training needs `predict` alone.
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+    if isinstance(labels, FaceSet):
+        check_same_classes("The faces", labels.class_names, "class_names", class_names)
+        labels = labels.labels
     _check(probabilities, labels, class_names)
     shares, truth = probabilities.detach().cpu().double().numpy(), labels.cpu().long().numpy()
     called, classes = shares.argmax(axis=1), range(len(class_names))

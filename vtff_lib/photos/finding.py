@@ -13,7 +13,7 @@ from PIL import Image
 from skimage.data import lbp_frontal_face_cascade_filename
 from skimage.feature import Cascade
 
-from vtff_lib.photos.reading import PhotoSource, read_photo
+from vtff_lib.photos.reading import PhotoSource, read_photo, room_for
 
 CASCADE_WINDOW = 24  # pixels: the side of the faces that the cascade was trained on
 SEARCH_WINDOW = 36  # pixels: the smallest face on the copy that is searched
@@ -101,6 +101,7 @@ def crop_face(photo: np.ndarray, box: FaceBox, margin: float = 0.2, size: int = 
     return np.array(square.resize((size, size), Image.Resampling.BICUBIC))
 
 
+@room_for()
 def face_from_photo(
     source: PhotoSource, which: int | None = None, margin: float = 0.2, size: int = 224
 ) -> np.ndarray:

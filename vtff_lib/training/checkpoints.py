@@ -18,7 +18,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from vtff_lib.files import whole
+from vtff_lib.files import from_json, whole
 from vtff_lib.training.history import History
 from vtff_lib.training.targets import LabelledFaces
 from vtff_lib.vtff import VTFF
@@ -186,7 +186,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], History]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if metadata["checksum"] != _checksum(tensors, metadata["training"]):
             raise ValueError("its bytes have changed")
-        notes = json.loads(metadata["training"])
+        notes = from_json(metadata["training"])
         return tensors, notes, History.from_json(notes["history"])
     except Exception as error:  # a damaged file can fail with anything
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

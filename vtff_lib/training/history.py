@@ -4,8 +4,11 @@ Taught in 07.
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from typing import Self
+
+from vtff_lib.files import from_json
+from vtff_lib.refusals import check_sizes, shown
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,15 @@ class History:
             ValueError: if the text is none.
         """
         try:
-            content = json.loads(text)
+            content = from_json(text)
             epochs = [Epoch(**epoch) for epoch in content.pop("epochs")]
-            return cls(**content, epochs=epochs)
+            history = cls(**content, epochs=epochs)
+            check_sizes(num_classes=history.num_classes, planned=history.planned)
+            if not all(isinstance(figure, int | float) for e in epochs for figure in astuple(e)):
+                raise TypeError("a figure is no number")
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"{text[:60]!r} is no history that History.to_json wrote.") from error
+            raise ValueError(f"{shown(text)} is no history that History.to_json wrote.") from error
+        return history
 
     def __str__(self) -> str:
         """Return a table, a line for each epoch."""

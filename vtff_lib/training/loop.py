@@ -10,7 +10,6 @@ when a run stops.
 """
 
 import copy
-import json
 import math
 import time
 from collections.abc import Iterable, Iterator
@@ -23,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from vtff_lib.evaluation.measure import predict
-from vtff_lib.files import clear_unfinished, only_one
+from vtff_lib.files import clear_unfinished, from_json, only_one
 from vtff_lib.names import check_same_classes
 from vtff_lib.training.checkpoints import (
     NAME,
@@ -281,7 +280,7 @@ def describe_run(
     settings = asdict(config)
     parts = {
         "augmentation": settings.pop("augmentation"),
-        "model": json.loads(model.config.to_json()),
+        "model": from_json(model.config.to_json()),
     }
     described = {
         f"{part}.{name}": value for part, inner in parts.items() for name, value in inner.items()

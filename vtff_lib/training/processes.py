@@ -239,13 +239,15 @@ def enough_memory(batch_size: int, parts: int, step: int) -> Iterator[None]:
 def able_to_compile() -> Iterator[None]:
     """Say what to do if `torch.compile` cannot do its work here: no compiler, say.
 
+    What it cannot trace is a bug of ours, and keeps its traceback.
+
     Raises:
         ValueError: with a sentence, in place of PyTorch's own.
     """
     try:
         yield
     except RuntimeError as error:
-        compiling = type(error).__module__.startswith(("torch._dynamo", "torch._inductor"))
+        compiling = type(error).__module__.startswith("torch._inductor")
         if not compiling and not str(error).startswith("torch.compile is not supported"):
             raise
         reason = str(error).strip().partition("\n")[0].rstrip(".:")

@@ -40,7 +40,7 @@ class TextProgress(Progress):
 
     Args:
         stream: where to write; standard error if not given, as it is not held back.
-        begin: called once nothing is refused any more, before the first step.
+        begin: called once nothing is refused any more: a step is taken, or none is left.
     """
 
     def __init__(self, stream: TextIO | None = None, begin: Callable[[], Any] = lambda: None):
@@ -49,12 +49,15 @@ class TextProgress(Progress):
 
     def start(self, history: History, step: int, total_steps: int) -> None:
         """Write the head of the table, and the epochs so far."""
-        self.begin()
+        if step == total_steps:
+            self.begin()
         self.bar.start(history, step, total_steps)
         print(history, file=self.stream, flush=True)
 
     def step(self, step: int, loss: Tensor) -> None:
         """Write the first loss, then move the bar if anybody can see it move."""
+        if step == self.bar.first:
+            self.begin()
         words = self.bar.words(step, loss)
         if words and self.stream.isatty():
             self.stream.write(f"\r\x1b[K{words}")
@@ -78,8 +81,9 @@ class TensorBoardProgress(Progress):
     """Shows a run as `shown` does, and writes each epoch's figures where TensorBoard reads them.
 
     Args:
-        folder: for the event files, made at the start of the run. What a run that was stopped wrote
-            there stays, but for epochs after its last checkpoint: TensorBoard drops those.
+        folder: for the event files, made when a step is taken or none is left. What a run that was
+            stopped wrote there stays, but for epochs after its last checkpoint: TensorBoard drops
+            those.
         shown: how else the run shows itself; as text if not given.
 
     Raises:
@@ -95,19 +99,21 @@ class TensorBoardProgress(Progress):
                 "install tensorboard`, or leave --tensorboard out."
             ) from error
         self.folder = Path(folder)
+        self._writer: Any = None
         self.shown = TextProgress() if shown is None else shown
         self._open_writer: Any = SummaryWriter
 
     def start(self, history: History, step: int, total_steps: int) -> None:
-        """Begin after the epochs so far; write them if there are no curves of them yet."""
-        begun = any(self.folder.glob("events.*"))
-        self._writer = self._open_writer(self.folder, purge_step=len(history.epochs) + 1)
-        for epoch in [] if begun else history.epochs:
-            self._write(epoch)
+        """Begin after the epochs so far."""
+        self._writer, self._before = None, [*history.epochs]
+        if step == total_steps:
+            self._begin()
         self.shown.start(history, step, total_steps)
 
     def step(self, step: int, loss: Tensor) -> None:
         """Pass it on."""
+        if self._writer is None:
+            self._begin()
         self.shown.step(step, loss)
 
     def epoch(self, history: History) -> None:
@@ -117,8 +123,16 @@ class TensorBoardProgress(Progress):
 
     def close(self) -> None:
         """Write what is not on disk yet."""
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
         self.shown.close()
+
+    def _begin(self) -> None:
+        """Open the file; write the epochs so far if there are no curves of them yet."""
+        begun = any(self.folder.glob("events.*"))
+        self._writer = self._open_writer(self.folder, purge_step=len(self._before) + 1)
+        for epoch in [] if begun else self._before:
+            self._write(epoch)
 
     def _write(self, epoch: Epoch) -> None:
         for name in FIGURES:

@@ -16,7 +16,7 @@ from vtff_lib.explain.surgery import all_surgeries
 from vtff_lib.explorer.explorer import Explorer
 from vtff_lib.inputs import resize
 from vtff_lib.photos.finding import find_faces, grey_face
-from vtff_lib.photos.reading import PhotoSource, read_photo
+from vtff_lib.photos.reading import PhotoSource, read_photo, room_for
 from vtff_lib.vtff import VTFF
 from vtff_lib.widgets.telling import Whole, taken, told_in
 from vtff_lib.widgets.webcam import Webcam
@@ -62,6 +62,7 @@ class PhotoBooth(Whole):
             "text/plain": self.explorer.describe(),
         }
 
+    @room_for()
     def _look(self, source: PhotoSource) -> Tensor:
         """Find the largest face, say what the model says, and return it as `(1, 3, S, S)`."""
         photo = read_photo(source)
