@@ -171,7 +171,7 @@ def in_a_process(work):
         finally:
             os._exit(0)
     os.close(writing)
-    with open(reading, encoding="utf-8") as pipe:
+    with os.fdopen(reading, encoding="utf-8") as pipe:
         words = pipe.read()
     os.waitpid(child, 0)
     return words
