@@ -38,6 +38,7 @@ def test_what_a_lesson_defines_under_a_name_of_the_library_does_the_same(number)
 
 UNTAUGHT = {  # what modules have beside what their lessons teach
     "datasets/packs.py": {"check_room"},
+    "datasets/stored_images.py": {"check_images"},
     "datasets/shards.py": {"check_size"},
     "datasets/sources/catalogue.py": {"differences", "split_off"},
     "datasets/sources/ferplus_votes.py": {"Verdicts"},

@@ -91,8 +91,8 @@ def test_settings_that_do_not_fit_are_refused():
     ]:
         with pytest.raises(ValueError, match=match):
             VTFFConfig.tiny(**changes)
-    for num_classes in (-1, 0, 1):
-        with pytest.raises(ValueError, match=f"num_classes={num_classes} leaves nothing"):
+    for num_classes in (-1, 0, 1, 10**9):
+        with pytest.raises(ValueError, match=f"num_classes={num_classes} will not do"):
             VTFFConfig.paper(num_classes)
     for changes, match in [
         ({"num_heads": 5}, "num_heads=5 does not divide"),

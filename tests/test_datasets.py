@@ -247,8 +247,16 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
         faces.write(tmp_path / "faces.zip")
     with pytest.raises(ValueError, match=r"give a \.safetensors file in a folder that exists"):
         faces.write(tmp_path / "nowhere" / "faces.safetensors")
-    with pytest.raises(ValueError, match="quality=101 is out of range; use 0 to 100, or None"):
+    with pytest.raises(ValueError, match="quality=101 will not do; give a whole number, 0 to 100"):
         faces.write(path, quality=101)
+    with pytest.raises(ValueError, match=r"The manifest is no JSON .*; give text and numbers"):
+        replace(faces, manifest={"made_by": object()}).write(path)
+    with pytest.raises(ValueError, match=r"extras\['action_units'\] goes beyond 0 and 1"):
+        replace(faces, extras={"action_units": torch.full((11, 19, 2), torch.nan)}).write(path)
+    with pytest.raises(ValueError, match="A path cannot be made of None; give text"):
+        faces.write(None)
+    with pytest.raises(ValueError, match="There is no pack to join to"):
+        join_packs([], path, {})
     with pytest.raises(ValueError, match="There is no face to write"):
         faces[:0].write(path)
     assert not list(tmp_path.iterdir())

@@ -15,15 +15,34 @@ from torch import nn
 
 import vtff_lib
 from tests.explored import faces, small
-from vtff_lib import attention, backbone, encoder, evaluation, explain, fusion, lbp, plots
+from tests.small_runs import SILENT
+from vtff_lib import (
+    attention,
+    backbone,
+    encoder,
+    evaluation,
+    explain,
+    fusion,
+    lbp,
+    load_pretrained,
+    photos,
+    plots,
+)
+from vtff_lib.datasets import FaceSet
 from vtff_lib.evaluation.comparisons import compare
 from vtff_lib.evaluation.measure import calibration_error
 from vtff_lib.explain.surgery import Surgery, all_surgeries, masked, operated
 from vtff_lib.explorer import Explorer, quantise
 from vtff_lib.explorer.content import examine
 from vtff_lib.lbp import local_binary_pattern
+from vtff_lib.names import EXPRESSIONS, first_expressions
+from vtff_lib.photos import FaceBox, read_photo
+from vtff_lib.pretrained import FOLDER
 from vtff_lib.synthetic_faces import render, sample
-from vtff_lib.vtff import trace_shapes
+from vtff_lib.training.loop import train
+from vtff_lib.training.recipe import TrainingConfig
+from vtff_lib.training.targets import Examples, soft_targets
+from vtff_lib.vtff import VTFF, trace_shapes
 
 HOUSE = Path(vtff_lib.__file__).parent
 MODEL = small()
@@ -33,6 +52,7 @@ FACES = sample(range(2)).in_studio()
 MAPS = torch.rand(2, 3, 3, generator=torch.Generator().manual_seed(0))
 NAMES = ["calm", "glad", "sad", "cross"]
 SHARES = torch.eye(4)
+PHOTO, BOX = np.zeros((40, 50, 3), np.uint8), FaceBox(5, 5, 9, 9)
 TOKENS, MAP = torch.zeros(2, 5, 16), torch.zeros(2, 16, 3, 3)
 ENCODER = encoder.TransformerEncoder(16, 1, 2, 8).eval()
 OUT = MODEL(IMAGES, return_maps=True)
@@ -162,6 +182,29 @@ CALLS = {
         )
         for name, value in (("yaw", 0.1), ("zoom", 1.2), ("noise", 2.0), ("lamp", [0, 0, 1]))
     },
+    "read_photo": call(read_photo, PHOTO),
+    "find_faces": call(photos.find_faces, PHOTO, smallest=0.5),
+    "crop_face": call(photos.crop_face, PHOTO, BOX, margin=0.1, size=9),
+    "grey_face": call(photos.finding.grey_face, PHOTO, BOX, side=9),
+    "crops_to_batch": call(photos.crops_to_batch, [PHOTO]),
+    "FaceSet": call(
+        FaceSet, IMAGES, CLASSES, CLASSES, ("a", "b", "c"), extras={"votes": SHARES[:2]},
+        ids=("x", "y"),
+    ),
+    "FaceSet.part": call(FaceSet(IMAGES, CLASSES, CLASSES, ("a", "b", "c")).part, "train"),
+    "VTFF.load": call(VTFF.load, FOLDER / "tiny.safetensors", EXPRESSIONS),
+    "load_pretrained": call(load_pretrained, "tiny"),
+    "first_expressions": call(first_expressions, 4),
+    "soft_targets": call(soft_targets, Examples(IMAGES, CLASSES), 4, soft=True),
+    "train": call(
+        lambda *given, **options: train(*given, **options, progress=SILENT),
+        small(), Examples(IMAGES, CLASSES), Examples(IMAGES, CLASSES),
+        TrainingConfig(epochs=1, batch_size=2), save_every=0, time_limit=9.0,
+    ),
+    "labels": call(lambda *given: soft_targets(Examples(*given), 4), IMAGES, CLASSES),
+    "votes": call(
+        lambda images, votes: soft_targets(Examples(images, None, votes), 4), IMAGES, SHARES[:2]
+    ),
     "as_array": call(plots.as_array, IMAGES[0]),
     "class_scores": call(plots.class_scores, SHARES[0], NAMES, alt="scores"),
     "images": call(plots.images, {"a face": IMAGES[0]}, alt="a face"),
@@ -194,7 +237,7 @@ def faults(name, arguments):
     function = CALLS[name][0]
     try:
         result = made(function, arguments)
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, FileNotFoundError) as error:
         inside = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
         ours = inside.is_relative_to(HOUSE) and str(error).endswith(".") and "\n" not in str(error)
         return [] if ours else [f"raw {type(error).__name__}: {error}"]

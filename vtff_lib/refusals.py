@@ -1,10 +1,12 @@
 """The sentences with which bad settings and inputs are refused, where several modules share one."""
 
 import math
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, TypeGuard
 
 import torch
@@ -25,6 +27,13 @@ KINDS: dict[str, Callable[[torch.dtype], bool]] = {
 def shown(value: object) -> str:
     """Return `value` as Python writes it, in one line and cut short: it may be an array."""
     return f"{' '.join(repr(value).split()):.80}"
+
+
+def as_path(path: object) -> Path:
+    """Return `path` as a path; raise a `ValueError` if it is neither text nor one."""
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(f"A path cannot be made of {shown(path)}; give text, or a Path.")
+    return Path(path)
 
 
 def check_choice(setting: str, value: str, choices: Collection[str]) -> None:
@@ -167,6 +176,11 @@ def is_dense(value: object) -> TypeGuard[Tensor]:
     return isinstance(value, Tensor) and value.layout == torch.strided and not value.is_nested
 
 
+def has_values(value: object) -> TypeGuard[Tensor]:
+    """Say whether `value` is a tensor of the usual kind whose values can be looked at."""
+    return is_dense(value) and not value.is_meta
+
+
 def is_a(dtype: torch.dtype, kind: str) -> bool:
     """Say whether `dtype` is of a kind, or of one of several: `"uint8 or float"`; see `KINDS`."""
     return any(KINDS[one](dtype) for one in kind.split(" or "))
@@ -187,5 +201,6 @@ def describe(value: object) -> str:
     if isinstance(value, Tensor):
         if not is_dense(value):
             return f"a {value.dtype} tensor that is sparse or nested"
-        return f"a {value.dtype} tensor of shape {tuple(value.shape)}"
+        void = " without values" if value.is_meta else ""
+        return f"a {value.dtype} tensor of shape {tuple(value.shape)}{void}"
     return f"a {type(value).__name__}, not a tensor"

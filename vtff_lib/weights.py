@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from vtff_lib import files
+from vtff_lib.refusals import as_path
 
 WRAPPING = re.compile(r"^(module\.|_orig_mod\.)+")
 OUTER = ("model", "net", "model_state_dict", "state_dict")  # what training scripts save it under
@@ -35,7 +36,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 
     Taught in 02.
     """
-    path = Path(path)
+    path = as_path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no weight file {path}; check the path.")
     try:
@@ -76,7 +77,7 @@ def write_weights(
 
     Taught in 06.
     """
-    path = Path(path)
+    path = as_path(path)
     if path.suffix != ".safetensors" or not path.parent.is_dir():
         raise ValueError(
             f"Cannot save to {path}; give a .safetensors file in a folder that exists."

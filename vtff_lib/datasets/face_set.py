@@ -14,9 +14,9 @@ from vtff_lib.datasets.packs import (
     read_pack,
     write_pack,
 )
-from vtff_lib.datasets.stored_images import StoredImages, store_images
+from vtff_lib.datasets.stored_images import StoredImages, check_images, store_images
 from vtff_lib.names import SPLITS, as_text, check_class_names
-from vtff_lib.refusals import check_choice, describe
+from vtff_lib.refusals import check_choice, check_whole, describe, has_values
 
 DEFAULT = Path(__file__).parents[1] / "data" / "packs" / "synthetic_faces.safetensors"
 IN_255THS = ("action_units",)  # extras in [0, 1] that a file keeps as bytes
@@ -55,25 +55,28 @@ class FaceSet:
     ids: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.images.dtype != torch.uint8 or self.images.ndim != 4 or self.images.shape[1] != 3:
-            raise ValueError(
-                f"images is {describe(self.images)}; give torch.uint8 of shape (N, 3, H, W)."
-            )
+        check_images(self.images)
         check_class_names(self.class_names)
         self._check_indices("labels", len(self.class_names))
         self._check_indices("splits", len(SPLITS))
+        if not isinstance(self.extras, dict) or not isinstance(self.ids, tuple | list):
+            raise ValueError("extras or ids will not do; give extras by name, and ids in a tuple.")
         for name, extra in self.extras.items():
-            if len(extra) != len(self) or not name.isidentifier():
+            named = isinstance(name, str) and name.isidentifier()
+            if not named or not has_values(extra) or extra.shape[:1] != (len(self),):
                 raise ValueError(
                     f"extras[{name!r}] is {describe(extra)}; give one row for each of the "
                     f"{len(self)} faces, under a name of letters, digits and underscores."
                 )
-        if self.ids and len(self.ids) != len(self):
-            raise ValueError(f"{len(self.ids)} ids do not name {len(self)} faces; give each one.")
+        texts = all(isinstance(name, str) for name in self.ids)
+        if self.ids and (len(self.ids) != len(self) or not texts):
+            raise ValueError(
+                f"{len(self.ids)} ids do not name {len(self)} faces; give each one, as text."
+            )
 
     def _check_indices(self, name: str, count: int) -> None:
         indices = getattr(self, name)
-        if indices.dtype != torch.int64 or indices.shape != (len(self),):
+        if not has_values(indices) or indices.dtype != torch.int64 or indices.shape != (len(self),):
             raise ValueError(f"{name} is {describe(indices)}; give torch.int64 ({len(self)},).")
         if len(self) and not 0 <= indices.min() <= indices.max() < count:
             raise ValueError(
@@ -162,8 +165,8 @@ class FaceSet:
         """
         if not len(self):
             raise ValueError(f"There is no face to write to {path}; choose faces first.")
-        if quality is not None and not 0 <= quality <= 100:
-            raise ValueError(f"quality={quality} is out of range; use 0 to 100, or None.")
+        if quality is not None:
+            check_whole("quality", quality, 0, 100)
         columns = {"labels": self.labels, "splits": self.splits, **_extra_columns(self.extras)}
         encoded = encode_pictures(self.images[:], quality)
         columns["images.bytes"], columns["images.lengths"] = encoded
@@ -184,6 +187,8 @@ def _extra_columns(extras: dict[str, Tensor]) -> dict[str, Tensor]:
     for name, extra in extras.items():
         column = f"extras.{name}"
         if name in IN_255THS:
+            if not ((extra >= 0) & (extra <= 1)).all():
+                raise ValueError(f"extras[{name!r}] goes beyond 0 and 1; give shares.")
             columns[column] = (extra * 255).round().to(torch.uint8)
         elif extra.dtype == torch.uint8 and extra.ndim == 3:
             encoded = encode_pictures(extra, None)

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from vtff_lib.files import from_json
 from vtff_lib.names import SPLITS, check_class_names, check_same_classes
-from vtff_lib.refusals import describe
+from vtff_lib.refusals import as_path, describe
 from vtff_lib.weights import write_weights
 
 FORMAT = "faces of vtff_lib"
@@ -134,7 +134,10 @@ def write_pack(path: str | Path, columns: Columns, manifest: Manifest) -> None:
     """
     manifest = manifest | {"format": FORMAT, "version": VERSION, "splits": list(SPLITS)}
     manifest["counts"] = _count(columns["labels"], columns["splits"], manifest["class_names"])
-    manifest["sha256"] = _digest(columns, manifest)
+    try:
+        manifest["sha256"] = _digest(columns, manifest)
+    except TypeError as error:
+        raise ValueError(f"The manifest is no JSON ({error}); give text and numbers.") from error
     # One note only: the order of several is not always the same.
     write_weights(path, columns, {"manifest": json.dumps(manifest, sort_keys=True)})
 
@@ -146,7 +149,7 @@ def read_pack(path: str | Path) -> tuple[Columns, Manifest]:
         FileNotFoundError: if there is no such file.
         ValueError: if it is empty, no pack, cut short, damaged, or of another version or splits.
     """
-    columns, manifest = _read_columns(Path(path))
+    columns, manifest = _read_columns(as_path(path))
     if not columns.keys() >= REQUIRED or manifest.get("format") != FORMAT:
         raise ValueError(
             f"{path} holds tensors, but it is no pack of faces; choose a file that "
@@ -181,6 +184,8 @@ def join_packs(paths: Sequence[str | Path], out: str | Path, notes: Manifest) ->
         ValueError: as `read_pack` and `write_pack` do, and if a pack differs from the first in its
             columns, class names, image size or codec.
     """
+    if not paths:
+        raise ValueError(f"There is no pack to join to {out}; give one or more.")
     packs = [read_pack(path) for path in paths]
     first_columns, first = packs[0]
     for path, (columns, manifest) in zip(paths, packs, strict=True):

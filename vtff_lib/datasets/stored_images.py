@@ -15,6 +15,7 @@ from torch import Tensor
 
 from vtff_lib.datasets.packs import decode_pictures
 from vtff_lib.files import whole
+from vtff_lib.refusals import describe, has_values
 
 AT_ONCE = 512  # images decoded at a time
 SUM = np.dtype("<u4")  # of a CRC-32
@@ -76,6 +77,16 @@ class StoredImages:
             yield self[start : start + size]
 
 
+def check_images(images: object) -> None:
+    """Raise a `ValueError` unless `images` are uint8 `(N, 3, H, W)`, N from 0; stored or not."""
+    if isinstance(images, StoredImages):
+        return
+    if not has_values(images) or images.dtype != torch.uint8 or images.ndim != 4:
+        raise ValueError(f"images is {describe(images)}; give torch.uint8 of shape (N, 3, H, W).")
+    if images.shape[1] != 3 or 0 in images.shape[1:]:
+        raise ValueError(f"images is {describe(images)}; give torch.uint8 of shape (N, 3, H, W).")
+
+
 def store_images(path: Path, content: Tensor, lengths: Tensor) -> StoredImages:
     """Decode the pictures of a pack, see `packs`, into the file `path`, unless it is there.
 
@@ -86,7 +97,8 @@ def store_images(path: Path, content: Tensor, lengths: Tensor) -> StoredImages:
     """
     ends = lengths.cumsum(0)
     first = decode_pictures(content[: ends[0]], lengths[:1])
-    shape, sums = (len(lengths), *first.shape[1:]), []
+    shape = (len(lengths), *first.shape[1:])
+    sums: list[int] = []
     if not path.is_file():
         with whole(path) as unfinished, unfinished.open("wb") as file:
             for start in range(0, len(lengths), AT_ONCE):

@@ -16,7 +16,7 @@ from vtff_lib.evaluation.intervals import Estimate, bootstrap, wilson
 from vtff_lib.evaluation.report import ClassReport, Report
 from vtff_lib.inputs import check_model, in_eval, resize
 from vtff_lib.names import check_class_names, check_same_classes
-from vtff_lib.refusals import check_flag, check_sizes, check_tensor, describe, is_a, is_dense
+from vtff_lib.refusals import check_flag, check_sizes, check_tensor, describe, has_values, is_a
 from vtff_lib.vtff import VTFF
 
 BINS = 15  # of confidence, as in Guo et al. 2017
@@ -177,7 +177,7 @@ def _scorer(shares: np.ndarray, truth: np.ndarray) -> Callable[[np.ndarray], np.
 def _check(probabilities: Tensor, labels: Tensor, class_names: Sequence[str]) -> None:
     check_class_names(class_names)
     classes = len(class_names)
-    shape = tuple(probabilities.shape) if is_dense(probabilities) else ()
+    shape = tuple(probabilities.shape) if has_values(probabilities) else ()
     real = shape and is_a(probabilities.dtype, "real")
     if not real or len(shape) != 2 or not shape[0] or shape[1] != classes:
         raise ValueError(
@@ -185,7 +185,7 @@ def _check(probabilities: Tensor, labels: Tensor, class_names: Sequence[str]) ->
             f"(N, {classes}), with at least one image."
         )
     count = len(probabilities)
-    if not is_dense(labels) or not is_a(labels.dtype, "whole") or labels.shape != (count,):
+    if not has_values(labels) or not is_a(labels.dtype, "whole") or labels.shape != (count,):
         raise ValueError(f"labels are {describe(labels)}; {count} images need int64 ({count},).")
     if labels.min() < 0 or labels.max() >= classes:
         raise ValueError(

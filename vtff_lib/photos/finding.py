@@ -14,9 +14,12 @@ from skimage.data import lbp_frontal_face_cascade_filename
 from skimage.feature import Cascade
 
 from vtff_lib.photos.reading import PhotoSource, read_photo, room_for
+from vtff_lib.refusals import check_number, check_whole, shown
 
 CASCADE_WINDOW = 24  # pixels: the side of the faces that the cascade was trained on
 SEARCH_WINDOW = 36  # pixels: the smallest face on the copy that is searched
+MOST_SEARCHED = 1_500_000  # pixels of that copy: some seconds
+LARGEST_CROP = 10_000  # pixels of a side
 AGREEING_WINDOWS = 7  # this many hits on one place make a face; with fewer, more is no face
 
 
@@ -44,11 +47,12 @@ def find_faces(photo: np.ndarray, smallest: float = 1 / 8) -> list[FaceBox]:
 
     Args:
         photo: uint8 RGB (H, W, 3), from `read_photo`.
-        smallest: height of the smallest face sought, as a share in (0, 1] of the photo's shorter
-            side. Half of it takes four times as long and finds more that is no face.
+        smallest: height of the smallest face sought, as a share of the photo's shorter side, 0.001
+            to 1. Half of it takes four times as long and finds more that is no face.
 
     Raises:
-        ValueError: the photo is no uint8 RGB array or under 24 pixels, or the share is no share.
+        ValueError: the photo is no uint8 RGB array or under 24 pixels, the share is no share, or
+            the search would take minutes.
 
     Taught in 00.
     """
@@ -59,9 +63,13 @@ def find_faces(photo: np.ndarray, smallest: float = 1 / 8) -> list[FaceBox]:
             f"The photo is {photo.shape[0]} x {photo.shape[1]} pixels, too small to be searched: "
             f"give one of at least {CASCADE_WINDOW} x {CASCADE_WINDOW}."
         )
-    if not 0 < smallest <= 1:
-        raise ValueError(f"smallest={smallest} was given: give a share of the photo, in (0, 1].")
+    check_number("smallest", smallest, 1e-3, 1)
     scale = min(1.0, SEARCH_WINDOW / (smallest * shorter))
+    if scale**2 * photo.shape[0] * photo.shape[1] > MOST_SEARCHED:
+        raise ValueError(
+            f"To search {photo.shape[0]} x {photo.shape[1]} pixels for faces of {smallest:.2g} of "
+            "the shorter side would take minutes: seek larger ones, or cut out a part."
+        )
     least = max(CASCADE_WINDOW, round(scale * smallest * shorter))
     return _agreed_boxes(_search(photo, scale, least))
 
@@ -87,12 +95,14 @@ def crop_face(photo: np.ndarray, box: FaceBox, margin: float = 0.2, size: int = 
     Taught in 00.
     """
     _check_photo(photo)
+    if not isinstance(box, FaceBox):
+        raise ValueError(f"{shown(box)} is no place in a photo; give a FaceBox.")
     inside = all(0 <= m < n for m, n in zip(box.centre, photo.shape[:2], strict=True))
-    if not inside or min(box.height, box.width) < 1:
-        raise ValueError(f"{box} is no place in a photo of {photo.shape[:2]} rows and columns.")
-    if not 0 <= margin <= 1 or size < 1:
-        raise ValueError(f"{margin=}, {size=} was given: give a margin in [0, 1], a size from 1.")
+    check_number("margin", margin, 0, 1)
+    check_whole("size", size, high=LARGEST_CROP)
     side = round((1 + 2 * margin) * max(box.height, box.width))
+    if not inside or min(box.height, box.width) < 1 or side > LARGEST_CROP:
+        raise ValueError(f"{box} is no place in a photo of {photo.shape[:2]} rows and columns.")
     rows, columns = (
         np.clip(round(middle - side / 2) + np.arange(side), 0, length - 1)
         for middle, length in zip(box.centre, photo.shape[:2], strict=True)
@@ -146,7 +156,8 @@ def crops_to_batch(crops: Sequence[np.ndarray]) -> torch.Tensor:
     """
     if isinstance(crops, np.ndarray) and crops.ndim == 3:
         raise ValueError("One crop was given: put it in a list, crops_to_batch([crop]).")
-    if len(crops) == 0:
+    listed = isinstance(crops, Sequence | np.ndarray) and np.iterable(crops)
+    if not listed or len(crops) == 0:
         raise ValueError("No crop was given: a batch needs at least one.")
     for crop in crops:
         _check_photo(crop)
@@ -175,9 +186,10 @@ def grey_face(photo: np.ndarray, box: FaceBox, side: int = 48) -> torch.Tensor:
 
 def _check_photo(photo: np.ndarray) -> None:
     if not isinstance(photo, np.ndarray) or photo.dtype != np.uint8 or photo.shape[2:] != (3,):
-        given = f"{getattr(photo, 'dtype', type(photo).__name__)} {getattr(photo, 'shape', '')}"
+        array = isinstance(photo, np.ndarray)
+        given = f"{photo.dtype} {photo.shape}" if array else type(photo).__name__
         raise ValueError(
-            f"{given.strip()} was given: give uint8 RGB of shape (H, W, 3), as read_photo makes it."
+            f"{given} was given: give uint8 RGB of shape (H, W, 3), as read_photo makes it."
         )
 
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict
+from numbers import Real
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +24,9 @@ from torch import Tensor, nn
 
 from vtff_lib.evaluation.measure import predict
 from vtff_lib.files import clear_unfinished, from_json, only_one
+from vtff_lib.inputs import check_model
 from vtff_lib.names import check_same_classes
+from vtff_lib.refusals import as_path, check_whole, shown
 from vtff_lib.training.checkpoints import (
     NAME,
     TrainingState,
@@ -88,6 +91,10 @@ def train(
         torch.OutOfMemoryError: if the memory of the GPU does not do; with what to change.
     """
     started = time.monotonic()
+    check_model(model)
+    if not isinstance(config, TrainingConfig):
+        raise ValueError(f"config={shown(config)} will not do; give a TrainingConfig.")
+    folder = None if folder is None else as_path(folder)
     device = model.cls_token.device
     check_intervals(save_every, time_limit)
     for name, faces in {"train_set": train_set, "valid_set": valid_set}.items():
@@ -108,7 +115,6 @@ def train(
     dice = torch.random.fork_rng([device] if device.type == "cuda" else [])
     with closing(batches), alone_in(folder, team):
         if folder is not None:
-            folder = Path(folder)
             run = describe_run(model, config, train_set, targets)
             load_checkpoint(folder, state, run, where)
         team.require_same(state.step)
@@ -142,12 +148,9 @@ def train(
 
 def check_intervals(save_every: int, time_limit: float) -> None:
     """Refuse steps and seconds that mean nothing, with a `ValueError`."""
-    if type(save_every) is not int or save_every < 0:
-        raise ValueError(
-            f"save_every={save_every!r} will not do; give steps, or 0 for after each epoch only."
-        )
-    if not time_limit >= 0:
-        raise ValueError(f"time_limit={time_limit!r} will not do; give seconds, 0 or more.")
+    check_whole("save_every", save_every, low=0)
+    if not isinstance(time_limit, Real) or not time_limit >= 0:
+        raise ValueError(f"time_limit={shown(time_limit)} will not do; give seconds, 0 or more.")
 
 
 @contextmanager

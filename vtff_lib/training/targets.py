@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, Protocol, Self
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vtff_lib.refusals import describe
+from vtff_lib.datasets.stored_images import check_images
+from vtff_lib.refusals import check_flag, check_whole, describe, has_values
 
 
 class LabelledFaces(Protocol):
@@ -48,13 +49,17 @@ def soft_targets(faces: LabelledFaces, num_classes: int, soft: bool = True) -> T
         ValueError: if labels or votes do not fit the images or the classes, an image has no vote,
             or there is no image.
     """
-    images, labels = faces.images, faces.labels
+    images: Any = getattr(faces, "images", None)
+    labels = getattr(faces, "labels", None)
+    check_images(images)
+    check_flag("soft", soft)
+    check_whole("num_classes", num_classes, low=2)
     votes = getattr(faces, "targets", None) if soft else None
     count = len(images)
     if count == 0:
         raise ValueError("There are no images; give at least one.")
     if votes is None:
-        if not isinstance(labels, Tensor) or labels.shape != (count,) or labels.dtype.is_complex:
+        if not has_values(labels) or labels.shape != (count,) or labels.dtype.is_complex:
             raise ValueError(
                 f"labels are {describe(labels)}; {count} images need int64 ({count},)."
             )
@@ -64,7 +69,8 @@ def soft_targets(faces: LabelledFaces, num_classes: int, soft: bool = True) -> T
                 f"{num_classes} classes needs whole numbers from 0 to {num_classes - 1}."
             )
         return nn.functional.one_hot(labels.long(), num_classes).float()
-    if not isinstance(votes, Tensor) or votes.shape != (count, num_classes):
+    real = has_values(votes) and not votes.dtype.is_complex
+    if not real or votes.shape != (count, num_classes):
         raise ValueError(
             f"targets are {describe(votes)}; {count} images and {num_classes} classes need "
             f"({count}, {num_classes})."
