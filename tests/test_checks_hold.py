@@ -676,7 +676,7 @@ def test_odd_content_stops_nothing(content):
     assert json.loads(progress_file().read_text()) == {"solved": ["doubled"]}
 
 
-@pytest.mark.parametrize("name", ["folder", "missing/file", "pipe", "zero\0", "x" * 300])
+@pytest.mark.parametrize("name", ["folder", "pipe", "zero\0", "x" * 300])
 def test_a_place_that_cannot_be_written_stops_nothing(tmp_path, monkeypatch, name):
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
