@@ -19,6 +19,7 @@ from vtff_lib.datasets.packs import Manifest, read_pack
 from vtff_lib.datasets.shards import Shard, check_size, make_pack, quality, seed, tell
 from vtff_lib.endings import in_a_sentence
 from vtff_lib.names import EXPRESSIONS, SPLITS
+from vtff_lib.refusals import check_whole
 
 COMMAND = "python data_scripts/make_synthetic.py"
 
@@ -88,10 +89,10 @@ def make(out: Path, settings: Settings, shard_size: int = 100) -> None:
             file, or an earlier run to `out` that was stopped had other settings.
     """
     counts = [getattr(settings, split) for split in SPLITS]
-    if min(counts) < 0 or sum(counts) < 1:
-        raise ValueError(
-            f"Cannot write {' + '.join(map(str, counts))} faces to {out}; give at least one face."
-        )
+    for split, count in zip(SPLITS, counts, strict=True):
+        check_whole(f"--{split}", count, low=0)
+    if not sum(counts):
+        raise ValueError(f"Cannot write no faces to {out}; give at least one face.")
     check_size(settings.size)
     notes, shards = settings.notes(), []
     for split, count in zip(SPLITS, counts, strict=True):

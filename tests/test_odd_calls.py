@@ -256,7 +256,6 @@ def tried(name, odd):
 
 
 def test_the_calls_are_right():
-    assert [fault for name in CALLS for fault in faults(name, CALLS[name][1])] == []
     results = {name: made(*CALLS[name]) for name in CALLS}
     assert not any(map(has_nan, results.values()))
 

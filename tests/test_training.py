@@ -256,6 +256,15 @@ def test_votes_are_learned_or_left_aside_as_asked():
     assert not same_weights(networks[0], networks[2])
 
 
+def test_the_dice_of_gpus_that_do_not_train_are_left_alone(monkeypatch):
+    network, reseeded = model(), []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", reseeded.append)
+    train(network, faces(), faces(9, 1), replace(CONFIG, epochs=1), progress=SILENT)
+    assert reseeded == []
+    torch.manual_seed(0)  # which is what would do it
+    assert reseeded == [0]
+
+
 def test_a_compiled_model_is_run_and_the_plain_one_is_kept(monkeypatch):
     compiled = []
 

@@ -18,8 +18,8 @@ from vtff_lib.refusals import check_number, check_whole, shown
 
 CASCADE_WINDOW = 24  # pixels: the side of the faces that the cascade was trained on
 SEARCH_WINDOW = 36  # pixels: the smallest face on the copy that is searched
-MOST_SEARCHED = 1_500_000  # pixels of that copy: some seconds
-LARGEST_CROP = 10_000  # pixels of a side
+MOST_SEARCHED = 800_000  # pixels of that copy: some seconds
+LARGEST_PLACE, LARGEST_CROP = 10_000, 4_096  # pixels of a side, before and after resizing
 AGREEING_WINDOWS = 7  # this many hits on one place make a face; with fewer, more is no face
 
 
@@ -101,7 +101,7 @@ def crop_face(photo: np.ndarray, box: FaceBox, margin: float = 0.2, size: int = 
     check_number("margin", margin, 0, 1)
     check_whole("size", size, high=LARGEST_CROP)
     side = round((1 + 2 * margin) * max(box.height, box.width))
-    if not inside or min(box.height, box.width) < 1 or side > LARGEST_CROP:
+    if not inside or min(box.height, box.width) < 1 or side > LARGEST_PLACE:
         raise ValueError(f"{box} is no place in a photo of {photo.shape[:2]} rows and columns.")
     rows, columns = (
         np.clip(round(middle - side / 2) + np.arange(side), 0, length - 1)

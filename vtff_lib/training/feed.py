@@ -59,7 +59,7 @@ class Batches:
             rgb = config.augmentation(rgb, generator(config.seed, "augmentation", number))
             rgb = resize(rgb, self.plan.side(step, rgb.shape[-1], self.model.reduction))
             # `mix` and dropout throw PyTorch's own dice.
-            torch.manual_seed(derive_seed(config.seed, "dropout", number))
+            throw_anew(rgb.device, derive_seed(config.seed, "dropout", number))
             yield mix(rgb, targets, config.mixup, config.cutmix)
 
     def rows(self, step: int) -> Tensor:
@@ -70,6 +70,16 @@ class Batches:
     def close(self) -> None:
         """Read no more."""
         self.feed.close()
+
+
+def throw_anew(device: torch.device, seed: int) -> None:
+    """Seed PyTorch's own dice for the CPU and one device; those of others are somebody else's."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
 
 
 class Feed:
