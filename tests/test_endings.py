@@ -106,7 +106,7 @@ def test_an_output_that_nobody_reads_is_a_sentence_and_status_1():
 def test_whatever_a_command_does_it_does_in_the_block():
     """What stands after it, to print results say, would end with a traceback."""
     root, blocks = Path(__file__).parents[1], 0
-    for place in ("vtff_lib", "data_scripts", "figures"):
+    for place in ("vtff_lib", "data_scripts", "figures", "notebooks"):
         for path in (root / place).rglob("*.py"):
             tree = ast.parse(path.read_text(encoding="utf-8"))
             for function in filter(lambda node: isinstance(node, ast.FunctionDef), ast.walk(tree)):

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from figures.experiments.by_person import means
 from figures.experiments.domain_gap import as_ferplus
-from figures.experiments.harness import FIGURES, Record, argument, parse, write
+from figures.experiments.harness import FIGURES, Record, alone_with, argument, parse, write
 from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.evaluation.measure import predict
 from vtff_lib.names import EXPRESSIONS
@@ -195,13 +195,6 @@ def main() -> None:
     torch.set_num_threads(1)
     faces = adults()
     models = {name: load_pretrained(name) for name in ("tiny", "photos")}
-    path = FIGURES / "accuracy_by_group.json"
-    record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"made": {}}
-    for name in [wanted] if wanted else PARTS:
-        started = time.process_time()
-        record[name] = PARTS[name](models, faces)
-        seconds = round(time.process_time() - started, 1)
-        record["made"][name] = circumstances("numpy") | {"cpu_seconds": seconds}
     classes = dict(zip(EXPRESSIONS, faces.labels.bincount(minlength=8).tolist(), strict=True))
     about = {
         "seed": SEED,
@@ -210,7 +203,16 @@ def main() -> None:
         "classes": classes,
         "dim": DIM,
     }
-    write(path, about | {key: record[key] for key in ("made", *PARTS)})
+    path = FIGURES / "accuracy_by_group.json"
+    for name in [wanted] if wanted else PARTS:
+        started = time.process_time()
+        measured = PARTS[name](models, faces)
+        seconds = round(time.process_time() - started, 1)
+        with alone_with(path):
+            record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"made": {}}
+            record["made"][name] = circumstances("numpy") | {"cpu_seconds": seconds}
+            record[name] = measured
+            write(path, about | {key: record[key] for key in ("made", *PARTS) if key in record})
 
 
 if __name__ == "__main__":

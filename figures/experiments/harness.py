@@ -16,6 +16,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -126,11 +127,16 @@ def write_runs(path: Path, new: list[Record], summarise: Summarise, key: str = "
 
     Two that do so at once wait for each other, so that no run is lost.
     """
-    with files.only_one(path.parent, math.inf, f".{path.name}.lock"):
+    with alone_with(path):
         by_key = {run[key]: run for run in [*read_runs(path), *new]}
         runs = [by_key[value] for value in sorted(by_key)]
         if runs:
             write(path, {"summary": summarise(runs), "runs": runs})
+
+
+def alone_with(path: Path) -> AbstractContextManager[None]:
+    """Return a block in which nobody else reads, changes and writes a file; it waits for others."""
+    return files.only_one(path.parent, math.inf, f".{path.name}.lock")
 
 
 def write(path: Path, content: Any) -> None:

@@ -115,7 +115,8 @@ def main() -> None:
     with in_a_sentence(source.STOPPED):
         folder.mkdir(parents=True, exist_ok=True)
         path = save(folder)
-    print(f"{path}: {path.stat().st_size / 1000:.0f} kB; print it on one page of A4 or US Letter.")
+        size = path.stat().st_size / 1000
+        print(f"{path}: {size:.0f} kB; print it on one page of A4 or US Letter.")
 
 
 if __name__ == "__main__":

@@ -324,11 +324,11 @@ def main() -> None:
     start = time.perf_counter()
     with in_a_sentence(source.STOPPED):
         make(given.out, given.solutions == "shown")
-    files = [path for path in given.out.rglob("*") if path.is_file()]
-    pages = sum(path.suffix == ".html" for path in files)
-    size = sum(path.stat().st_size for path in files) / 1e6
-    seconds = time.perf_counter() - start
-    print(f"{pages} pages, {size:.1f} MB, {seconds:.0f} s: open {given.out / 'index.html'}")
+        files = [path for path in given.out.rglob("*") if path.is_file()]
+        pages = sum(path.suffix == ".html" for path in files)
+        size = sum(path.stat().st_size for path in files) / 1e6
+        seconds = time.perf_counter() - start
+        print(f"{pages} pages, {size:.1f} MB, {seconds:.0f} s: open {given.out / 'index.html'}")
 
 
 if __name__ == "__main__":
