@@ -183,6 +183,8 @@ def run(name: str, seed: int, faces: FaceSet, test: FaceSet) -> Record:
     config = TrainingConfig.preset("minute", epochs=VARIANTS[name].epochs, growth=0.0, seed=seed)
     run_name = f"ablation_{name}"
     record = train_model(run_name, model, faces, config)
+    if not record:
+        raise SystemExit("Stopped; the same command goes on.")
     weights = weights_of(run_name, seed)
     shutil.rmtree(weights.parent)  # checkpoints too
     if name in KEPT:

@@ -123,6 +123,8 @@ def run(stage: str, name: str, seed: int, faces: FaceSet, test: FaceSet) -> Reco
     model = build(name, len(faces.class_names), seed)
     config = replace(recipe, epochs=epochs_of(stage, name), seed=seed)
     record = train_model(run_name(stage, name), model, faces, config)
+    if not record:
+        raise SystemExit("Stopped; the same command goes on.")
     weights = weights_of(run_name(stage, name), seed)
     shutil.rmtree(weights.parent)  # checkpoints too
     weights.parent.mkdir()
