@@ -11,6 +11,7 @@ epoch that was over, and no finished run is made twice. The weights stay in `bui
 """
 
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -118,13 +119,19 @@ def run(stage: str, name: str, seed: int, faces: FaceSet, test: FaceSet) -> Reco
     answer = partial(predict, images=test.images, flipped=flipped)
     if name == "average":
         models = [kept(stage, each, seed) for each in AVERAGE]
-        told = {"seconds": 0.0, "parameters": sum(count_parameters(each) for each in models)}
+        told = {
+            "seconds": 0.0,
+            "cpu_seconds": 0.0,
+            "parameters": sum(count_parameters(each) for each in models),
+        }
         return told | measure(torch.stack([answer(each) for each in models]).mean(dim=0), test)
     model = build(name, len(faces.class_names), seed)
     config = replace(recipe, epochs=epochs_of(stage, name), seed=seed)
+    started = time.process_time()
     record = train_model(run_name(stage, name), model, faces, config)
     if not record:
         raise SystemExit("Stopped; the same command goes on.")
+    record["cpu_seconds"] = round(time.process_time() - started, 1)
     weights = weights_of(run_name(stage, name), seed)
     shutil.rmtree(weights.parent)  # checkpoints too
     weights.parent.mkdir()

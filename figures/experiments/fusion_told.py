@@ -3,7 +3,7 @@
 import math
 import tomllib
 from collections.abc import Iterator
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
 import numpy as np
@@ -60,13 +60,8 @@ def over_seeds_and_faces(differences: np.ndarray) -> Estimate:
     rows, columns = differences.mean(axis=1), differences.mean(axis=0)
     rest = differences - rows[:, None] - columns[None, :] + middle
     degrees = np.array([seeds - 1, people - 1, (seeds - 1) * (people - 1)])
-    parts = np.array(
-        [
-            rows.var(ddof=1) / seeds,
-            columns.var(ddof=1) / people,
-            rest.var() * rest.size / degrees[2] / rest.size,
-        ]
-    )
+    variances = rows.var(ddof=1), columns.var(ddof=1), rest.var() * rest.size / degrees[2]
+    parts = np.array(variances) / [seeds, people, seeds * people]
     variance = max(parts[0] + parts[1] - parts[2], parts[0], parts[1])
     if not variance:
         return Estimate(float(middle), float(middle), float(middle))
@@ -125,7 +120,7 @@ def summarise(stage: str, runs: list[Record]) -> Record:
                 "macro_f1": round(mean(record["macro_f1"] for record in records), 4),
                 "parameters": records[0]["parameters"],
                 "epochs": epochs_of(stage, name),
-                "seconds": min(record["seconds"] for record in records),
+                "cpu_seconds": median(record["cpu_seconds"] for record in records),
             }
     found = dict(differences(stage, runs))
     planned = {pair: found.get(pair, {}) for pair in comparisons_of(stage)}
