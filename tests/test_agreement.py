@@ -45,6 +45,7 @@ UNTAUGHT = {  # what modules have beside what their lessons teach
     "datasets/twins.py": {"Twins"},
     "doctor.py": {"Diagnosis", "Finding"},
     "explain/surgery.py": {"check_surgeries"},
+    "fusion.py": {"AttentionalFeatureFusion", "CrossAttentionFusion", "MeanFusion"},  # in 09, soon
     "inputs.py": {"borrowed", "check_model", "of_this_thread", "with_gradients"},
     "photos/reading.py": {"room_for"},
     "plots/runs.py": {"training_curves"},

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from vtff_lib.encoder import NORMS
 from vtff_lib.files import from_json
-from vtff_lib.fusion import FUSIONS, GATES
+from vtff_lib.fusion import FUSIONS, GATES, RELATED_FUSIONS
 from vtff_lib.lbp import OFFSETS
 from vtff_lib.names import check_class_names, first_expressions
 from vtff_lib.refusals import check_choice, check_whole_numbers, shown
@@ -27,7 +27,8 @@ class VTFFConfig:
         image_size: height and width in pixels of the images that the positions are learned for.
         width: channels of the first stage of both trunks.
         stages: stages of both trunks; R = 4 · 2^(stages-1).
-        fusion: `"selective"` (ASF), or `"sum"`, `"concat"`, `"max"`, `"rgb"`, `"lbp"`.
+        fusion: `"selective"` (ASF), `"sum"`, `"concat"`, `"max"`, `"rgb"`, `"lbp"`; related
+            designs: `"mean"`, `"aff"`, `"cross_attention"`.
         gate: where the sigmoid of ASF stands, see `fusion`.
         gated_branch: which map ASF multiplies by the gate, `"lbp"` or `"rgb"`.
         attention_reduction: r, the squeeze inside G and L.
@@ -77,7 +78,7 @@ class VTFFConfig:
         self._check_numbers()
 
     def _check_choices(self) -> None:
-        check_choice("fusion", self.fusion, FUSIONS)
+        check_choice("fusion", self.fusion, (*FUSIONS, *RELATED_FUSIONS))
         check_choice("gate", self.gate, GATES)
         check_choice("gated_branch", self.gated_branch, ("rgb", "lbp"))
         check_choice("norm", self.norm, NORMS)

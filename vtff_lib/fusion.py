@@ -7,12 +7,14 @@
 Source: the seed review, but for the sigmoid, which it does not mention. Two readers of the paper
 put it in two other places; all three readings are settings of `AttentionalSelectiveFusion`. Ours
 keeps the gate in (0, 1), so that every fused value lies between the two it was made from.
+`RELATED_FUSIONS` are designs of others, to compare with (09).
 """
 
 from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vtff_lib.attention import GlobalAttention, LocalAttention
@@ -23,7 +25,7 @@ class FusionMaps(NamedTuple):
     """What a fusion looked at; `None` where it has no such map."""
 
     gate: Tensor | None = None  # (N, C, H, W): the weight of the gated branch
-    local_attention: Tensor | None = None  # (N, 1, H, W): L(U), before any sigmoid
+    local_attention: Tensor | None = None  # (N, 1, H, W), AFF's (N, C, H, W): L(U), no sigmoid yet
     global_attention: Tensor | None = None  # (N, C, 1, 1): G(U), before any sigmoid
 
 
@@ -142,12 +144,87 @@ class AttentionalSelectiveFusion(Fusion):
         return f"gate={self.gate!r}, gated_branch={self.gated_branch!r}"
 
 
+class AttentionalFeatureFusion(AttentionalSelectiveFusion):
+    """AFF: as ASF, but U is the plain sum, and L scores each channel *and* place.
+
+        U = X_RGB + X_LBP,   X_fused = X_LBP ⊗ M + X_RGB ⊗ (1 - M),   M = sigmoid(G(U) ⊕ L(U))
+
+    This L has the layers of G without its pooling: `(N, C, H, W)`. Arguments and errors are ASF's.
+
+    Source: Dai et al. 2021, "Attentional Feature Fusion". Taught in 09.
+    """
+
+    def __init__(self, channels: int, reduction: int = 8, gated_branch: str = "lbp"):
+        super().__init__(channels, reduction, gated_branch=gated_branch)
+        per_place = GlobalAttention(channels, reduction)
+        per_place.add_module("pool", nn.Identity())
+        self.add_module("local_attention", per_place)
+        self.add_module("rgb_weight", nn.Identity())
+        self.add_module("lbp_weight", nn.Identity())
+
+
+class CrossAttentionFusion(Fusion):
+    """Each view's places ask the other's; what they hear is added to the mean of both maps.
+
+        X_fused = ½ (X_RGB + A(X_RGB, X_LBP) + X_LBP + A'(X_LBP, X_RGB))
+        A(X, Y) = W_o [softmax(Q Kᵀ / √d) V],   Q = W_q X, K = W_k Y, V = W_v Y
+
+    A and A' have weights of their own. Tokens are places; they carry no positions here.
+
+    Args:
+        channels: C of both maps.
+        num_heads: how many ask side by side, each d = C / num_heads wide.
+
+    Raises:
+        ValueError: if `num_heads` does not divide `channels`; in `forward` as `Fusion`.
+
+    Source: Vaswani et al. 2017; between two views Lu et al. 2019, "ViLBERT". Taught in 09.
+    """
+
+    def __init__(self, channels: int, num_heads: int = 4):
+        super().__init__(channels)
+        check_sizes(num_heads=num_heads)
+        if channels % num_heads:
+            raise ValueError(
+                f"num_heads={num_heads} does not divide channels={channels}; choose a divisor."
+            )
+        self.num_heads = num_heads
+        self.query, self.key, self.value, self.proj = (
+            nn.ModuleDict({view: nn.Linear(channels, channels) for view in self.views})
+            for _ in range(4)
+        )
+
+    def fuse(self, rgb_map: Tensor, lbp_map: Tensor) -> tuple[Tensor, FusionMaps]:
+        """Return the mean of both maps and of what each heard from the other."""
+        rgb, lbp = (each.flatten(2).transpose(1, 2) for each in (rgb_map, lbp_map))  # (N, H·W, C)
+        heard = self.hear("rgb", rgb, lbp) + self.hear("lbp", lbp, rgb)
+        return (rgb_map + lbp_map + heard.transpose(1, 2).view_as(rgb_map)) / 2, FusionMaps()
+
+    def hear(self, view: str, asking: Tensor, asked: Tensor) -> Tensor:
+        """Return what each token of `view` hears from the other's, `(N, H·W, C)`."""
+        layers = (self.query[view], self.key[view], self.value[view])
+        q, k, v = (
+            layer(tokens).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # (N, heads, H·W, d)
+            for layer, tokens in zip(layers, (asking, asked, asked), strict=True)
+        )
+        out = F.scaled_dot_product_attention(q, k, v).transpose(1, 2)  # (N, H·W, heads, d)
+        return self.proj[view](out.flatten(2))
+
+
 class SumFusion(Fusion):
     """X_RGB + X_LBP."""
 
     def fuse(self, rgb_map: Tensor, lbp_map: Tensor) -> tuple[Tensor, FusionMaps]:
         """Return the sum."""
         return rgb_map + lbp_map, FusionMaps()
+
+
+class MeanFusion(Fusion):
+    """½ (X_RGB + X_LBP): ASF with its gate held at one half. Taught in 09."""
+
+    def fuse(self, rgb_map: Tensor, lbp_map: Tensor) -> tuple[Tensor, FusionMaps]:
+        """Return the mean."""
+        return (rgb_map + lbp_map) / 2, FusionMaps()
 
 
 class MaxFusion(Fusion):
@@ -198,6 +275,11 @@ PLAIN_FUSIONS: dict[str, type[Fusion]] = {
     "lbp": LBPOnly,
 }
 FUSIONS = ("selective", *PLAIN_FUSIONS)
+RELATED_FUSIONS: dict[str, type[Fusion]] = {
+    "mean": MeanFusion,
+    "aff": AttentionalFeatureFusion,
+    "cross_attention": CrossAttentionFusion,
+}
 
 
 def make_fusion(
@@ -207,14 +289,17 @@ def make_fusion(
     gate: str = "sigmoid_of_sum",
     gated_branch: str = "lbp",
 ) -> Fusion:
-    """Build a fusion by name: `"selective"` (ASF), `"sum"`, `"max"`, `"concat"`, `"rgb"`, `"lbp"`.
+    """Build a fusion by its name in `FUSIONS` (`"selective"` is ASF) or `RELATED_FUSIONS`.
 
-    The last three arguments are ASF's; the others have no settings.
+    The last three arguments are ASF's, `reduction` and `gated_branch` AFF's too; the others have no
+    settings.
 
     Raises:
         ValueError: if the name is unknown.
     """
-    check_choice("fusion", name, FUSIONS)
+    check_choice("fusion", name, (*FUSIONS, *RELATED_FUSIONS))
     if name == "selective":
         return AttentionalSelectiveFusion(channels, reduction, gate, gated_branch)
-    return PLAIN_FUSIONS[name](channels)
+    if name == "aff":
+        return AttentionalFeatureFusion(channels, reduction, gated_branch)
+    return (PLAIN_FUSIONS | RELATED_FUSIONS)[name](channels)

@@ -38,7 +38,7 @@ class VTFFOutput(NamedTuple):
     rgb_map: Tensor | None = None  # (N, C, h, w)
     lbp_map: Tensor | None = None  # (N, C, h, w)
     gate: Tensor | None = None  # (N, C, h, w): the weight of the gated branch
-    local_attention: Tensor | None = None  # (N, 1, h, w): L(U)
+    local_attention: Tensor | None = None  # (N, 1, h, w): L(U); of AFF (N, C, h, w)
     global_attention: Tensor | None = None  # (N, C, 1, 1): G(U)
     fused: Tensor | None = None  # (N, C, h, w)
     attentions: tuple[Tensor, ...] | None = None  # depth × (N, num_heads, T, T)

@@ -161,10 +161,14 @@ VARIANTS = {
 
 def build(name: str, num_classes: int, seed: int) -> VTFF:
     """Build a variant; parts of the same name and shape start as in the full model."""
-    settings = {"image_size": PLAN["image_size"]}
+    return start_alike(VARIANTS[name], num_classes, seed, PLAN["image_size"])
+
+
+def start_alike(variant: Variant, num_classes: int, seed: int, image_size: int) -> VTFF:
+    """Build a variant of the tiny model whose parts start as those of the full one."""
+    settings = {"image_size": image_size}
     torch.manual_seed(seed)
     full = VTFF(VTFFConfig.tiny(num_classes, **settings)).state_dict()
-    variant = VARIANTS[name]
     model = VTFF(VTFFConfig.tiny(num_classes, **settings | variant.settings))
     variant.change(model)
     own = model.state_dict()
@@ -179,6 +183,8 @@ def run(name: str, seed: int, faces: FaceSet, test: FaceSet) -> Record:
     config = TrainingConfig.preset("minute", epochs=VARIANTS[name].epochs, growth=0.0, seed=seed)
     run_name = f"ablation_{name}"
     record = train_model(run_name, model, faces, config)
+    if not record:
+        raise SystemExit("Stopped; the same command goes on.")
     weights = weights_of(run_name, seed)
     shutil.rmtree(weights.parent)  # checkpoints too
     if name in KEPT:

@@ -65,12 +65,12 @@ def energy_share(out: VTFFOutput, gated_branch: str = "lbp") -> HeatMap:
 
 
 def local_part(out: VTFFOutput) -> HeatMap:
-    """Return L(U), one score for each place.
+    """Return L(U), one score for each place; where channels have their own (AFF), their mean.
 
     Raises:
         ValueError: if the model has none, or was not asked for its maps.
     """
-    return HeatMap(_needed(out, "local_attention")[:, 0], "signed", "L(U)")
+    return HeatMap(_needed(out, "local_attention").mean(dim=1), "signed", "L(U)")
 
 
 def global_part(out: VTFFOutput) -> Tensor:
