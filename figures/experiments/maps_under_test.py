@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from figures.experiments.harness import BUILD, FIGURES, Record, write
-from figures.experiments.runs import weights_of
+from figures.experiments.runs import train_tiny, weights_of
+from figures.experiments.train_tiny import PRESETS, faces_for
 from vtff_lib import explain
 from vtff_lib.evaluation.comparisons import crossed, holm
 from vtff_lib.evaluation.measure import predict
@@ -25,6 +26,7 @@ from vtff_lib.names import EXPRESSIONS
 from vtff_lib.pretrained import load_pretrained
 from vtff_lib.synthetic_faces import render, sample
 from vtff_lib.synthetic_faces.faces import Faces
+from vtff_lib.training.recipe import TrainingConfig
 from vtff_lib.vtff import VTFF
 
 PLAN = tomllib.loads((FIGURES / "plans" / "maps.toml").read_text(encoding="utf-8"))
@@ -41,6 +43,15 @@ def trained() -> dict[str, VTFF]:
         if weights_of("tiny_shipped", seed).is_file():
             models[f"tiny {seed}"] = VTFF.load(weights_of("tiny_shipped", seed))
     return {name: model.to(memory_format=torch.channels_last) for name, model in models.items()}
+
+
+def other_seeds() -> None:
+    """Train the shipped recipe from the other seeds of the plan, where it is not done yet."""
+    torch.set_num_threads(1)
+    for seed in PLAN["models"]["trained"][1:]:
+        if not weights_of("tiny_shipped", seed).is_file():
+            config = TrainingConfig.preset(PRESETS["shipped"], seed=seed)
+            train_tiny("tiny_shipped", faces_for("shipped"), config)
 
 
 def untrained(name: str, model: VTFF) -> VTFF:
@@ -134,6 +145,25 @@ def chance(like: Tensor, count: int) -> list[Tensor]:
 def blob(like: Tensor) -> Tensor:
     """Return the blob in the middle, of the shape of another map."""
     return centred_blob(tuple(like.shape))
+
+
+def with_controls(maps: Maps, persons: Tensor, classes: Tensor) -> Maps:
+    """Return the maps and the controls that do not see the face, by name; see `as_one`."""
+    like = next(iter(maps.values()))
+    draws = chance(like, PLAN["controls"]["random_draws"])
+    everything = maps | {f"random {number}": heat for number, heat in enumerate(draws)}
+    everything["blob"] = blob(like)
+    for name, heat in maps.items():
+        everything[f"{name}: prior"] = explain.prior(heat, persons)
+        everything[f"{name}: class prior"] = explain.prior(heat, persons, classes)
+    return everything
+
+
+def as_one(scores: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the same scores, those of all maps of chance as their mean, `random`."""
+    draws = [score.double() for name, score in scores.items() if name.startswith("random ")]
+    others = {name: score for name, score in scores.items() if not name.startswith("random ")}
+    return others | {"random": torch.stack(draws).mean(dim=0)}
 
 
 def by_person(values: Tensor, persons: Tensor) -> list[float | None]:
