@@ -7,16 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from vtff_lib.fusion import GATES, AttentionalSelectiveFusion, FusionMaps
-from vtff_lib.vtff import VTFF
 
 if TYPE_CHECKING:
     from vtff_lib.explain.surgery import Surgery
+    from vtff_lib.vtff import VTFF
 
 Hook = Callable[..., Any]
 
 
 def silence(
-    model: VTFF, surgeries: Sequence["Surgery"], layer: int
+    model: "VTFF", surgeries: Sequence["Surgery"], layer: int
 ) -> Callable[..., tuple[Tensor]]:
     """Return a hook that sets to 0 what the heads of this layer hand to its projection."""
     width = model.config.embed_dim // model.config.num_heads

@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vtff_lib.explain.pointing import ACTIVE
 from vtff_lib.refusals import check_number, check_shape, check_tensor, describe, shown
 from vtff_lib.synthetic_faces import ACTION_UNIT_NAMES, ACTION_UNITS, REGIONS
 from vtff_lib.synthetic_faces.faces import Faces
@@ -37,12 +36,13 @@ class Removals(NamedTuple):
         return PART[self.unit]
 
 
-def removals(faces: Faces, active: float = ACTIVE) -> Removals:
+def removals(faces: Faces, active: float = 0.3) -> Removals:
     """Return the faces once for each of their active units, with that unit at rest on both sides.
 
     Args:
         faces: from `sample`; light, noise, person and all other units stay as they are.
-        active: the least intensity, on either side, that counts, 0 to 1.
+        active: the least intensity, on either side, that counts, 0 to 1; as `expression_masks` has
+            it.
 
     Raises:
         ValueError: if `faces` are none, `active` is out of range, or no unit is active.

@@ -176,8 +176,8 @@ def operated(model: VTFF, surgeries: Sequence[Surgery]) -> Iterator[None]:
     try:
         for layer in {surgery.head[0] for surgery in surgeries if surgery.head is not None}:
             proj = model.get_submodule(f"encoder.blocks.{layer}.attn.proj")
-            hook = of_this_thread(silence(model, surgeries, layer))
-            hooks.append(proj.register_forward_pre_hook(hook))
+            silent = of_this_thread(silence(model, surgeries, layer))
+            hooks.append(proj.register_forward_pre_hook(silent))
         if any(surgery.lbp_weight is not None or surgery.without for surgery in surgeries):
             hooks.append(model.fusion.register_forward_hook(of_this_thread(regate(surgeries))))
         for layer in {surgery.layer for surgery in surgeries if surgery.layer is not None}:
