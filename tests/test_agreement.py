@@ -43,7 +43,14 @@ UNTAUGHT = {  # what modules have beside what their lessons teach
     "datasets/sources/ferplus_votes.py": {"Verdicts"},
     "datasets/twins.py": {"Twins"},
     "doctor.py": {"Diagnosis", "Finding"},
-    "explain/surgery.py": {"check_surgeries"},
+    # Lesson 08 does not teach these yet: it is going to be written anew from what they found.
+    "evaluation/comparisons.py": {"Crossed", "crossed"},
+    "explain/muscles.py": {
+        *("Removals", "removals", "change_in_cells", "mean_over"),
+        *("pairs_of", "in_order", "changed_there"),
+    },
+    "explain/priors.py": {"prior"},
+    "explain/surgery.py": {"check_surgeries", "larger_surgeries"},
     "inputs.py": {"borrowed", "check_model", "of_this_thread", "with_gradients"},
     "photos/reading.py": {"room_for"},
     "plots/runs.py": {"training_curves"},

@@ -1,4 +1,4 @@
-"""What `operated` hangs into a running model: a hook for each kind of change. Taught in 08."""
+"""What `operated` hangs into a running model: a hook for each kind of change."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
