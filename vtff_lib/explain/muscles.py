@@ -114,7 +114,7 @@ def pairs_of(taken: Removals, losses: Tensor | None = None, apart: float = 0.0) 
     Raises:
         ValueError: if `taken` are no removals, or `losses` not one for each.
     """
-    check_number("apart", apart, 0)
+    check_number("apart", apart, 0, 1e6)
     if not isinstance(taken, Removals):
         raise ValueError(f"taken={shown(taken)} will not do; give what removals(faces) returns.")
     count = len(taken.face)
@@ -139,8 +139,9 @@ def in_order(marks: Tensor, losses: Tensor, pairs: Tensor) -> Tensor:
     check_tensor("marks", marks, "(K,)", "real", finite=True)
     check_tensor("losses", losses, f"({len(marks)},)", "real", finite=True)
     _check_pairs(pairs, len(marks))
-    said, true = (values[pairs[:, 0]] - values[pairs[:, 1]] for values in (marks, losses))
-    return (said.sign() * true.sign() + 1).double() / 2
+    first, second = pairs.unbind(1)
+    said, true = (each.double()[first] - each.double()[second] for each in (marks, losses))
+    return (said.sign() * true.sign() + 1) / 2
 
 
 def changed_there(changes: Tensor, places: Tensor, pairs: Tensor) -> Tensor:
@@ -158,7 +159,9 @@ def changed_there(changes: Tensor, places: Tensor, pairs: Tensor) -> Tensor:
     Raises:
         ValueError: if the three do not fit together.
     """
-    _check_pairs(pairs, len(changes) if isinstance(changes, Tensor) and changes.ndim else 0)
+    check_tensor("changes", changes, "(K, h, w)", "real", finite=True)
+    check_tensor("places", places, f"({len(changes)}, h, w)", "real", finite=True)
+    _check_pairs(pairs, len(changes))
     right = []
     for own, other in (pairs.unbind(1), pairs.flip(1).unbind(1)):
         gap = mean_over(changes[own], places[own]) - mean_over(changes[own], places[other])
