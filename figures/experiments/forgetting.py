@@ -8,8 +8,6 @@ with the same map of the model that forgot that part and those before it. Its in
 draws of new weights and people: one draw settles nothing.
 """
 
-from collections import defaultdict
-
 from figures.experiments import maps_under_test as under_test
 from figures.experiments.harness import Record, experiment
 from figures.experiments.maps_under_test import NAMES, PLAN
@@ -20,51 +18,45 @@ from vtff_lib.vtff import VTFF
 ASKED = PLAN["forgetting"]
 
 
-def ask(model: VTFF, faces: Faces, draws: int) -> Record:
-    """Return the correlations of each part and map: a list for each draw, of each face."""
+def ask(model: VTFF, faces: Faces, draw: int) -> dict[str, dict[str, list[float]]]:
+    """Return the correlation of each face, by part and map, for one draw of new weights."""
     images, _ = under_test.draw(faces, model.config.image_size)
     classes = under_test.answers(model, images)
     before = under_test.all_maps(model, images, classes)
-    found: dict[str, dict[str, list]] = defaultdict(lambda: {name: [] for name in NAMES})
-    for draw in range(draws):
-        for part, forgotten in randomised(model, draw):
-            after = under_test.all_maps(forgotten, images, classes)
-            for name in NAMES:
-                alike = rank_correlation(before[name], after[name])
-                found[part][name].append([round(value, 4) for value in alike.tolist()])
-    return {"faces": len(faces), "draws": draws, "parts": found}
+    found = {}
+    for part, forgotten in randomised(model, draw):
+        after = under_test.all_maps(forgotten, images, classes)
+        alike = {name: rank_correlation(before[name], after[name]).tolist() for name in NAMES}
+        found[part] = {name: [round(value, 4) for value in row] for name, row in alike.items()}
+    return found
 
 
-def summarise(run: Record) -> Record:
-    """Return the mean of each map after each part, and how far single draws reach."""
+def summarise(draws: list[dict]) -> Record:
+    """Return the mean of each map after each part, and that of each draw."""
     return {
         part: {
-            name: under_test.told(under_test.table(rows), p=False)
-            | {"draws": [round(sum(row) / len(row), 3) for row in rows]}
-            for name, rows in maps.items()
+            name: under_test.told(under_test.table(draw[part][name] for draw in draws), p=False)
+            | {"draws": [round(sum(draw[part][name]) / len(draw[part][name]), 3) for draw in draws]}
+            for name in NAMES
         }
-        for part, maps in run["parts"].items()
+        for part in draws[0]
     }
 
 
 @experiment("forgetting.json", "captum", "numpy", "scipy")
 def main() -> Record:
-    """Return what stays in each model that is there."""
-    faces = under_test.people()
+    """Return what stays in the shipped model."""
+    faces, model = under_test.people(), under_test.trained()["tiny 0"]
     faces = faces[under_test.expressive(faces, 1)[: ASKED["faces"]]]
-    models = {
-        name: under_test.kept(
-            f"forgetting {name}", lambda model=model: ask(model, faces, ASKED["draws"])
-        )
-        for name, model in under_test.trained().items()
-    }
+    draws = [
+        under_test.kept(f"forgetting {draw}", lambda draw=draw: {"parts": ask(model, faces, draw)})
+        for draw in range(ASKED["draws"])
+    ]
     return {
         "plan": "figures/plans/maps.toml",
-        "models": {
-            name: {key: run[key] for key in ("faces", "draws", "cpu_seconds")}
-            | {"parts": summarise(run)}
-            for name, run in models.items()
-        },
+        "model": "tiny",
+        "faces": len(faces),
+        "parts": summarise([draw["parts"] for draw in draws]),
     }
 
 

@@ -18,9 +18,17 @@ from figures.experiments import (
     silenced,
     truth_tests,
 )
-from figures.experiments.maps_under_test import PLAN, other_seeds
+from figures.experiments.maps_under_test import PLAN, other_seeds, trained
+
+
+def first_question() -> None:
+    """Ask the quicker half of `muscle_pairs`, which is stored with the other half."""
+    for name, model in trained().items():
+        muscle_pairs.first_question(name, model)
+
 
 STAGES = {
+    "first_question": first_question,
     "muscle_pairs": muscle_pairs.main,
     "truth_tests": truth_tests.main,
     "forgetting": forgetting.main,

@@ -8,6 +8,7 @@ import json
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from time import process_time
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,6 +29,7 @@ from vtff_lib.synthetic_faces import render, sample
 from vtff_lib.synthetic_faces.faces import Faces
 from vtff_lib.training.recipe import TrainingConfig
 from vtff_lib.vtff import VTFF
+from vtff_lib.weights import read_weights, write_weights
 
 PLAN = tomllib.loads((FIGURES / "plans" / "maps.toml").read_text(encoding="utf-8"))
 NAMES: list[str] = PLAN["maps"]["names"]
@@ -86,6 +88,39 @@ def draw(faces: Faces, size: int = 112) -> tuple[Tensor, Tensor]:
     parts = [render(faces[start : start + 4], size) for start in range(0, len(faces), 4)]
     images, regions = zip(*parts, strict=True)
     return torch.cat(images), torch.cat(regions)
+
+
+def kept_tensors(name: str, make: Callable[[], Maps]) -> Maps:
+    """Return the tensors that `make` made, from `build/maps/` if they were made before."""
+    path = BUILD / "maps" / f"{name}.safetensors"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_weights(path, make(), {})
+        print(f"{path.name} is made.", flush=True)
+    return read_weights(path)
+
+
+class Seen(NamedTuple):
+    """The test faces that show an expression, and what one model says of them."""
+
+    faces: Faces
+    images: Tensor
+    regions: Tensor
+    answers: Tensor
+    maps: Maps
+
+
+def seen(name: str, model: VTFF) -> Seen:
+    """Return the faces with a model's answers and all its maps; what is slow is kept."""
+    faces = people()
+    faces = faces[expressive(faces)]
+    drawn = kept_tensors(
+        "faces", lambda: dict(zip(("images", "regions"), draw(faces), strict=True))
+    )
+    images = drawn["images"]
+    classes = answers(model, images)
+    maps = kept_tensors(f"maps {name}", lambda: all_maps(model, images, classes))
+    return Seen(faces, images, drawn["regions"], classes, {kind: maps[kind] for kind in NAMES})
 
 
 def logits_of(model: VTFF, images: Tensor, classes: Tensor) -> Tensor:

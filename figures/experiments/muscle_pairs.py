@@ -10,8 +10,6 @@ photographs. Written to `muscle_pairs.json`, two tests:
     change   without one of them, does the map change where the picture did?
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -26,7 +24,6 @@ from vtff_lib.vtff import VTFF
 
 ASKED = PLAN["muscle_pairs"]
 GREY_AND_TIGHT = {"grey": 1, "zoom": 1.6, "blur": 1.0}  # nearer to what the other model learned
-BESIDE = "photographs"
 
 
 def some(taken: Removals, rows: Tensor) -> Removals:
@@ -37,18 +34,18 @@ def some(taken: Removals, rows: Tensor) -> Removals:
 class Scene:
     """Faces, each of them again without each unit, and what one model answers."""
 
-    def __init__(self, model: VTFF, faces: Faces):
-        size, self.grid, self.faces = model.config.image_size, model.config.grid, faces
-        self.images, _ = under_test.draw(faces, size)
+    def __init__(self, model: VTFF, faces: Faces, images: Tensor, without: Tensor | None = None):
         taken = explain.removals(faces, PLAN["faces"]["active"])
-        without, _ = under_test.draw(taken.faces, size)
-        seen = (without != self.images[taken.face]).any(dim=(1, 2, 3))  # the rest is hidden
+        if without is None:
+            without, _ = under_test.draw(taken.faces, model.config.image_size)
+        seen = (without != images[taken.face]).any(dim=(1, 2, 3))  # the rest is hidden
+        self.faces, self.images, self.grid = faces, images, model.config.grid
         self.taken, self.without = some(taken, seen), without[seen]
-        before = self.images[self.taken.face]
+        before = images[self.taken.face]
         self.places = explain.change_in_cells(before, self.without, self.grid)  # (K, h, w)
         self.moved = (before.double() - self.without).abs().sum(dim=(1, 2, 3))  # (K,)
-        self.answers = under_test.answers(model, self.images)
-        whole = under_test.logits_of(model, self.images, self.answers)
+        self.answers = under_test.answers(model, images)
+        whole = under_test.logits_of(model, images, self.answers)
         left = under_test.logits_of(model, self.without, self.answers[self.taken.face])
         self.losses = whole[self.taken.face] - left  # (K,)
 
@@ -75,7 +72,7 @@ def mean_loss(scene: Scene, same_answer: bool) -> Tensor:
     return means
 
 
-def order(scene: Scene, maps: Maps, twin: Maps) -> Scores:
+def order(scene: Scene, maps: Maps) -> Scores:
     """Return who was right about which of two units matters more, of each map and control."""
     pairs = explain.pairs_of(scene.taken, scene.losses, ASKED["apart"])
     persons, face = scene.faces.identities, scene.taken.face
@@ -98,7 +95,6 @@ def order(scene: Scene, maps: Maps, twin: Maps) -> Scores:
     for name, heat in maps.items():
         found[f"{name}: prior"] = of_map(explain.prior(heat, persons))
         found[f"{name}: class prior"] = of_map(explain.prior(heat, persons, scene.answers))
-        found[f"{name}: untrained"] = of_map(twin[name])
     return found
 
 
@@ -110,83 +106,112 @@ def average(several: list[list[float | None]]) -> list[float | None]:
     ]
 
 
-def change(
-    scene: Scene, model: VTFF, twin: VTFF, maps: Maps, twins: Maps, chosen: Tensor
-) -> Scores:
-    """Return whose maps changed where the picture did, on the `chosen` faces."""
-    taken = scene.taken
-    rows = torch.isin(taken.face, chosen)
-    few = some(taken, rows)
-    pairs, places = explain.pairs_of(few), scene.places[rows]
-    images, classes = scene.without[rows], scene.answers[few.face]
+def change(scene: Scene, model: VTFF, twin: VTFF, maps: Maps) -> Scores:
+    """Return whose maps changed where the picture did, on the first face of each person."""
+    first = under_test.expressive(scene.faces, ASKED["second_faces_each"])
+    rows = torch.isin(scene.taken.face, first)
+    few, images = some(scene.taken, rows), scene.without[rows]
+    pairs, places, classes = explain.pairs_of(few), scene.places[rows], scene.answers[few.face]
 
     def judged(before: Tensor, after: Tensor) -> list[float | None]:
-        moved = (after - before[few.face]).abs()
-        right = explain.changed_there(moved, places, pairs)
+        """Both `before`, of all faces, and `after`, of the removals, are maps."""
+        right = explain.changed_there((after - before[few.face]).abs(), places, pairs)
         return scene.by_person(right, few.face[pairs[:, 0]])
 
-    def edges(pictures: Tensor) -> Tensor:
-        return under_test.edges(pictures, scene.grid)
-
-    after = under_test.all_maps(model, images, classes)
-    after_twin = under_test.all_maps(twin, images, classes)
-    found = {name: judged(maps[name], after[name]) for name in maps}
-    found["edges"] = judged(edges(scene.images), edges(images))
-    found |= {f"{name}: untrained": judged(twins[name], after_twin[name]) for name in maps}
+    blank = under_test.all_maps(twin, scene.images[first], scene.answers[first])
+    after, blank_after = (under_test.all_maps(each, images, classes) for each in (model, twin))
+    edges = [under_test.edges(pictures, scene.grid) for pictures in (scene.images, images)]
+    found = {name: judged(maps[name], after[name]) for name in maps} | {"edges": judged(*edges)}
+    for name, heat in blank.items():
+        before = torch.zeros_like(maps[name])
+        before[first] = heat
+        found[f"{name}: untrained"] = judged(before, blank_after[name])
     return found
 
 
-def ask(name: str, model: VTFF, faces: Faces) -> Record:
-    """Return both tests of one model on some faces, person by person."""
-    scene, twin = Scene(model, faces), under_test.untrained(name, model)
-    maps = under_test.all_maps(model, scene.images, scene.answers)
-    twins = under_test.all_maps(twin, scene.images, scene.answers)
-    first = under_test.expressive(faces, 1)
+def told_of(scene: Scene) -> Record:
+    """Return how much was asked."""
     pairs = explain.pairs_of(scene.taken, scene.losses, ASKED["apart"])
     return {
-        "faces": len(faces),
-        "right": round((scene.answers == faces.labels).double().mean().item(), 4),
+        "faces": len(scene.faces),
+        "right": round((scene.answers == scene.faces.labels).double().mean().item(), 4),
         "removals": len(scene.losses),
         "pairs": len(pairs),
-        "faces_with_pairs": len(scene.taken.face[pairs[:, 0]].unique()),
-        "order": order(scene, maps, twins),
-        "change": change(scene, model, twin, maps, twins, first),
+        "faces with pairs": len(scene.taken.face[pairs[:, 0]].unique()),
     }
 
 
-def summarise(runs: list[Record]) -> Record:
+def scene_of(name: str, model: VTFF) -> tuple[Scene, Maps]:
+    """Return all faces with every removal, and the model's maps of the faces."""
+    seen = under_test.seen(name, model)
+    without = under_test.kept_tensors("removals", lambda: {"images": drawn(seen.faces)})
+    return Scene(model, seen.faces, seen.images, without["images"]), seen.maps
+
+
+def first_question(name: str, model: VTFF) -> Record:
+    """Return which of two units matters more, person by person."""
+
+    def ask() -> Record:
+        scene, maps = scene_of(name, model)
+        return {"asked": told_of(scene), "found": order(scene, maps)}
+
+    return under_test.kept(f"order {name}", ask)
+
+
+def second_question(name: str, model: VTFF) -> Record:
+    """Return whether maps change where the picture does, person by person."""
+
+    def ask() -> Record:
+        scene, maps = scene_of(name, model)
+        return {"found": change(scene, model, under_test.untrained(name, model), maps)}
+
+    return under_test.kept(f"change {name}", ask)
+
+
+def drawn(faces: Faces) -> Tensor:
+    """Return the pictures of all removals."""
+    return under_test.draw(explain.removals(faces, PLAN["faces"]["active"]).faces)[0]
+
+
+def ask_photos() -> Record:
+    """Return the first test of the model for photographs, on faces more like what it knows."""
+    model, faces = load_pretrained("photos"), under_test.people()
+    few = faces[under_test.expressive(faces, 1)].seen(**GREY_AND_TIGHT)
+    images, _ = under_test.draw(few, model.config.image_size)
+    scene = Scene(model, few, images)
+    maps = under_test.all_maps(model, images, scene.answers)
+    return {"asked": told_of(scene), "found": order(scene, maps)}
+
+
+RIVALS: dict[str, dict[str, str | float]] = {
+    "order": {"class prior": "{}: class prior", "random": "random"},
+    "change": {"½": 0.5, "untrained": "{}: untrained"},
+}
+
+
+def summarise(runs: list[dict[str, Record]]) -> Record:
     """Return the verdicts over some models together."""
-    rivals: dict[str, Any] = {"class prior": "{}: class prior", "random": "random"}
     return {
-        "order": under_test.verdicts([run["order"] for run in runs], "high", rivals),
-        "change": under_test.verdicts(
-            [run["change"] for run in runs], "high", {"½": 0.5, "untrained": "{}: untrained"}
-        ),
+        test: under_test.verdicts([run[test]["found"] for run in runs], "high", rivals)
+        for test, rivals in RIVALS.items()
+        if test in runs[0]
     }
 
 
 @experiment("muscle_pairs.json", "captum", "numpy", "scipy")
 def main() -> Record:
     """Return both tests of all models that are there."""
-    faces = under_test.people()
-    shown = faces[under_test.expressive(faces)]
     runs = {
-        name: under_test.kept(f"muscle_pairs {name}", lambda n=name, m=model: ask(n, m, shown))
+        name: {"order": first_question(name, model), "change": second_question(name, model)}
         for name, model in under_test.trained().items()
     }
-    few = faces[under_test.expressive(faces, 1)].seen(**GREY_AND_TIGHT)
-    photos = under_test.kept(
-        "muscle_pairs photos", lambda: ask("photos", load_pretrained("photos"), few)
-    )
+    runs["photos"] = {"order": under_test.kept("order photos", ask_photos)}
+    trained = [run for name, run in runs.items() if name != "photos"]
     return {
         "plan": "figures/plans/maps.toml",
-        "models": {
-            name: {key: run[key] for key in run if key not in ("order", "change")}
-            for name, run in (runs | {"photos": photos}).items()
-        },
-        "tests": summarise(list(runs.values())),
+        "models": {name: run["order"]["asked"] for name, run in runs.items()},
+        "tests": summarise(trained),
         "each model": {name: summarise([run]) for name, run in runs.items()},
-        BESIDE: summarise([photos]),
     }
 
 

@@ -20,7 +20,6 @@ from figures.experiments.maps_under_test import NAMES, PLAN, Maps, Scores
 from vtff_lib import explain
 from vtff_lib.evaluation.measure import predict
 from vtff_lib.explain import faithfulness, pointing
-from vtff_lib.synthetic_faces.faces import Faces
 from vtff_lib.vtff import VTFF
 
 ASKED = PLAN["truth_tests"]
@@ -55,32 +54,32 @@ def likeness(maps: Maps, persons: Tensor, classes: Tensor) -> Record:
     return found
 
 
-def ask(name: str, model: VTFF, faces: Faces) -> Record:
-    """Return all tests of one model on some faces, person by person."""
-    images, regions = under_test.draw(faces, model.config.image_size)
-    persons, classes = faces.identities, under_test.answers(model, images)
-    maps = under_test.all_maps(model, images, classes)
-    edges = {"edges": under_test.edges(images, model.config.grid)}
-    alike = likeness(maps | edges, persons, classes)
-    blank = under_test.all_maps(under_test.untrained(name, model), images, classes)
-    maps = under_test.with_controls(maps, persons, classes) | edges
-    maps |= {f"{kind}: untrained": heat for kind, heat in blank.items()}
-    masks = pointing.expression_masks(regions, faces.action_units)
+def ask(name: str, model: VTFF) -> Record:
+    """Return all tests of one model, person by person; priors are made of all faces."""
+    seen = under_test.seen(name, model)
+    persons, classes = seen.faces.identities, seen.answers
+    maps = seen.maps | {"edges": under_test.edges(seen.images, model.config.grid)}
+    found: Record = {"likeness": likeness(maps, persons, classes)}
+    maps |= under_test.with_controls(seen.maps, persons, classes)
+    masks = pointing.expression_masks(seen.regions, seen.faces.action_units)
+    first = under_test.expressive(seen.faces, ASKED["faces_each"])
+    images, asked = seen.images[first], classes[first]
 
     def area(heat: Tensor, insert: bool, fill: str) -> Tensor:
         curves = faithfulness.curve(
-            lambda seen: predict(model, seen),
-            images, heat, classes, insert, fill, ASKED["curve_steps"],
+            lambda pictures: predict(model, pictures),
+            images, heat[first], asked, insert, fill, ASKED["curve_steps"],
         )  # fmt: skip
         return faithfulness.area(curves)
 
-    found: Record = {"faces": len(faces), "likeness": alike}
     for test, how in CURVES.items():
-        found[test] = scored({key: area(heat, *how) for key, heat in maps.items()}, persons)
-    hits = {key: pointing.pointing_game(heat, masks) for key, heat in maps.items()}
-    hits["mean mask: prior"] = pointing.pointing_game(mean_mask(masks, maps, persons), masks)
-    found["pointing"] = scored(hits, persons)
-    return found
+        found[test] = scored({key: area(heat, *how) for key, heat in maps.items()}, persons[first])
+    maps["mean mask: prior"] = mean_mask(masks, maps, persons)
+    some = {key: heat[first] for key, heat in maps.items()}
+    twin = under_test.all_maps(under_test.untrained(name, model), images, asked)
+    some |= {f"{kind}: untrained": heat for kind, heat in twin.items()}
+    hits = {key: pointing.pointing_game(heat, masks[first]) for key, heat in some.items()}
+    return found | {"pointing": scored(hits, persons[first])}
 
 
 def mean_mask(masks: Tensor, maps: Maps, persons: Tensor) -> Tensor:
@@ -110,18 +109,13 @@ def summarise(runs: list[Record]) -> Record:
 @experiment("truth_controls.json", "captum", "numpy", "scipy")
 def main() -> Record:
     """Return the tests of all models that are there."""
-    faces = under_test.people()
-    faces = faces[under_test.expressive(faces, ASKED["faces_each"])]
     runs = {
-        name: under_test.kept(f"truth_tests {name}", lambda n=name, m=model: ask(n, m, faces))
+        name: under_test.kept(f"truth_tests {name}", lambda n=name, m=model: ask(n, m))
         for name, model in under_test.trained().items()
     }
     return {
         "plan": "figures/plans/maps.toml",
-        "models": {
-            name: {"faces": run["faces"], "cpu_seconds": run["cpu_seconds"]}
-            for name, run in runs.items()
-        },
+        "models": {name: {"cpu_seconds": run["cpu_seconds"]} for name, run in runs.items()},
         "tests": summarise(list(runs.values())),
         "each model": {name: summarise([run]) for name, run in runs.items()},
     }
