@@ -24,12 +24,13 @@ PANELS = {  # test: the question above it, and below it what the number is
     "deletion": ("Is it needed, what the map marks?", "probability left without it, low is good"),
     "pointing": ("Does it point at the expression?", "share of hits"),
 }
+OTHERS = "no map: the muscle's mean\neffect, or mean mask, in others"
 LINES = {  # control: dashes and words
     "random": (":", "maps of chance"),
     "blob": ("--", "blob in the middle"),
     "edges": ("-.", "edges: sees no model"),
-    "mean loss by this unit, same answer": ("-", "mean effect of the muscle\nin other faces"),
-    "mean mask: prior": ("-", "mean mask of others"),
+    "mean loss by this unit, same answer": ("-", OTHERS),
+    "mean mask: prior": ("-", OTHERS),
 }
 SHORT = {"integrated gradients": "int. gradients", "gradient ×": "grad ×", " alone": ""}
 PRIOR = COLOURS["gate"]
