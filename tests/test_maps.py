@@ -1,6 +1,8 @@
 """The tests of maps: the plan is the one that is read, verdicts can go either way, squares lie
 where they are said to lie, and a script that was stopped goes on."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 import torch
@@ -125,14 +127,16 @@ def few(tmp_path, monkeypatch):
     monkeypatch.setattr(under_test, "BUILD", tmp_path)
 
 
-def test_both_questions_about_muscles_are_asked_of_a_few_faces(model, quick, few):
+def test_all_questions_about_muscles_are_asked_of_a_few_faces(model, quick, few, monkeypatch):
+    monkeypatch.setitem(muscle_pairs.ASKED, "third_others", 1)
     runs = {
         "order": muscle_pairs.first_question("tiny 0", model),
         "change": muscle_pairs.second_question("tiny 0", model),
+        "unusual": muscle_pairs.third_question("tiny 0", model),
     }
     assert runs["order"]["asked"]["pairs"] > 10
     told = muscle_pairs.summarise([runs])
-    for test in ("order", "change"):
+    for test in ("order", "change", "unusual"):
         assert list(told[test]["maps"]) == list(QUICK)
         everything = [*told[test]["maps"].values(), *told[test]["controls"].values()]
         for row in everything:
@@ -146,6 +150,35 @@ def test_both_questions_about_muscles_are_asked_of_a_few_faces(model, quick, few
     row = int((taken.unit == taken.unit.mode().values).nonzero()[0])
     others = (taken.unit == taken.unit[row]) & (person != person[row])
     assert means[row].item() == pytest.approx(scene.losses[others].mean().item(), abs=1e-5)
+
+
+class Faces(NamedTuple):
+    identities: torch.Tensor
+
+
+def test_what_is_unusual_is_told_from_what_a_class_has_in_common():
+    """A map that knows the face is right; one that knows its class is right by chance alone."""
+    random = torch.Generator().manual_seed(0)
+    face = torch.arange(240)
+    of_unit = torch.tensor([3.0, 0.0, -2.0])  # a unit's mean loss: what a class prior knows
+    unit = face % 3
+    own = torch.randn(240, generator=random)
+    scene = object.__new__(muscle_pairs.Scene)
+    scene.faces, scene.answers = Faces(face), torch.zeros(240, dtype=torch.int64)
+    scene.taken = muscle_pairs.Removals(None, face, unit)
+    scene.losses = of_unit[unit] + own
+    usual = muscle_pairs.Usual(scene)
+
+    def share(marks: torch.Tensor) -> float:
+        scores = [score for score in usual.judged(marks) if score is not None]
+        assert 100 < len(scores) < 200  # those near the median do not count
+        return sum(scores) / len(scores)
+
+    assert share(own) > 0.99
+    assert share(-own) < 0.01
+    assert share(of_unit[unit]) == 0.5
+    noisy = of_unit[unit] + 0.1 * torch.randn(240, generator=random)
+    assert abs(share(noisy) - 0.5) < 0.1
 
 
 @pytest.mark.slow

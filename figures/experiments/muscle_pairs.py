@@ -4,10 +4,11 @@
 
 What is asked, of whom, and what counts is in `figures/plans/maps.toml`. Models: the tiny ones whose
 weights are there (the shipped one always is, see `figures.experiments.maps`), and the one for
-photographs. Written to `muscle_pairs.json`, two tests:
+photographs. Written to `muscle_pairs.json`, three tests:
 
     order    of two units in different parts of a face, which does the answer need more?
     change   without one of them, does the map change where the picture did?
+    unusual  does this face need the unit more than others with the same answer do?
 """
 
 import torch
@@ -129,6 +130,53 @@ def change(scene: Scene, model: VTFF, twin: VTFF, maps: Maps) -> Scores:
     return found
 
 
+def unusual(scene: Scene, maps: Maps) -> Scores:
+    """Return who knew where a face needs a unit more, or less, than others with its answer do."""
+    usual = Usual(scene)
+    persons, face = scene.faces.identities, scene.taken.face
+
+    def of_map(heat: Tensor) -> list[float | None]:
+        ranks = heat.flatten(1).argsort(dim=1).argsort(dim=1).view(heat.shape)
+        return usual.judged(explain.mean_over(ranks[face], scene.places))
+
+    any_map = next(iter(maps.values()))
+    draws = under_test.chance(any_map, PLAN["controls"]["random_draws"])
+    found = {name: of_map(heat) for name, heat in maps.items()}
+    found["random"] = average([of_map(heat) for heat in draws])
+    found["edges"] = of_map(under_test.edges(scene.images, scene.grid))
+    found["how far pixels move"] = usual.judged(scene.moved)
+    for name, heat in maps.items():
+        found[f"{name}: class prior"] = of_map(explain.prior(heat, persons, scene.answers))
+    return found
+
+
+class Usual:
+    """What is usual for a unit in other people's faces with the same answer."""
+
+    def __init__(self, scene: Scene):
+        taken = scene.taken
+        person, answer = scene.faces.identities[taken.face], scene.answers[taken.face]
+        self.others = (  # (K, K): whom each removal is compared with
+            (taken.unit[:, None] == taken.unit)
+            & (answer[:, None] == answer)
+            & (person[:, None] != person)
+        )
+        self.scene, self.gap = scene, self.above(scene.losses)
+        enough = self.others.sum(dim=1) >= ASKED["third_others"]
+        self.counts = enough & (self.gap.abs() >= ASKED["third_apart"])
+
+    def above(self, values: Tensor) -> Tensor:
+        """Return by how much each value `(K,)` is above the median of the others'."""
+        values = values.double()
+        others = torch.where(self.others, values, torch.nan)
+        return values - others.nanquantile(0.5, dim=1)
+
+    def judged(self, marks: Tensor) -> list[float | None]:
+        """Return each person's share of removals that the marks put on the right side."""
+        right = (self.above(marks).sign() * self.gap.sign() + 1) / 2
+        return self.scene.by_person(right[self.counts], self.scene.taken.face[self.counts])
+
+
 def told_of(scene: Scene) -> Record:
     """Return how much was asked."""
     pairs = explain.pairs_of(scene.taken, scene.losses, ASKED["apart"])
@@ -168,6 +216,16 @@ def second_question(name: str, model: VTFF) -> Record:
     return under_test.kept(f"change {name}", ask)
 
 
+def third_question(name: str, model: VTFF) -> Record:
+    """Return who knew what is unusual in a face, person by person."""
+
+    def ask() -> Record:
+        scene, maps = scene_of(name, model)
+        return {"removals": int(Usual(scene).counts.sum()), "found": unusual(scene, maps)}
+
+    return under_test.kept(f"unusual {name}", ask)
+
+
 def drawn(faces: Faces) -> Tensor:
     """Return the pictures of all removals."""
     return under_test.draw(explain.removals(faces, PLAN["faces"]["active"]).faces)[0]
@@ -186,15 +244,16 @@ def ask_photos() -> Record:
 RIVALS: dict[str, dict[str, str | float]] = {
     "order": {"class prior": "{}: class prior", "random": "random"},
     "change": {"½": 0.5, "untrained": "{}: untrained"},
+    "unusual": {"½": 0.5, "class prior": "{}: class prior"},
 }
 
 
 def summarise(runs: list[dict[str, Record]]) -> Record:
-    """Return the verdicts over some models together."""
+    """Return the verdicts of the tests that all of some models met, over all of them."""
     return {
         test: under_test.verdicts([run[test]["found"] for run in runs], "high", rivals)
         for test, rivals in RIVALS.items()
-        if test in runs[0]
+        if all(test in run for run in runs)
     }
 
 
@@ -202,15 +261,20 @@ def summarise(runs: list[dict[str, Record]]) -> Record:
 def main() -> Record:
     """Return both tests of all models that are there."""
     runs = {
-        name: {"order": first_question(name, model), "change": second_question(name, model)}
+        name: {
+            "order": first_question(name, model),
+            "change": second_question(name, model),
+            "unusual": third_question(name, model),
+        }
         for name, model in under_test.trained().items()
     }
     runs["photos"] = {"order": under_test.kept("order photos", ask_photos)}
     trained = [run for name, run in runs.items() if name != "photos"]
+    unseen = [{"unusual": runs[n]["unusual"]} for n in ASKED["third_models"] if n in runs]
     return {
         "plan": "figures/plans/maps.toml",
         "models": {name: run["order"]["asked"] for name, run in runs.items()},
-        "tests": summarise(trained),
+        "tests": summarise(trained) | (summarise(unseen) if unseen else {}),
         "each model": {name: summarise([run]) for name, run in runs.items()},
     }
 
