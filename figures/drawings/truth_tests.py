@@ -20,7 +20,7 @@ from vtff_lib.plots.pictures import COLOURS, INK
 
 PANELS = {  # test: the question above it, and below it what the number is
     "order": ("Which of two muscles mattered more?", "pairs in the right order, ½ is chance"),
-    "change": ("Does it change where the picture did?", "pairs in which it does, ½ is chance"),
+    "unusual": ("Does it know what is unusual here?", "muscles on the right side, ½ is chance"),
     "deletion": ("Is it needed, what the map marks?", "probability left without it, low is good"),
     "pointing": ("Does it point at the expression?", "share of hits"),
 }
@@ -50,18 +50,11 @@ def draw_test(axes: Axes, test: dict[str, Any], title: str, what: str) -> None:
         if control in test["controls"]:
             value = test["controls"][control]["value"]
             axes.axvline(value, color="#888888", ls=dashes, lw=1.5, label=words)
-    if test["rivals"][0] == "½":  # what every control gets that does not see the face
-        axes.axvline(0.5, color="#888888", ls=":", lw=1.5)
     for row, (name, told) in enumerate(test["maps"].items()):
-        prior = test["controls"].get(f"{name}: class prior")
-        twin = test["controls"].get(f"{name}: untrained")
-        rival = prior or twin
-        axes.plot(
-            rival["value"], row, marker="|" if prior else "x", ms=13 if prior else 6,
-            mew=2.2, color=PRIOR, lw=0,
-        )  # fmt: skip
+        prior = test["controls"][f"{name}: class prior"]["value"]
+        axes.plot(prior, row, marker="|", ms=13, mew=2.2, color=PRIOR, lw=0)
         axes.plot([told["mean"]["low"], told["mean"]["high"]], [row, row], color=INK, lw=1.6)
-        fill = INK if told["shown"] else "white"
+        fill = INK if told["shown"] and not test.get("pilot") else "white"
         axes.plot(told["mean"]["value"], row, "o", ms=7, mfc=fill, mec=INK, mew=1.3)
     axes.set_yticks(range(len(test["maps"])), [short(name) for name in test["maps"]])
     axes.set_ylim(len(test["maps"]) - 0.4, -0.6)
@@ -84,7 +77,6 @@ def draw(tests: dict[str, dict[str, Any]]) -> Figure:
         "map, beyond its controls": {"marker": "o", "mfc": INK, "mec": INK},
         "map, not shown to be": {"marker": "o", "mfc": "white", "mec": INK},
         "same map of others,\nsame answer": {"marker": "|", "ms": 13, "mew": 2.2},
-        "same map, untrained": {"marker": "x", "mew": 2.2},
     }
     for words, style in marks.items():
         lines[words] = Line2D([], [], color=PRIOR, lw=0, **{"ms": 7} | style)
