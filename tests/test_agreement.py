@@ -44,8 +44,15 @@ UNTAUGHT = {  # what modules have beside what their lessons teach
     "datasets/sources/ferplus_votes.py": {"Verdicts"},
     "datasets/twins.py": {"Twins"},
     "doctor.py": {"Diagnosis", "Finding"},
-    "explain/surgery.py": {"check_surgeries"},
-    "fusion.py": {"AttentionalFeatureFusion", "CrossAttentionFusion", "MeanFusion"},  # in 09, soon
+    # Lessons 08 and 09 do not teach these yet: they are going to be written anew from what they found.
+    "fusion.py": {"AttentionalFeatureFusion", "CrossAttentionFusion", "MeanFusion"},
+    "evaluation/comparisons.py": {"Crossed", "crossed"},
+    "explain/muscles.py": {
+        *("Removals", "removals", "change_in_cells", "mean_over"),
+        *("pairs_of", "in_order", "changed_there"),
+    },
+    "explain/priors.py": {"prior"},
+    "explain/surgery.py": {"check_surgeries", "larger_surgeries"},
     "inputs.py": {"borrowed", "check_model", "of_this_thread", "with_gradients"},
     "photos/reading.py": {"room_for"},
     "plots/runs.py": {"training_curves"},

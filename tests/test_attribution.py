@@ -95,6 +95,24 @@ def test_occlusion_is_a_loop_over_cells(model, rgb):
     assert found.abs().max() > 0.01
 
 
+def test_occlusion_of_one_view_leaves_the_other_whole(model, rgb):
+    """By hand: the hole goes into the image, into the codes made of it, or into both."""
+    unit, row, column = rgb / 255, slice(16, 32), slice(32, 48)
+    hidden = unit.clone()
+    hidden[..., row, column] = unit.mean(dim=(2, 3), keepdim=True)
+    whole_codes, codes = (local_binary_pattern(image) for image in (unit, hidden))
+    views = {"both": (hidden, codes), "rgb": (hidden, whole_codes), "lbp": (unit, codes)}
+
+    def probability(*seen):
+        return model(*seen).logits.softmax(1).gather(1, CLASSES[:, None])[:, 0].detach()
+
+    found = {view: occlusion(model, rgb, CLASSES, view).values[:, 1, 2] for view in views}
+    for view, seen in views.items():
+        fall = probability(unit, whole_codes) - probability(*seen)
+        torch.testing.assert_close(found[view], fall, rtol=1e-3, atol=1e-5)
+    assert not torch.allclose(found["rgb"], found["lbp"], atol=1e-4)
+
+
 @pytest.mark.parametrize(
     "method",
     [lambda *a: torch.stack([m.values for m in integrated_gradients(*a, 4)], 1), occlusion],
@@ -131,3 +149,5 @@ def test_one_branch_has_no_two_maps(rgb):
     with pytest.raises(ValueError, match="fusion='rgb' has one branch"):
         integrated_gradients(one, rgb, CLASSES)
     assert occlusion(one, rgb, CLASSES).values.shape == (2, 4, 5)
+    with pytest.raises(ValueError, match="fusion='rgb' has no view 'lbp'"):
+        occlusion(one, rgb, CLASSES, "lbp")

@@ -115,3 +115,45 @@ def test_a_detectable_difference_is_found_about_as_often_as_promised(pairs):
 def test_what_cannot_be_compared_is_said(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def simulated(random: np.random.Generator, draws: int, people: int) -> np.ndarray:
+    """Scores around 0: what a draw does to all, what a person does in all, and the rest."""
+    of_draws, of_people = random.normal(0, 0.3, (draws, 1)), random.normal(0, 0.5, people)
+    return of_draws + of_people + random.normal(0, 0.5, (draws, people))
+
+
+@pytest.mark.parametrize("draws", [3, 12])
+def test_an_interval_over_draws_and_people_covers_what_it_should(draws):
+    """One over people alone, the wrong version, misses the truth far too often."""
+    random = np.random.default_rng(0)
+    tables = [simulated(random, draws, 30) for _ in range(600)]
+
+    def covered(interval) -> float:
+        return np.mean([interval(each).low <= 0 <= interval(each).high for each in tables])
+
+    assert 0.915 <= covered(lambda each: comparisons.crossed(each).mean) <= 0.985
+    assert covered(lambda each: comparisons.crossed(each.mean(axis=0, keepdims=True)).mean) < 0.89
+
+
+def test_one_draw_is_a_paired_t_over_people():
+    scores = [0.2, -0.1, 0.4, 0.3, 0.0]
+    alone, pairs = comparisons.crossed(np.array([scores])), comparisons.compare(scores, [0.0] * 5)
+    assert alone.mean == pytest.approx(pairs.difference)
+    assert alone.p == pytest.approx(pairs.p)
+
+
+def test_a_person_counts_once_and_one_without_a_score_does_not():
+    scores = np.array([[1.0, np.nan, 3.0, np.nan], [1.0, np.nan, np.nan, 5.0]])
+    assert comparisons.crossed(scores).mean.value == 3
+    assert comparisons.crossed(np.zeros((2, 4))) == ((0, 0, 0), 0, 1)
+    assert comparisons.crossed(np.ones((2, 4))).p == 0
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [[[1.0, 2.0]], np.ones(3), np.ones((2, 1)), np.full((2, 3), np.nan), np.array([["a"]])],
+)
+def test_what_is_no_table_of_scores_is_refused(scores):
+    with pytest.raises(ValueError, match="give"):
+        comparisons.crossed(scores)

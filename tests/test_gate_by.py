@@ -9,7 +9,7 @@ from figures.experiments import gate_by, silenced
 from figures.experiments.harness import FIGURES
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet
-from vtff_lib.explain.surgery import Surgery, all_surgeries
+from vtff_lib.explain.surgery import Surgery, all_surgeries, larger_surgeries
 from vtff_lib.names import EXPRESSIONS
 from vtff_lib.pretrained import load_pretrained
 from vtff_lib.synthetic_faces import REGIONS, render, sample
@@ -86,7 +86,8 @@ def test_what_is_stored_of_the_gate_is_whole_and_in_order():
 def test_every_part_is_silenced_and_compared_face_by_face(faces):
     model = load_pretrained("tiny")
     found = silenced.silence(model, faces)
-    names = [each.name for each in all_surgeries(model) if each.patch is None]
+    changes = [*all_surgeries(model), *larger_surgeries(model)]
+    names = [each.name for each in changes if each.patch is None]
     assert list(found) == names == list(stored("silenced")["surgeries"])
     assert found["none"]["other guess"] == found["none"]["difference"]
     guesses = silenced.guesses(model, faces.images, Surgery(lbp_weight=0.0))

@@ -49,6 +49,7 @@ MODEL = small()
 IMAGES = faces(2)
 CLASSES = torch.tensor([0, 2])
 FACES = sample(range(2)).in_studio()
+SMILING = FACES.showing({4: 0.5, 12: 0.8})
 MAPS = torch.rand(2, 3, 3, generator=torch.Generator().manual_seed(0))
 NAMES = ["calm", "glad", "sad", "cross"]
 SHARES = torch.eye(4)
@@ -123,6 +124,7 @@ CALLS = {
     "student_p": call(evaluation.student_p, 1.0, 3),
     "student_t": call(evaluation.student_t, 3, share=0.9),
     "compare": call(compare, [0.5, 0.7], [0.4, 0.5]),
+    "crossed": call(evaluation.crossed, np.array([[0.1, 0.2], [0.3, 0.1]])),
     "sign_flips": call(evaluation.sign_flips, [0.1, 0.2]),
     "holm": call(evaluation.holm, {"a": 0.01, "b": 0.2}),
     "detectable": call(evaluation.detectable, 0.1, 5, power=0.8),
@@ -141,7 +143,16 @@ CALLS = {
     "gradient_attention": call(explain.gradient_attention, OUT, CLASSES),
     "grad_cam": call(explain.grad_cam, OUT, CLASSES, place="fused"),
     "integrated_gradients": call(explain.integrated_gradients, MODEL, IMAGES, CLASSES, steps=1),
-    "occlusion": call(explain.occlusion, MODEL, IMAGES, CLASSES),
+    "occlusion": call(explain.occlusion, MODEL, IMAGES, CLASSES, view="lbp"),
+    "prior": call(explain.prior, MAPS, torch.tensor([0, 1]), torch.tensor([2, 2])),
+    "removals": call(explain.removals, SMILING, active=0.3),
+    "change_in_cells": call(explain.change_in_cells, IMAGES, IMAGES.flip(0), (3, 3)),
+    "mean_over": call(explain.mean_over, MAPS, MAPS),
+    "pairs_of": call(
+        explain.pairs_of, explain.removals(SMILING), torch.tensor([0.0, 2, 4, 6]), apart=1
+    ),
+    "in_order": call(explain.in_order, torch.ones(2), torch.ones(2), torch.tensor([[0, 1]])),
+    "changed_there": call(explain.changed_there, MAPS, MAPS, torch.tensor([[0, 1]])),
     "curve": call(
         explain.curve, lambda rgb: torch.full((len(rgb), 4), 0.25), IMAGES, MAPS, CLASSES,
         insert=False, fill="mean", steps=2,
@@ -164,6 +175,9 @@ CALLS = {
     "Surgery of a head": call(Surgery, head=(0, 0)),
     "Surgery of the gate": call(Surgery, lbp_weight=0.5),
     "Surgery without": call(Surgery, without="local"),
+    "Surgery of a layer": call(Surgery, layer=1),
+    "Surgery of what is read": call(Surgery, reading="mean"),
+    "larger_surgeries": call(explain.larger_surgeries, MODEL),
     "all_surgeries": call(all_surgeries, MODEL),
     "masked": call(masked, IMAGES, [Surgery()] * 2, 16),
     "operated": call(lambda *given: operated(*given).__enter__, MODEL, [Surgery()]),

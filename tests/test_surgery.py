@@ -9,7 +9,14 @@ from torch import nn
 from vtff_lib.config import VTFFConfig
 from vtff_lib.encoder import resize_position_embedding
 from vtff_lib.explain.heat_maps import filled
-from vtff_lib.explain.surgery import FORCED, Surgery, all_surgeries, masked, operated
+from vtff_lib.explain.surgery import (
+    FORCED,
+    Surgery,
+    all_surgeries,
+    larger_surgeries,
+    masked,
+    operated,
+)
 from vtff_lib.fusion import GATES
 from vtff_lib.pretrained import load_pretrained
 from vtff_lib.synthetic_faces import render, sample
@@ -93,10 +100,30 @@ def test_a_gate_without_a_part_is_made_from_the_other(model, rgb, reading, branc
     assert (found - maps.logits).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("layer", [0, 1])
+def test_a_layer_left_out_is_a_model_without_it(model, rgb, layer):
+    shorter = copy.deepcopy(model)
+    del shorter.encoder.blocks[layer]
+    found = answer(model, rgb, Surgery(layer=layer))
+    torch.testing.assert_close(found, shorter(rgb).logits.detach(), rtol=1e-4, atol=1e-5)
+    assert (found - model(rgb).logits).abs().max() > 0.1
+
+
+def test_the_mean_is_that_of_all_tokens_but_cls(model, rgb):
+    tokens = []
+    with model.encoder.register_forward_hook(lambda *given: tokens.append(given[2][0])):
+        model(rgb)
+    mean = model.head(tokens[0][:, 1:].mean(dim=1)).detach()
+    found = answer(model, rgb, Surgery(reading="mean"))
+    torch.testing.assert_close(found, mean, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(found, model.head(tokens[0].mean(dim=1)), atol=1e-3)  # [cls] within
+
+
 def test_each_image_meets_its_own_surgery(model, rgb):
     heads = Surgery(head=(0, 1)), Surgery(head=(1, 2))
     mixed = (Surgery(), *heads, Surgery(lbp_weight=0.0), Surgery(without="local"))
-    for shift in range(5):
+    mixed += tuple(larger_surgeries(model))
+    for shift in range(len(mixed)):
         surgeries = (mixed[shift:] + mixed[:shift])[:4]
         together = answer(model, rgb, *surgeries)
         for n, surgery in enumerate(surgeries):
@@ -148,9 +175,11 @@ def test_a_batch_of_another_size_is_refused(model, rgb, surgery, count):
         Surgery(head=(2, 0)),
         Surgery(head=(0, 4)),
         Surgery(head=(-1, 0)),
+        Surgery(layer=2),
+        Surgery(layer=-1),
     ],
 )
-def test_heads_that_are_not_there_are_refused(model, surgery):
+def test_heads_and_layers_that_are_not_there_are_refused(model, surgery):
     with pytest.raises(ValueError, match=f"nothing to operate on for '{surgery.name}'"):
         operated(model, [surgery]).__enter__()
 
@@ -170,6 +199,8 @@ def test_two_changes_at_once_and_unknown_parts_are_refused():
         Surgery(patch=0, without="local")
     with pytest.raises(ValueError, match="without='gate' is unknown"):
         Surgery(without="gate")
+    with pytest.raises(ValueError, match="reading='median' is unknown"):
+        Surgery(reading="median")
 
 
 def test_only_the_patch_is_filled_and_only_in_its_image(rgb):
@@ -188,7 +219,10 @@ def test_only_the_patch_is_filled_and_only_in_its_image(rgb):
 
 
 def test_every_change_has_a_name_of_its_own(model):
+    larger = larger_surgeries(model)
+    assert [each.name for each in larger] == ["layer 0", "layer 1", "reading mean"]
     found = all_surgeries(model)
+    assert len({each.name for each in found + larger}) == len(found) + len(larger)
     assert len({each.name for each in found}) == len(found) == 1 + 49 + 8 + 3 + 2
     assert found[0] == Surgery()
     assert found[0].name == "none"

@@ -1,4 +1,4 @@
-"""The table of truth tests: what the script measures, what it wrote down, and what is drawn."""
+"""What the tests of maps wrote down, and what is drawn of it."""
 
 import copy
 import json
@@ -9,123 +9,54 @@ import pytest
 import torch
 
 from figures.drawings import truth_tests as drawing
-from figures.experiments import truth_tests
 from figures.experiments.by_person import means
 from figures.experiments.harness import FIGURES
-from vtff_lib.datasets import FaceSet
-from vtff_lib.names import EXPRESSIONS
-from vtff_lib.pretrained import load_pretrained
-from vtff_lib.synthetic_faces import render, sample
+from figures.experiments.maps_under_test import NAMES, PLAN
 
-MAPS = (
-    "gate, energy share, local part, attention, rollout, gradient × attention, Grad-CAM, fused, "
-    "Grad-CAM, RGB, Grad-CAM, LBP, integrated gradients, RGB, integrated gradients, LBP, "
-    "occlusion, random map, centred blob"
-)
-TESTS = {
-    *(f"{kind}, {fill}" for kind in ("deletion", "insertion") for fill in ("mean", "blur")),
-    *("pointing", "mass"),
-    *(f"randomised {part}" for part in ("head", "tokens", "fusion", "backbones")),
-    *(f"randomised encoder.blocks.{block}" for block in (0, 1)),
-}
-STORED = json.loads((FIGURES / "truth_tests.json").read_text(encoding="utf-8"))
-MAPS_IN_ORDER = list(STORED["tests"]["mass"])
+STORED = drawing.stored()
 
 
-@pytest.fixture(scope="module")
-def small() -> dict:
-    """The whole script on sixteen small faces of four people, with few steps."""
-    faces = sample(range(16), split="test")
-    picture = render(faces, size=64)
-    extras = {
-        "regions": picture.regions,
-        "action_units": faces.action_units,
-        "identities": faces.identities,
+@pytest.mark.parametrize("file", ["muscle_pairs", "truth_controls"])
+def test_what_is_stored_is_whole_and_follows_the_plan(file):
+    told = json.loads((FIGURES / f"{file}.json").read_text(encoding="utf-8"))
+    assert told["plan"] == "figures/plans/maps.toml"
+    assert {"command", "date", "torch", "captum", "threads"} <= told.keys()
+    for tests in (told["tests"], *told["each model"].values()):
+        for test in (each for name, each in tests.items() if name != "likeness"):
+            assert list(test["maps"]) == NAMES
+            for row in test["maps"].values():
+                gaps = [row[f"minus {rival}"] for rival in test["rivals"]]
+                assert all(gap["low"] <= gap["value"] <= gap["high"] for gap in gaps)
+                sign = 1 if test["good"] == "high" else -1
+                beaten = all(sign * gap["value"] > 0 for gap in gaps)
+                assert row["shown"] == (row["holm_p"] < PLAN["shown"]["level"])
+                assert beaten or not row["shown"]
+
+
+def dots(tests: dict) -> dict[str, list[tuple[float, bool]]]:
+    """The dots of each panel, from the top: where, and whether filled."""
+    return {
+        axes.get_title(loc="right"): [
+            (dot.get_xdata()[0], dot.get_markerfacecolor() != "white")
+            for dot in axes.lines
+            if dot.get_marker() == "o"
+        ]
+        for axes in drawing.draw(tests).axes
     }
-    splits = torch.full((16,), 2)
-    face_set = FaceSet(picture.images, faces.labels, splits, EXPRESSIONS, extras)
-    settings = truth_tests.Settings(2, 1, curve_steps=1, path_steps=2, batch_size=5)
-    return truth_tests.run(load_pretrained("tiny"), face_set, settings)
-
-
-def check(tests: dict) -> None:
-    """Every map has met every test and both controls, and differences are differences."""
-    assert tests.keys() == TESTS
-    for name, test in tests.items():
-        assert ", ".join(test) == MAPS
-        for told in test.values():
-            assert told.keys() == {"mean", "minus random map", "minus centred blob"}
-            for found in told.values():
-                assert found["low"] <= found["value"] <= found["high"]
-            for control in truth_tests.CONTROLS:
-                gap = told["mean"]["value"] - test[control]["mean"]["value"]
-                assert told[f"minus {control}"]["value"] == pytest.approx(gap, abs=2e-4)
-            if not name.startswith("randomised"):
-                assert 0 <= told["mean"]["value"] <= 1
-        blob = test["centred blob"]["mean"]["value"]
-        assert (blob == 1) == name.startswith("randomised")
-
-
-@pytest.mark.slow
-def test_a_small_run_fills_the_table(small):
-    check(small["tests"])
-    assert small["faces"] == 8 - 1  # of two people, but for the one at rest
-    assert small["faces_randomised"] in (3, 4)
-
-
-@pytest.mark.slow
-def test_a_map_changes_when_a_part_before_it_forgets_and_not_sooner(small):
-    def alike(part, kind):
-        return small["tests"][f"randomised {part}"][kind]["mean"]["value"]
-
-    for kind in ("gate", "energy share", "local part"):
-        assert alike("tokens", kind) == 1 > alike("fusion", kind)
-    for kind in ("attention", "rollout"):
-        assert alike("head", kind) == 1 > alike("encoder.blocks.1", kind)
-    for kind in ("gradient × attention", "Grad-CAM, fused", "occlusion"):
-        assert alike("head", kind) < 1
-
-
-def test_what_is_stored_is_whole_and_can_be_made_again():
-    check(STORED["tests"])
-    assert {"command", "date", "torch", "captum", "faces_sha256", "seconds"} <= STORED.keys()
-    assert STORED["settings"] == truth_tests.asdict(truth_tests.Settings())
-    assert STORED["command"] == "python -m figures.experiments.truth_tests"
-    assert STORED["cpu_seconds"] <= 360
-
-
-def drawn(result: dict) -> tuple[dict[str, dict], list[str]]:
-    """The dots of each panel, from the top, and the numbers of the table."""
-    panels, numbers = {}, []
-    for axes in drawing.draw(result).axes:
-        dots = [line for line in axes.lines if line.get_marker() == "o"]
-        if dots:
-            panels[axes.get_title()] = [
-                (dot.get_xdata()[0], dot.get_markerfacecolor() != "white") for dot in dots
-            ]
-        numbers += [text.get_text() for text in axes.texts]
-    return panels, numbers
 
 
 def test_what_is_drawn_is_what_is_stored():
-    panels, numbers = drawn(STORED)
-    names = [name for name in MAPS_IN_ORDER if name not in truth_tests.CONTROLS]
-    for test, (title, good) in drawing.PANELS.items():
-        told = STORED["tests"][test]
-        for name, (place, filled) in zip(names, panels[f"{title} ({good} is good)"], strict=True):
-            assert place == told[name]["mean"]["value"]
-            beats = [told[name][f"minus {control}"] for control in truth_tests.CONTROLS]
-            sign = -1 if good == "low" else 1
-            assert filled == all(min(sign * each["low"], sign * each["high"]) > 0 for each in beats)
-    stages = [test for test in STORED["tests"] if test.startswith("randomised")]
-    told = [
-        STORED["tests"][stage][name]["mean"]["value"] for name in MAPS_IN_ORDER for stage in stages
-    ]
-    assert list(map(float, numbers)) == pytest.approx(told, abs=0.00501)
-    assert "-0.00" not in numbers
+    drawn = dots(STORED)
+    for test, (title, _) in drawing.PANELS.items():
+        decided = not STORED[test].get("pilot")
+        wanted = [
+            (row["mean"]["value"], row["shown"] and decided)
+            for row in STORED[test]["maps"].values()
+        ]
+        assert drawn[title] == wanted
     other = copy.deepcopy(STORED)
-    other["tests"]["mass"]["rollout"]["mean"]["value"] += 0.1
-    assert drawn(other)[0] != panels
+    other["order"]["maps"]["gate"]["shown"] ^= True
+    assert dots(other) != drawn
 
 
 def test_means_are_over_faces_and_their_intervals_over_persons():

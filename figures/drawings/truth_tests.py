@@ -1,97 +1,104 @@
-"""Draw `truth_tests.svg` from `truth_tests.json`: `python -m figures.drawings.truth_tests`."""
+"""Draw `truth_tests.svg` from `muscle_pairs.json` and `truth_controls.json`.
+
+    python -m figures.drawings.truth_tests
+
+Four tests, one below the other and narrow, so that they can be read on a phone: each map's score
+with its interval, a tick for the same map of other people with the same answer (its class prior),
+lines for the controls. A dot is filled where the map has shown something of this face by the plan.
+"""
 
 import json
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from figures.drawings.line_art import save_svg
 from figures.experiments.harness import FIGURES
-from vtff_lib.plots.pictures import INK
+from vtff_lib.plots.pictures import COLOURS, INK
 
-CONTROLS = {"random map": (":", "#999999"), "centred blob": ("--", "#666666")}  # no view's colour
-PANELS = {  # test: its title, and whether low or high is good
-    "deletion, mean": ("deletion, mean fill: area", "low"),
-    "insertion, mean": ("insertion, mean fill: area", "high"),
-    "pointing": ("pointing: share of hits", "high"),
-    "deletion, blur": ("deletion, blurred: area", "low"),
-    "insertion, blur": ("insertion, blurred: area", "high"),
-    "mass": ("mass inside the regions", "high"),
+PANELS = {  # test: the question above it, and below it what the number is
+    "order": ("Which of two muscles mattered more?", "pairs in the right order, ½ is chance"),
+    "unusual": ("Does it know what is unusual here?", "muscles on the right side, ½ is chance"),
+    "deletion": ("Is it needed, what the map marks?", "probability left without it, low is good"),
+    "pointing": ("Does it point at the expression?", "share of hits"),
 }
+OTHERS = "no map: the muscle's mean\neffect, or mean mask, in others"
+LINES = {  # control: dashes and words
+    "random": (":", "maps of chance"),
+    "blob": ("--", "blob in the middle"),
+    "edges": ("-.", "edges: sees no model"),
+    "mean loss by this unit, same answer": ("-", OTHERS),
+    "mean mask: prior": ("-", OTHERS),
+}
+SHORT = {"integrated gradients": "int. gradients", "gradient ×": "grad ×", " alone": ""}
+PRIOR = COLOURS["gate"]
+TEXT = 10.5  # points, on a drawing 5 inches wide
 
 
-def better(row: dict[str, Any], good: str) -> bool:
-    """Return whether a map surely does better than both controls."""
-    differences = [row[f"minus {control}"] for control in CONTROLS]
-    if good == "low":
-        return all(gap["high"] < 0 for gap in differences)
-    return all(gap["low"] > 0 for gap in differences)
+def short(name: str) -> str:
+    """Return a name that fits."""
+    for long, brief in SHORT.items():
+        name = name.replace(long, brief)
+    return name
 
 
-def draw_test(axes: Axes, test: dict[str, Any], title: str, good: str, names: list[str]) -> None:
-    """Draw the mean of each map with its interval; filled where it surely beats both controls."""
-    for control, (dashes, colour) in CONTROLS.items():
-        mean = test[control]["mean"]
-        axes.axvspan(mean["low"], mean["high"], color=colour, alpha=0.2, lw=0)
-        axes.axvline(mean["value"], color=colour, ls=dashes, lw=1.6, label=control)
-    for row, name in enumerate(names):
-        mean = test[name]["mean"]
-        axes.plot([mean["low"], mean["high"]], [row, row], color=INK, lw=1.3)
-        fill = INK if better(test[name], good) else "white"
-        axes.plot(mean["value"], row, "o", ms=5, mfc=fill, mec=INK)
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.set_title(f"{title} ({good} is good)", fontsize=9, color=INK)
-    axes.tick_params(labelsize=8, length=0)
-    axes.grid(axis="y", color="#DDDDDD", lw=0.6)
+def draw_test(axes: Axes, test: dict[str, Any], title: str, what: str) -> None:
+    """Draw one test: a row for each map."""
+    for control, (dashes, words) in LINES.items():
+        if control in test["controls"]:
+            value = test["controls"][control]["value"]
+            axes.axvline(value, color="#888888", ls=dashes, lw=1.5, label=words)
+    for row, (name, told) in enumerate(test["maps"].items()):
+        prior = test["controls"][f"{name}: class prior"]["value"]
+        axes.plot(prior, row, marker="|", ms=13, mew=2.2, color=PRIOR, lw=0)
+        axes.plot([told["mean"]["low"], told["mean"]["high"]], [row, row], color=INK, lw=1.6)
+        fill = INK if told["shown"] and not test.get("pilot") else "white"
+        axes.plot(told["mean"]["value"], row, "o", ms=7, mfc=fill, mec=INK, mew=1.3)
+    axes.set_yticks(range(len(test["maps"])), [short(name) for name in test["maps"]])
+    axes.set_ylim(len(test["maps"]) - 0.4, -0.6)
+    axes.set_title(title, fontsize=TEXT + 1.5, color=INK, fontweight="bold", loc="right")
+    axes.set_xlabel(what, fontsize=TEXT, color=INK)
+    axes.tick_params(labelsize=TEXT, length=0)
+    axes.grid(axis="y", color="#E3E3E3", lw=0.7)
     axes.spines[["top", "right", "left"]].set_visible(False)
 
 
-def draw_randomised(axes: Axes, tests: dict[str, Any], names: list[str]) -> None:
-    """Draw how alike each map stays while the model forgets, as a table of numbers."""
-    stages = [test for test in tests if test.startswith("randomised")]
-    values = np.array([[tests[stage][name]["mean"]["value"] for stage in stages] for name in names])
-    axes.imshow(np.abs(values), cmap="Greys", vmin=0, vmax=2.2, aspect="auto")
-    for (row, column), value in np.ndenumerate(values):
-        text = f"{value:.2f}".replace("-0.00", "0.00")
-        axes.text(column, row, text, ha="center", va="center", fontsize=8, color="black")
-    words = [
-        stage.removeprefix("randomised ").replace("encoder.blocks.", "block ") for stage in stages
-    ]
-    axes.set_xticks(range(len(stages)), [words[0], *(f"+ {word}" for word in words[1:])])
-    axes.set_yticks(range(len(names)), names)
-    axes.tick_params(labelsize=8, length=0)
-    axes.spines[:].set_visible(False)
-    title = "rank correlation with the map of a model that forgot (1: the map never changed)"
-    axes.set_title(title, fontsize=9, color=INK)
-
-
-def draw(result: dict[str, Any]) -> Figure:
-    """Return six tests above, the randomised weights below."""
-    tests = result["tests"]
-    names = [name for name in tests["mass"] if name not in CONTROLS]
-    figure = Figure(figsize=(9.6, 9.6), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=[1.75, 1])
-    for place, (test, (title, good)) in enumerate(PANELS.items()):
-        axes = above.add_subplot(2, 3, place + 1)
-        draw_test(axes, tests[test], title, good, names)
-        if place % 3:
-            axes.set_yticklabels([])
-    handles = axes.get_legend_handles_labels()[0]
-    for fill, meaning in ((INK, "surely better than both"), ("white", "not surely")):
-        handles += [Line2D([], [], color=INK, marker="o", ms=5, mfc=fill, label=meaning)]
-    above.legend(handles=handles, loc="outside upper right", ncols=4, fontsize=8, frameon=False)
-    draw_randomised(below.add_subplot(), tests, [*names, *CONTROLS])
+def draw(tests: dict[str, dict[str, Any]]) -> Figure:
+    """Return the tests one below the other, with one legend."""
+    figure = Figure(figsize=(5, 12.6), layout="constrained")
+    panels = figure.subplots(len(PANELS), 1)
+    lines: dict[str, Any] = {}
+    for axes, (test, words) in zip(panels, PANELS.items(), strict=True):
+        draw_test(axes, tests[test], *words)
+        lines |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
+    marks = {
+        "map, beyond its controls": {"marker": "o", "mfc": INK, "mec": INK},
+        "map, not shown to be": {"marker": "o", "mfc": "white", "mec": INK},
+        "same map of others,\nsame answer": {"marker": "|", "ms": 13, "mew": 2.2},
+    }
+    for words, style in marks.items():
+        lines[words] = Line2D([], [], color=PRIOR, lw=0, **{"ms": 7} | style)
+    figure.legend(
+        lines.values(), lines, loc="outside upper center", ncols=2, fontsize=TEXT - 0.5,
+        frameon=False, columnspacing=0.8, handlelength=1.9,
+    )  # fmt: skip
     return figure
+
+
+def stored() -> dict[str, dict[str, Any]]:
+    """Return what both experiments wrote down, by test."""
+    tests = {}
+    for file in ("muscle_pairs", "truth_controls"):
+        text = (FIGURES / f"{file}.json").read_text(encoding="utf-8")
+        tests |= json.loads(text)["tests"]
+    return tests
 
 
 def main() -> None:
     """Draw what was written down."""
-    result = json.loads((FIGURES / "truth_tests.json").read_text(encoding="utf-8"))
-    save_svg(draw(result), "truth_tests")
+    save_svg(draw(stored()), "truth_tests")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the model loses when a part is silenced: each head, a branch, a part of the gate.
+"""What the model loses when a part is silenced: each head, a branch, a part of the gate, a layer.
 
     python -m figures.experiments.silenced
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from figures.experiments.by_person import means
 from figures.experiments.harness import Record, experiment
 from vtff_lib.datasets import FaceSet, load_default
-from vtff_lib.explain.surgery import Surgery, all_surgeries, operated
+from vtff_lib.explain.surgery import Surgery, all_surgeries, larger_surgeries, operated
 from vtff_lib.pretrained import load_pretrained
 from vtff_lib.vtff import VTFF
 
@@ -36,6 +36,7 @@ def silence(model: VTFF, faces: FaceSet) -> dict[str, Any]:
     """Return accuracy, difference and changed guesses for every change but those of the image."""
     images, persons = faces.images[:], faces.extras["identities"]
     surgeries = [surgery for surgery in all_surgeries(model) if surgery.patch is None]
+    surgeries += larger_surgeries(model)
     guessed = {surgery.name: guesses(model, images, surgery) for surgery in surgeries}
     whole = guessed["none"]
     right = {name: (guess == faces.labels).double() for name, guess in guessed.items()}

@@ -3,7 +3,9 @@
 from vtff_lib.evaluation.answering import least_confidence, verdict
 from vtff_lib.evaluation.comparisons import (
     Comparison,
+    Crossed,
     compare,
+    crossed,
     detectable,
     holm,
     sign_flips,

@@ -12,6 +12,7 @@ from itertools import product
 from statistics import mean, stdev
 from typing import NamedTuple
 
+import numpy as np
 from scipy import special
 
 from vtff_lib.evaluation.intervals import Estimate
@@ -81,6 +82,57 @@ def compare(first: Sequence[float], second: Sequence[float]) -> Comparison:
     t = middle / error if error else (math.inf if middle else 0.0)
     estimate = Estimate(middle, middle - reach, middle + reach)
     return Comparison(estimate, spread, student_p(t, count - 1), count)
+
+
+class Crossed(NamedTuple):
+    """What several draws, each on the same people, say of a mean."""
+
+    mean: Estimate  # with its 95 % interval
+    error: float  # the standard error
+    p: float  # how often chance alone would give a mean this far from 0 or farther
+
+
+def crossed(scores: np.ndarray) -> Crossed:
+    """Return the mean of scores, with an interval over draws *and* people.
+
+        mean ± t e,   e² = s²(means of draws)/D + s²(means of people)/P
+
+    A draw is whatever might have come out otherwise for all people at once: a trained model, new
+    weights, a map of chance. An interval over people alone says nothing of other draws. t has
+    Satterthwaite's degrees of freedom: with few draws that disagree it is wide, as it should be.
+    One draw leaves the interval over people. What the scores of single cells add is counted in both
+    parts, so the interval is rather too wide than too narrow.
+
+    Args:
+        scores: `(D, P)`, NaN where a person has none; each person counts once, however often drawn.
+
+    Raises:
+        ValueError: if it is no such array, a draw has no score, or fewer than two people have one.
+
+    Sources: Satterthwaite 1946, "An approximate distribution of estimates of variance components";
+    the crossed design as in Owen 2007, "The pigeonhole bootstrap". Taught in 08.
+    """
+    if not isinstance(scores, np.ndarray) or scores.ndim != 2 or scores.dtype.kind not in "fiub":
+        raise ValueError(f"scores={shown(scores)} will not do; give an array of numbers, (D, P).")
+    scores = scores.astype(float)
+    known = ~np.isnan(scores)
+    scores, known = scores[:, known.any(axis=0)], known[:, known.any(axis=0)]
+    if scores.shape[1] < 2 or not known.any(axis=1).all() or np.isinf(scores).any():
+        raise ValueError(
+            f"{len(scores)} draws came with scores of {scores.shape[1]} people; give finite scores "
+            "of two or more, and some in each draw."
+        )
+    people = np.nanmean(scores, axis=0)
+    margins = [people, np.nanmean(scores, axis=1)] if len(scores) > 1 else [people]
+    parts = [(len(margin) - 1, margin.var(ddof=1) / len(margin)) for margin in margins]
+    middle, variance = float(people.mean()), sum(part for _, part in parts)
+    error = math.sqrt(variance)
+    if not error:
+        return Crossed(Estimate(middle, middle, middle), 0.0, 0.0 if middle else 1.0)
+    freedom = variance**2 / sum(part**2 / degrees for degrees, part in parts)
+    reach = float(special.stdtrit(freedom, 0.975)) * error
+    p = float(2 * special.stdtr(freedom, -abs(middle / error)))
+    return Crossed(Estimate(middle, middle - reach, middle + reach), error, p)
 
 
 def sign_flips(differences: Sequence[float]) -> float:

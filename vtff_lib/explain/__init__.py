@@ -20,5 +20,14 @@ from vtff_lib.explain.maps import (
     local_part,
     rollout,
 )
+from vtff_lib.explain.muscles import (
+    change_in_cells,
+    changed_there,
+    in_order,
+    mean_over,
+    pairs_of,
+    removals,
+)
 from vtff_lib.explain.pointing import expression_masks, mass_inside, pointing_game, share_of_cells
-from vtff_lib.explain.surgery import Surgery, all_surgeries, masked, operated
+from vtff_lib.explain.priors import prior
+from vtff_lib.explain.surgery import Surgery, all_surgeries, larger_surgeries, masked, operated

@@ -3,15 +3,18 @@
 Both are computed by captum, and only laid out on the grid here.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from vtff_lib.explain.heat_maps import HeatMap, as_share, check_classes
 from vtff_lib.inputs import check_model, check_view, in_eval, with_gradients
-from vtff_lib.refusals import check_sizes, check_tensor
+from vtff_lib.refusals import check_choice, check_sizes, check_tensor
 from vtff_lib.vtff import VTFF
 
+VIEWS = ("both", "rgb", "lbp")
 STEPS = 32  # of the path of integrated gradients
 AT_ONCE = 64  # images in a pass, or as many as are explained
 
@@ -67,35 +70,56 @@ def integrated_gradients(
 
 
 @torch.no_grad()
-def occlusion(model: VTFF, rgb: Tensor, classes: Tensor) -> HeatMap:
+def occlusion(model: VTFF, rgb: Tensor, classes: Tensor, view: str = "both") -> HeatMap:
     """Return by how much the class's probability falls when a cell is filled with one colour.
 
     The cell takes the image's mean colour before LBP is computed, so both views lose it; its
-    neighbours' codes along the border change too. Below 0: the class gains. Source: Zeiler and
-    Fergus 2014, "Visualizing and Understanding Convolutional Networks", arXiv 1311.2901, with a
-    square that steps by its own width.
+    neighbours' codes along the border change too. With `view`, one view alone loses it, and the
+    other stays that of the whole image. All codes are those of an image, unlike the ones on the way
+    of `integrated_gradients`. Below 0: the class gains. Source: Zeiler and Fergus 2014,
+    "Visualizing and Understanding Convolutional Networks", arXiv 1311.2901, with a square that
+    steps by its own width; one view alone is ours.
 
     Args:
         model: any VTFF; it is used in eval mode and left as it was.
         rgb: `(N, 3, H, W)`, uint8 or 0 to 1.
         classes: `(N,)`, for which class each.
+        view: `"both"`, `"rgb"` or `"lbp"`.
 
     Raises:
-        ValueError: as `VTFF`; if `classes` are not one for each image.
+        ValueError: as `VTFF`; if `classes` are not one for each image, `view` is unknown, or the
+            model does not have that view.
         ImportError: if captum is not installed.
     """
     from captum.attr import FeatureAblation
 
+    check_choice("view", view, VIEWS)
     _check(model, rgb, classes)
+    if view not in ("both", *model.backbones):
+        raise ValueError(
+            f"A model with fusion={model.config.fusion!r} has no view {view!r}; choose 'both'."
+        )
     unit, side = as_share(rgb), model.config.reduction
     rows, columns = rgb.shape[-2] // side, rgb.shape[-1] // side
     cells = torch.arange(rows * columns, device=rgb.device).view(1, 1, rows, columns)
     cells = cells.repeat_interleave(side, 2).repeat_interleave(side, 3).expand(1, 3, -1, -1)
-    method = FeatureAblation(lambda image: model(image).logits.softmax(dim=1))
+    method = FeatureAblation(_losing(view, model, unit))
     mean = unit.mean(dim=(2, 3), keepdim=True).expand_as(unit)
     with in_eval(model):
         falls = method.attribute(unit, mean, target=classes.to(rgb.device), feature_mask=cells)
-    return HeatMap(falls[:, 0, ::side, ::side], "signed", "fall of the probability")
+    lost = "" if view == "both" else f", {view.upper()} alone"
+    return HeatMap(falls[:, 0, ::side, ::side], "signed", f"fall of the probability{lost}")
+
+
+def _losing(view: str, model: VTFF, whole: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return the probabilities of an image with a hole that only `view` sees."""
+
+    def probabilities(image: Tensor) -> Tensor:
+        rgb = whole if view == "lbp" else image
+        lbp = None if view == "both" else model.lbp(whole if view == "rgb" else image)
+        return model(rgb, lbp).logits.softmax(dim=1)
+
+    return probabilities
 
 
 def _check(model: VTFF, rgb: Tensor, classes: Tensor) -> None:

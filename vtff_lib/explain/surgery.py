@@ -1,19 +1,19 @@
-"""Change a model while it looks: mask a patch, silence a head, force the gate. Taught in 08.
+"""Change a model while it looks: mask a patch, silence a head or a layer, force the gate.
 
 A map says what a model may have used. To change a part and see the answer move says what it did
 use. The weights stay as they are; all changes happen inside `with operated(…)`, a different one for
-each image of the batch.
+each image of the batch. Taught in 08.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vtff_lib.explain.heat_maps import filled
-from vtff_lib.fusion import GATES, AttentionalSelectiveFusion, FusionMaps
+from vtff_lib.explain.hooks import pass_by, read_mean, regate, silence
+from vtff_lib.fusion import AttentionalSelectiveFusion
 from vtff_lib.inputs import check_model, of_this_thread
 from vtff_lib.refusals import (
     MOST,
@@ -28,6 +28,7 @@ from vtff_lib.vtff import VTFF
 
 FORCED = {"rgb": 0.0, "lbp": 1.0, "half": 0.5}  # the LBP branch's weight
 PARTS = ("global", "local")
+READINGS = ("mean",)
 
 
 @dataclass(frozen=True)
@@ -40,16 +41,21 @@ class Surgery:
         lbp_weight: weight of the LBP branch, at every place and channel; RGB gets the rest to 1,
             in whatever reading of the gate.
         without: `"global"` or `"local"`: this part's scores are set to 0 before the gate.
+        layer: encoder block, counted from 0, that is left out: its tokens go on as they came. What
+            its attention looked at is still told.
+        reading: `"mean"`: the head reads the mean of all other tokens in place of [cls].
 
     Raises:
-        ValueError: if more than one change is given, `without` is unknown, `lbp_weight` is not 0 to
-            1, or a number is no whole one.
+        ValueError: if more than one change is given, `without` or `reading` is unknown,
+            `lbp_weight` is not 0 to 1, or a number is no whole one.
     """
 
     patch: int | None = None
     head: tuple[int, int] | None = None
     lbp_weight: float | None = None
     without: str | None = None
+    layer: int | None = None
+    reading: str | None = None
 
     def __post_init__(self) -> None:
         if sum(change is not None for change in vars(self).values()) > 1:
@@ -58,10 +64,14 @@ class Surgery:
             )
         if self.without is not None:
             check_choice("without", self.without, PARTS)
+        if self.reading is not None:
+            check_choice("reading", self.reading, READINGS)
         if self.lbp_weight is not None:
             check_number("lbp_weight", self.lbp_weight, 0, 1)
         if self.patch is not None:
             check_whole("patch", self.patch, low=-MOST)
+        if self.layer is not None:
+            check_whole("layer", self.layer, low=-MOST)
         if self.head is not None:
             if not isinstance(self.head, tuple) or len(self.head) != 2:
                 raise ValueError(f"head={shown(self.head)} will not do; give (layer, head).")
@@ -70,7 +80,7 @@ class Surgery:
 
     @property
     def name(self) -> str:
-        """A short name: `patch 24`, `head 0 3`, `gate rgb`, `without global` or `none`."""
+        """A short name: `patch 24`, `head 0 3`, `gate rgb`, `without global`, `layer 1`, `none`."""
         if self.patch is not None:
             return f"patch {self.patch}"
         if self.head is not None:
@@ -78,13 +88,17 @@ class Surgery:
         if self.lbp_weight is not None:
             words = {value: word for word, value in FORCED.items()}
             return f"gate {words.get(self.lbp_weight, self.lbp_weight)}"
+        if self.layer is not None:
+            return f"layer {self.layer}"
+        if self.reading is not None:
+            return f"reading {self.reading}"
         return f"without {self.without}" if self.without else "none"
 
 
 def all_surgeries(model: VTFF) -> list[Surgery]:
-    """Return nothing, and then every change that can be made alone.
+    """Return nothing, and then every change of a part that can be made alone.
 
-    The patches are those of an image of the model's own size.
+    The patches are those of an image of the model's own size. See also `larger_surgeries`.
     """
     check_model(model)
     config = model.config
@@ -98,6 +112,16 @@ def all_surgeries(model: VTFF) -> list[Surgery]:
         surgeries += [Surgery(lbp_weight=weight) for weight in FORCED.values()]
         surgeries += [Surgery(without=part) for part in PARTS]
     return surgeries
+
+
+def larger_surgeries(model: VTFF) -> list[Surgery]:
+    """Return the changes that take more than a part: each layer left out, and the mean read.
+
+    Without any layer the mean of the tokens is all that a head could read; a model that answers as
+    well without one of them owes little to what that layer's attention looks at.
+    """
+    check_model(model)
+    return [*(Surgery(layer=layer) for layer in range(model.config.depth)), Surgery(reading="mean")]
 
 
 def masked(rgb: Tensor, surgeries: Sequence[Surgery], reduction: int) -> Tensor:
@@ -152,10 +176,15 @@ def operated(model: VTFF, surgeries: Sequence[Surgery]) -> Iterator[None]:
     try:
         for layer in {surgery.head[0] for surgery in surgeries if surgery.head is not None}:
             proj = model.get_submodule(f"encoder.blocks.{layer}.attn.proj")
-            silence = of_this_thread(_silence(model, surgeries, layer))
-            hooks.append(proj.register_forward_pre_hook(silence))
+            silent = of_this_thread(silence(model, surgeries, layer))
+            hooks.append(proj.register_forward_pre_hook(silent))
         if any(surgery.lbp_weight is not None or surgery.without for surgery in surgeries):
-            hooks.append(model.fusion.register_forward_hook(of_this_thread(_regate(surgeries))))
+            hooks.append(model.fusion.register_forward_hook(of_this_thread(regate(surgeries))))
+        for layer in {surgery.layer for surgery in surgeries if surgery.layer is not None}:
+            block = model.get_submodule(f"encoder.blocks.{layer}")
+            hooks.append(block.register_forward_hook(of_this_thread(pass_by(surgeries, layer))))
+        if any(surgery.reading for surgery in surgeries):
+            hooks.append(model.encoder.register_forward_hook(of_this_thread(read_mean(surgeries))))
         yield
     finally:
         for hook in hooks:
@@ -176,54 +205,12 @@ def _check(model: VTFF, surgeries: Sequence[Surgery]) -> None:
     heads = {surgery.head for surgery in all_surgeries(model)}
     for surgery in surgeries:
         on_gate = surgery.lbp_weight is not None or surgery.without is not None
-        if surgery.head not in heads or (on_gate and not selective):
+        no_layer = surgery.layer is not None and not 0 <= surgery.layer < model.config.depth
+        if surgery.head not in heads or (on_gate and not selective) or no_layer:
             raise ValueError(
                 f"This model has nothing to operate on for {surgery.name!r}; see "
                 "all_surgeries(model)."
             )
-
-
-def _silence(model: VTFF, surgeries: Sequence[Surgery], layer: int) -> Callable[..., tuple[Tensor]]:
-    """Return a hook that sets to 0 what the heads of this layer hand to its projection."""
-    width = model.config.embed_dim // model.config.num_heads
-    speaks = torch.ones(len(surgeries), 1, model.config.embed_dim)
-    for index, surgery in enumerate(surgeries):
-        if surgery.head is not None and surgery.head[0] == layer:
-            speaks[index, :, surgery.head[1] * width : (surgery.head[1] + 1) * width] = 0
-
-    def hook(proj: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
-        return (inputs[0] * speaks.to(inputs[0]),)
-
-    return hook
-
-
-def _regate(surgeries: Sequence[Surgery]) -> Callable[..., tuple[Tensor, FusionMaps]]:
-    """Return a hook that fuses again, with changed scores or a forced gate."""
-
-    def hook(
-        fusion: AttentionalSelectiveFusion,
-        inputs: tuple[Tensor, Tensor],
-        output: tuple[Tensor, FusionMaps],
-    ) -> tuple[Tensor, FusionMaps]:
-        def column(values: Sequence[float]) -> Tensor:  # (N, 1, 1, 1)
-            return torch.tensor(values).to(inputs[0]).view(-1, 1, 1, 1)
-
-        rgb_map, lbp_map = inputs
-        _, local_map, global_map = output[1]
-        assert local_map is not None
-        assert global_map is not None
-        global_map = global_map * column([surgery.without != "global" for surgery in surgeries])
-        local_map = local_map * column([surgery.without != "local" for surgery in surgeries])
-        gate, rest = GATES[fusion.gate](global_map, local_map)
-        by_lbp = fusion.gated_branch == "lbp"
-        forced = column([surgery.lbp_weight is not None for surgery in surgeries]).bool()
-        lbp_weight = column([surgery.lbp_weight or 0.0 for surgery in surgeries])
-        gate = torch.where(forced, lbp_weight if by_lbp else 1 - lbp_weight, gate)
-        rest = torch.where(forced, 1 - lbp_weight if by_lbp else lbp_weight, rest)
-        gated, other = (lbp_map, rgb_map) if by_lbp else (rgb_map, lbp_map)
-        return gated * gate + other * rest, FusionMaps(gate, local_map, global_map)
-
-    return hook
 
 
 def _check_batch(images: Tensor, surgeries: Sequence[Surgery]) -> None:
