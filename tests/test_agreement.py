@@ -44,7 +44,7 @@ UNTAUGHT = {  # what modules have beside what their lessons teach
     "datasets/sources/ferplus_votes.py": {"Verdicts"},
     "datasets/twins.py": {"Twins"},
     "doctor.py": {"Diagnosis", "Finding"},
-    # Lessons 08 and 09 do not teach these yet: they are going to be written anew from what they found.
+    # Lessons 08 and 09 do not teach these yet: they are to be written anew from what they found.
     "fusion.py": {"AttentionalFeatureFusion", "CrossAttentionFusion", "MeanFusion"},
     "evaluation/comparisons.py": {"Crossed", "crossed"},
     "explain/muscles.py": {
