@@ -30,6 +30,7 @@ from vtff_lib import files
 from vtff_lib.endings import in_a_sentence
 
 FOLDER = Path(__file__).parent
+LESSON = re.compile(r"([0-9]{2}[a-z]?|appendix)_")  # sorted as they are read: 07, 07b, 08
 CELL_TIMEOUT = 300  # seconds; nbclient's own default is to wait for ever
 
 # One thread, because sums of floats depend on the number of threads; a fixed date in SVG files;
@@ -198,14 +199,17 @@ def take_pictures(cell: NotebookNode) -> tuple[str, list[np.ndarray]]:
 
 
 def choose(names: list[str], folder: Path) -> list[Path]:
-    """Return the lessons of `folder` that begin with one of `names`, or all: appendices last."""
-    patterns = ("[0-9][0-9]_*.ipynb", "appendix_*.ipynb")
-    lessons = [path for pattern in patterns for path in sorted(folder.glob(pattern))]
+    """Return the lessons of `folder` that begin with one of `names`, or all: appendices last.
+
+    A number is that of one lesson: 07 is not 07b, which comes after it.
+    """
+    lessons = sorted(path for path in folder.glob("*.ipynb") if LESSON.match(path.name))
     names = [Path(wanted).name for wanted in names]  # a path is as good as a name
+    names = [f"{wanted}_" if LESSON.fullmatch(f"{wanted}_") else wanted for wanted in names]
     for wanted in names:
         if not any(path.name.startswith(wanted) for path in lessons):
             known = ", ".join(path.stem for path in lessons)
-            raise LessonError(f"There is no lesson {wanted!r}; there are: {known}.")
+            raise LessonError(f"There is no lesson {wanted.rstrip('_')!r}; there are: {known}.")
     return [path for path in lessons if path.name.startswith(tuple(names or [""]))]
 
 

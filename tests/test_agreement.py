@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import vtff_lib
+from notebooks.editions import source
 from tests.lessons import NUMBERS, stored, tables
 from tests.prose import LESSONS
 
@@ -70,7 +71,9 @@ UNTAUGHT = {  # what modules have beside what their lessons teach
 
 def lessons_of(docstring: str) -> list[str]:
     """Return the numbers of the lessons in which a docstring says that its thing is taught."""
-    return re.findall(r"\d\d", " ".join(re.findall(r"Taught\s+in\s+([^.]*)\.", docstring)))
+    return re.findall(
+        r"\b\d\d[a-z]?\b", " ".join(re.findall(r"Taught\s+in\s+([^.]*)\.", docstring))
+    )
 
 
 def opening(path: Path) -> str:
@@ -94,7 +97,8 @@ def untrue(path: Path, words: Mapping[str, set[str]]) -> set[str]:
 
 def test_taught_in_is_true():
     assert {number for path in SOURCES for number in lessons_of(opening(path))} >= set(NUMBERS)
-    text = {path.name[:2]: stored(path.name[:2]) for path in LESSONS if path.name[0].isdigit()}
+    numbers = [source.number(path) for path in LESSONS]
+    text = {number: stored(number) for number in numbers if number != "appendix"}
     words = {n: set(re.findall(r"\w+", lesson.code + lesson.prose)) for n, lesson in text.items()}
     names = {str(path.relative_to(LIBRARY)): untrue(path, words) for path in SOURCES}
     assert {module: missing for module, missing in names.items() if missing} == UNTAUGHT

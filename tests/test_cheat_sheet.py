@@ -178,7 +178,7 @@ def code_runs(sheet: str) -> Iterator[str]:
 
 
 LINK = re.compile(r'\[([^]]*)\]\(\.\./(vtff_lib/[\w/]+\.py) "([^"]+)"\)')
-LESSON = re.compile(r"^### \[(\d\d)\]\(((\d\d)_\w+\.ipynb)\) ")
+LESSON = re.compile(r"^### \[(\d\d[a-z]?)\]\(((\d\d[a-z]?)_\w+\.ipynb)\) ")
 
 
 def equations_lead_to_the_library(sheet: str) -> Iterator[str]:

@@ -9,7 +9,11 @@ from notebooks.editions.source import MADE_BY
 
 def test_the_lessons_come_in_the_order_in_which_they_are_read():
     numbers = [source.number(lesson) for lesson in source.lessons()]
-    assert numbers == [*(f"{number:02}" for number in range(11)), "appendix"]
+    assert numbers == sorted(numbers)
+    whole = [number for number in numbers if len(number) == 2]
+    assert whole == [f"{number:02}" for number in range(11)]
+    assert {number[:2] for number in numbers[:-1]} == set(whole)  # 07b is of 07
+    assert numbers[-1] == "appendix"
 
 
 def test_the_switch_takes_the_solutions_out_and_nothing_else():

@@ -36,6 +36,7 @@ HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
 ITALIC = re.compile(r"(?<!\*)\*([^*\n]+)\*(?!\*)")
 CODE = re.compile(r"`([^`\n]+)`")
 FILE = re.compile(r"(?<![\w./])[\w/]+(?:\.(?:py|ipynb|md|bib|html|yml|toml)\b|/(?!\S))")
+NUMBER = re.compile(r"\d\d[a-z]?\b(?=: )")
 OUTPUTS = "build/"  # what the guide's commands make
 
 
@@ -231,13 +232,13 @@ def plans_a_day(guide: Guide) -> Iterator[str]:
         hours, rest = map(int, begin.split(":"))
         if f"{(60 * hours + rest + int(minutes)) // 60:02}:{(rest + int(minutes)) % 60:02}" != end:
             yield f"{begin} and {minutes} minutes is not {end}"
-    lessons = [what[:2] for _, what in rows if what[:2].isdigit()]
-    if lessons != [number for number in LESSONS if number.isdigit()]:
-        yield f"the day holds the lessons {lessons}"
-    for _, what in rows:
+    held = [(found[0], what) for _, what in rows if (found := NUMBER.match(what))]
+    if [number for number, _ in held] != list(LESSONS)[:-1]:
+        yield f"the day holds the lessons {[number for number, _ in held]}"
+    for number, what in held:
         for exercise in CODE.findall(what.partition("They do")[2]):
-            if exercise not in LESSONS[what[:2]].numbered:
-                yield f"lesson {what[:2]} has no exercise {exercise}"
+            if exercise not in LESSONS[number].numbered:
+                yield f"lesson {number} has no exercise {exercise}"
 
 
 def plans_three_weeks(guide: Guide) -> Iterator[str]:
@@ -245,7 +246,7 @@ def plans_three_weeks(guide: Guide) -> Iterator[str]:
     held: dict[str, list[int]] = {}  # the parts of each lesson, by their places
     for meeting, what, minutes in rows:
         needed = sum(map(int, re.findall(r"doctor \((\d+)\)", what)))
-        items = re.findall(r"(?:^|; )(\d\d)(?: (up to|from) \*(.+?)\*)?", what)
+        items = re.findall(r"(?:^|; )(\d\d[a-z]?)(?: (up to|from) \*(.+?)\*)?", what)
         for number, word, heading in items:
             parts = guide.parts(number)
             at = [n for n, (names, _) in enumerate(parts) if heading in names]
@@ -259,7 +260,7 @@ def plans_three_weeks(guide: Guide) -> Iterator[str]:
         lesson, *others = map(int, minutes.split(" + "))
         if lesson != needed or lesson + sum(others) != 90:
             yield f"{meeting}: its lessons take {needed} minutes, and it says {minutes}"
-    if held != {n: list(range(len(guide.parts(n)))) for n in LESSONS if n.isdigit()}:
+    if held != {n: list(range(len(guide.parts(n)))) for n in LESSONS if n != "appendix"}:
         yield f"the three weeks hold {held}"
 
 

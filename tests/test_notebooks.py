@@ -23,6 +23,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from notebooks import run
+from tests.lessons import NUMBERS
 from tests.prose import GLOSSARY, LESSONS
 
 ROOT = run.FOLDER.parent
@@ -104,7 +105,7 @@ def stores_no_widgets(lesson: Lesson) -> Iterator[str]:
 
 def has_plain_name(lesson: Lesson) -> Iterator[str]:
     name = lesson.path.name
-    if name != GLOSSARY and not re.fullmatch(r"([0-9]{2}|appendix)_[a-z0-9_]+\.ipynb", name):
+    if name != GLOSSARY and not re.fullmatch(r"([0-9]{2}[a-z]?|appendix)_[a-z0-9_]+\.ipynb", name):
         yield f"the name {name} is not like 00_start_here.ipynb"
 
 
@@ -282,7 +283,7 @@ def test_a_glossary_of_words_alone_has_every_property(holds: Callable[[Lesson], 
 
 def test_all_notebooks_are_lessons_but_the_glossary():
     assert {*NOTEBOOKS} == {*run.FOLDER.glob("*.ipynb")}
-    assert len(LESSONS) == 12
+    assert len(LESSONS) == len(NUMBERS) + 2  # 00 and the appendix have no exercises
 
 
 @functools.cache
@@ -458,6 +459,16 @@ def test_only_the_named_lessons_are_run(tmp_path):
     assert nbformat.read(second, as_version=4).cells[0].execution_count == 1
     with pytest.raises(SystemExit, match=r"^There is no lesson '02'; there are: 00_a, 01_b\.$"):
         run.main(["02"], tmp_path)
+
+
+def test_a_lesson_with_a_letter_comes_after_its_number_and_is_another(tmp_path):
+    names = ("07b_b.ipynb", "08_c.ipynb", "07_a.ipynb")
+    second, third, first = (write(tmp_path, "1", name=name) for name in names)
+    assert run.choose([], tmp_path) == [first, second, third]
+    assert run.choose(["07"], tmp_path) == [first]
+    assert run.choose(["07b"], tmp_path) == [second]
+    assert list(has_plain_name(lesson_of(GOOD, second.name))) == []
+    assert list(has_plain_name(lesson_of(GOOD, "07bc_d.ipynb"))) != []
 
 
 def test_an_appendix_is_run_like_a_lesson_and_last(tmp_path):

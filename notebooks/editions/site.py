@@ -279,7 +279,7 @@ def module_page(path: Path) -> str:
     links = [
         f"[lesson {source.number(lesson)}]({up}notebooks/{lesson.name})"
         for lesson in source.lessons()
-        if source.number(lesson) in named
+        if source.number(lesson) in re.findall(r"\w+", named)
     ]
     lines = highlight(text, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)).splitlines()
     code = "".join(

@@ -48,7 +48,7 @@ def tags(cell: NotebookNode) -> list[str]:
 
 
 def number(lesson: Path) -> str:
-    """Return what the guide calls a lesson: "03", or "appendix"."""
+    """Return what the guide calls a lesson: "03", "07b", or "appendix"."""
     return lesson.stem.split("_")[0]
 
 

@@ -20,7 +20,9 @@ import nbformat
 
 from notebooks import run
 
-NUMBERS = ("01", "02", "03", "04", "05", "06", "07", "08", "09", "10")
+NUMBERS = tuple(
+    path.stem.removeprefix("lesson_") for path in sorted(Path(__file__).parent.glob("lesson_*.py"))
+)
 FENCE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
