@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields
@@ -48,7 +49,7 @@ def check_whole_numbers(settings: Any, **lowest: int) -> None:
     """Raise a `ValueError` unless each `int` of a dataclass is one, from `lowest` or from 1."""
     for name in (setting.name for setting in fields(settings) if setting.type is int):
         value, low = getattr(settings, name), lowest.get(name, 1)
-        if type(value) is not int or value < low:
+        if type(value) is not int or not low <= value < 2**63:  # as torch has them
             raise ValueError(f"{name}={shown(value)} will not do; give a whole number from {low}.")
 
 
@@ -82,7 +83,7 @@ def check_shape(name: str, shape: object, count: int) -> None:
 def check_number(name: str, value: object, low: float = -math.inf, high: float = math.inf) -> None:
     """Raise a `ValueError` unless `value` is a finite number from `low` to `high`."""
     real = isinstance(value, Real) and not isinstance(value, bool)
-    if not real or not (-math.inf < value < math.inf and low <= value <= high):  # type: ignore[operator]
+    if not real or not (abs(value) <= sys.float_info.max and low <= value <= high):  # type: ignore[operator,arg-type]
         end = "below 1" if high == BELOW_1 else f"{high:g}"
         where = f", {low:g} to {end}" if math.isfinite(low) else ""
         raise ValueError(f"{name}={shown(value)} will not do; give a finite number{where}.")
