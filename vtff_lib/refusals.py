@@ -2,7 +2,6 @@
 
 import math
 import os
-import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields
@@ -83,10 +82,12 @@ def check_shape(name: str, shape: object, count: int) -> None:
 def check_number(name: str, value: object, low: float = -math.inf, high: float = math.inf) -> None:
     """Raise a `ValueError` unless `value` is a finite number from `low` to `high`."""
     real = isinstance(value, Real) and not isinstance(value, bool)
-    if not real or not (abs(value) <= sys.float_info.max and low <= value <= high):  # type: ignore[operator,arg-type]
-        end = "below 1" if high == BELOW_1 else f"{high:g}"
-        where = f", {low:g} to {end}" if math.isfinite(low) else ""
-        raise ValueError(f"{name}={shown(value)} will not do; give a finite number{where}.")
+    with suppress(OverflowError):  # a whole number that no float holds
+        if real and math.isfinite(value) and low <= value <= high:  # type: ignore[arg-type,operator]
+            return
+    end = "below 1" if high == BELOW_1 else f"{high:g}"
+    where = f", {low:g} to {end}" if math.isfinite(low) else ""
+    raise ValueError(f"{name}={shown(value)} will not do; give a finite number{where}.")
 
 
 def check_flag(name: str, value: object) -> None:
