@@ -30,10 +30,10 @@ def shown(value: object) -> str:
 
 
 def as_path(path: object) -> Path:
-    """Return `path` as a path; raise a `ValueError` if it is neither text nor one."""
+    """Return a path, `~` its home folder; raise a `ValueError` if it is neither text nor one."""
     if not isinstance(path, str | os.PathLike):
         raise ValueError(f"A path cannot be made of {shown(path)}; give text, or a Path.")
-    return Path(path)
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (Path's own raises where nobody is called so)
 
 
 def check_choice(setting: str, value: str, choices: Collection[str]) -> None:
