@@ -223,7 +223,7 @@ class _Dice:
 
     def happens(self, probability: float) -> Tensor:
         """Return 1.0 where it happens and 0.0 where not."""
-        return (self.between(0, 1) < probability).float()
+        return (self.between(0, 1) < probability) * 1.0  # of the dtype that all others have
 
     def place(self, numbers: Tensor) -> Tensor:
         """Return the numbers as `(N, 1, 1, 1)` where the images are."""
