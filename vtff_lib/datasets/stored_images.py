@@ -85,8 +85,11 @@ def chosen_rows(rows: Tensor, index: Any) -> Tensor:
         ValueError: if `index` is no slice, no whole numbers of rows, and no booleans for all.
     """
     with suppress(IndexError, TypeError, ValueError, RuntimeError):
-        if (chosen := rows[index]).ndim == 1:
-            return chosen
+        if isinstance(index, slice):
+            return rows[index]
+        chosen = torch.as_tensor(index)
+        if chosen.ndim == 1 and chosen.dtype != torch.uint8:  # which torch takes for booleans
+            return rows[chosen if len(chosen) else []]
     raise ValueError(
         f"[{shown(index)}] chooses none of {len(rows)}; give a slice, or whole numbers or booleans "
         "in a list or tensor."
