@@ -277,11 +277,11 @@ def test_settings_out_of_range_are_refused(tmp_path: Path) -> None:
     write_rafdb(tmp_path)
     with pytest.raises(ValueError, match="classes=6 will not do; give 8, or 7"):
         catalogue_affectnet(tmp_path, classes=6)
-    with pytest.raises(ValueError, match="valid_share=1 is out of range; give 0 to below 1"):
+    with pytest.raises(ValueError, match=r"valid_share=1 will not do; give .*0 to below 1"):
         catalogue_affectnet(tmp_path, valid_share=1)
-    with pytest.raises(ValueError, match="last=0 will not do; give 1 or more"):
+    with pytest.raises(ValueError, match="last=0 will not do; give a whole number"):
         catalogue_ckplus(tmp_path, last=0)
-    with pytest.raises(ValueError, match=r"test_share=-0\.1 is out of range"):
+    with pytest.raises(ValueError, match=r"test_share=-0\.1 will not do"):
         catalogue_ckplus(tmp_path, test_share=-0.1)
     with pytest.raises(ValueError, match=r"order=.* is for class folders; "):
         catalogue_rafdb(tmp_path, order=RAF)
@@ -318,12 +318,39 @@ def test_blank_lines_in_the_list_of_rafdb_name_no_picture(tmp_path: Path) -> Non
         catalogue_rafdb(tmp_path)
 
 
-def test_text_that_is_no_csv_is_refused_with_its_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("spoilt", ["x" * 200_000, '"{}', '{},"', "{},,"])
+def test_a_line_that_is_no_csv_takes_no_other_along(tmp_path: Path, spoilt: str) -> None:
+    """A quote that nothing ends would make one value of all lines up to the next."""
     write_affectnet_tables(tmp_path)
-    with (tmp_path / "training.csv").open("a") as table:
-        table.write("x" * 200_000)
-    with pytest.raises(ValueError, match=r"training\.csv, line 13: this is no CSV text \(field la"):
-        catalogue_affectnet(tmp_path)
+    whole = catalogue_affectnet(tmp_path)
+    table = tmp_path / "training.csv"
+    header, first, *others = table.read_text().splitlines()
+    table.write_text("\n".join([header, first, spoilt.format(first), *others, ""]))
+    faces = catalogue_affectnet(tmp_path)
+    assert faces.ids == whole.ids
+    assert faces.left_out[0].startswith("training.csv, line 3: ")
+
+
+@pytest.mark.parametrize("way", ["link", "dangling", "folder"])
+@pytest.mark.parametrize("layout", ["affectnet", "ckplus"])
+def test_a_label_file_that_cannot_be_read_is_left_out_and_tells_no_path(
+    tmp_path: Path, layout: str, way: str
+) -> None:
+    folder, secret = tmp_path / "set", tmp_path / "secret.txt"
+    secret.write_text("the secret")
+    {"affectnet": write_affectnet_folders, "ckplus": lambda f: write_ckplus(f, 4)}[layout](folder)
+    kind = {"affectnet": "*_exp.npy", "ckplus": "*_emotion.txt"}[layout]
+    label = min(folder.rglob(kind))
+    label.unlink()
+    if way == "folder":
+        label.mkdir()
+    else:
+        label.symlink_to(secret if way == "link" else tmp_path / "nowhere")
+    catalogue = {"affectnet": catalogue_affectnet, "ckplus": catalogue_ckplus}[layout](folder)
+    (told,) = catalogue.left_out
+    assert label.name in told
+    assert str(tmp_path) not in told
+    assert "secret" not in told
 
 
 @pytest.mark.parametrize("way", ["../secret.jpg", "absolute", "link"])

@@ -115,7 +115,7 @@ def test_class_folders_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     (tmp_path / "joy").rename(tmp_path / "calm")
     write_picture(tmp_path / "calm" / "1.jpg")
     assert "1 files or folders" in catalogue_folders(tmp_path).remarks[0]
-    with pytest.raises(ValueError, match=r"valid_share \+ test_share=1.* is out of range"):
+    with pytest.raises(ValueError, match=r"valid_share \+ test_share=1.* will not do"):
         catalogue_folders(tmp_path, 0.5, 0.5)
     write_picture(tmp_path / "train" / "happy" / "0.jpg")
     with pytest.raises(ValueError, match="has none of the layouts of a folder of pictures"):
@@ -137,10 +137,20 @@ def test_an_empty_class_folder_is_told_whatever_its_name(tmp_path: Path) -> None
     assert f"{tmp_path.name}/neutral has no picture and is left out." in faces.remarks
 
 
-def test_classes_whose_names_differ_in_case_alone_are_refused(tmp_path: Path) -> None:
-    for place in ("train/cat", "train/dog", "test/Cat"):
+@pytest.mark.parametrize(("name", "other"), [("cat", "Cat"), ("é", "e\u0301"), ("cat", "cat ")])
+def test_classes_whose_names_look_alike_are_refused(tmp_path: Path, name: str, other: str) -> None:
+    for place in (f"train/{name}", "train/dog", f"test/{other}"):
         write_picture(tmp_path / place / "0.jpg")
-    with pytest.raises(ValueError, match=r"Cat and .*[Cc]at in .* are both for"):
+    with pytest.raises(ValueError, match=r" and .* in .* are both for"):
         catalogue_folders(tmp_path)
-    (tmp_path / "test" / "Cat").rename(tmp_path / "test" / "cat")
-    assert catalogue_folders(tmp_path).class_names == ("cat", "dog")
+    (tmp_path / "test" / other).rename(tmp_path / "test" / name)
+    assert set(catalogue_folders(tmp_path).class_names) == {name, "dog"}
+
+
+@pytest.mark.parametrize("name", ["lost+found", "System Volume Information", "__pycache__"])
+def test_a_folder_of_the_systems_beside_the_splits_is_none_of_them(
+    tmp_path: Path, name: str
+) -> None:
+    for place in ("train/sad", "train/happy", f"{name}/0"):
+        write_picture(tmp_path / place / "0.jpg")
+    assert len(catalogue_folders(tmp_path)) == 2

@@ -231,10 +231,15 @@ def test_the_presets_grow():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"flip": 1.5}, {"noise": -0.1}, {"smallest": 0.0}, {"rotation": 181}, {"blur": float("nan")}],
-)
+    [
+        {"flip": 1.5}, {"noise": -0.1}, {"smallest": 0.0}, {"rotation": 181},
+        {"blur": float("nan")}, {"grey": "0.1"}, {"move": None}, {"scale": True},
+    ],
+)  # fmt: skip
 def test_settings_out_of_range_are_refused(wrong):
-    with pytest.raises(ValueError, match=rf"{next(iter(wrong))}=.* will not do; give a number"):
+    with pytest.raises(
+        ValueError, match=rf"{next(iter(wrong))}=.* will not do; give a finite number"
+    ):
         replace(Augmentation(), **wrong)
 
 

@@ -15,6 +15,8 @@ import sys
 import threading
 import time
 import warnings
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -387,6 +389,20 @@ class Answerer:
         return wrecks(self.module)(number)
 
 
+class Named:
+    @staticmethod
+    def answer(number):
+        return wrecks(MODULE)(number)
+
+    def __call__(self, number):
+        return self.answer(number)
+
+
+def moves(parameter):
+    parameter.data.add_(1)
+    return 8
+
+
 HOLDERS = {
     "closure": lambda: wrecks(MODULE),
     "global": lambda: lambda number: wrecks(MODULE)(number),
@@ -394,6 +410,13 @@ HOLDERS = {
     "object": lambda: Answerer(MODULE),
     "method": lambda: Answerer(MODULE).__call__,
     "decorated": lambda: torch.no_grad()(torch.enable_grad()(wrecks(MODULE))),
+    "default": lambda: lambda number, module=MODULE: wrecks(module)(number),
+    "inner function": lambda: lambda number: next(wrecks(MODULE)(number) for _ in "1"),
+    "cache": lambda: functools.cache(lambda number: wrecks(MODULE)(number)),
+    "class": lambda: Named.answer,
+    "its class": lambda: Named(),
+    "deque": lambda: lambda number, held=deque([MODULE]): wrecks(held[0])(number),
+    "parameters": lambda: lambda number, held=MODULE[0].weight: moves(held),
 }
 
 
@@ -402,6 +425,42 @@ def inside(module):
         (name, part.training, len(part._forward_hooks), part.__class__)
         for name, part in module.named_modules()
     ]
+
+
+def test_the_learners_own_generators_come_back():
+    torchs, numpys = torch.Generator().manual_seed(1), np.random.default_rng(1)
+    old, pythons = np.random.RandomState(1), random.Random(1)
+
+    def states():
+        own = numpys.bit_generator.state, old.get_state()[1].tolist(), pythons.getstate()
+        return torchs.get_state().tolist(), *own
+
+    def answer(number):
+        torch.rand(3, generator=torchs)
+        return [numpys.random(), old.random_sample(), pythons.random(), 8][-1]
+
+    before = states()
+    assert doubled(answer)
+    assert states() == before
+
+
+def test_a_function_that_names_what_is_not_there_yet_gets_a_verdict():
+    verdict = doubled(lambda number: later + number)
+    later = 4
+    assert "NameError" in verdict.words
+    assert doubled(lambda number: later + number)
+
+
+def test_checks_in_several_threads_give_all_back():
+    """Each finds what the one before it had set, and would give that back."""
+    torch.set_default_dtype(torch.float64)
+    before, answer = surroundings(), lambda number: time.sleep(0.01) or 8
+    with ThreadPoolExecutor(4) as pool:
+        verdicts = list(pool.map(doubled, [answer] * 8))
+    after = surroundings()
+    torch.set_default_dtype(torch.float32)
+    assert all(verdicts)
+    assert after == before
 
 
 @pytest.mark.parametrize("holder", HOLDERS.values(), ids=HOLDERS)

@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 
+import numpy as np
 import pytest
 import torch
 
@@ -78,8 +79,11 @@ def test_settings_that_do_not_fit_are_refused():
         ({"mlp_dim": 0}, "mlp_dim=0 will not do"),
         ({"attention_reduction": 0}, "attention_reduction=0 will not do"),
         ({"dropout": 1.0}, "dropout=1.0"),
-        ({"rgb_std": (1.0, float("nan"), 1.0)}, r"rgb_std=\(1.0, nan, 1.0\)"),
-        ({"rgb_mean": (0.1, float("inf"), 0.1)}, r"rgb_mean=\(0.1, inf, 0.1\)"),
+        ({"dropout": "0.1"}, "dropout='0.1' will not do; give a finite number"),
+        ({"width": 10**400}, "width=1000.* will not do"),
+        ({"rgb_mean": ("0.5",) * 3}, r"rgb_mean\[0\]='0.5' will not do"),
+        ({"rgb_std": (1.0, float("nan"), 1.0)}, r"rgb_std\[1\]=nan"),
+        ({"rgb_mean": (0.1, float("inf"), 0.1)}, r"rgb_mean\[1\]=inf"),
         ({"rgb_mean": 0.5}, "rgb_mean=0.5 will not do; give a tuple"),
         ({"rgb_std": (1.0, 0.0, 1.0)}, r"rgb_std=\(1.0, 0.0, 1.0\)"),
         ({"lbp_mean": (0.5,)}, r"lbp_mean=\(0.5,\) will not do; give three finite numbers"),
@@ -116,3 +120,8 @@ def test_json_nested_without_end_is_refused():
     for text in ("[" * 200_000, '{"depth": ' * 200_000):
         with pytest.raises(ValueError, match="no JSON text"):
             VTFFConfig.from_json(text)
+
+
+def test_a_number_of_numpys_is_kept_as_one_that_json_takes():
+    config = VTFFConfig.tiny(dropout=np.float32(0.5), rgb_mean=tuple(np.float32([1, 2, 3])))
+    assert VTFFConfig.from_json(config.to_json()) == config

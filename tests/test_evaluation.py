@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from sklearn.metrics import (
 
 from vtff_lib.config import VTFFConfig
 from vtff_lib.datasets import FaceSet
+from vtff_lib.evaluation.circumstances import circumstances
 from vtff_lib.evaluation.intervals import Estimate, bootstrap, wilson
 from vtff_lib.evaluation.measure import calibration_error, evaluate, predict
 from vtff_lib.inputs import resize
@@ -73,6 +75,20 @@ def test_calibration_error_is_that_of_a_loop():
             mean = sum(confidence[i] for i in members) / len(members)
             expected += len(members) / 200 * abs(accuracy - mean)
     assert calibration_error(confidence, right) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.float16])
+def test_calibration_error_of_whole_numbers_does_not_wrap(kind):
+    sure, wrong = np.ones(2, kind), np.zeros(2, kind)
+    assert calibration_error(sure, wrong) == 1
+    assert calibration_error(sure, sure) == 0
+
+
+def test_no_figure_tells_where_on_this_machine_it_was_made(monkeypatch, tmp_path):
+    flags = [str(tmp_path / "faces.safetensors"), f"--out={tmp_path / 'run'}", "--seed", "1"]
+    monkeypatch.setattr(sys, "argv", ["train", *flags])
+    command = circumstances()["command"]
+    assert command.endswith(" faces.safetensors --out=run --seed 1")
 
 
 def test_calibration_error_of_the_honest_the_boastful_and_the_timid():

@@ -377,3 +377,10 @@ def test_the_script_does_not_end_its_own_element_and_uses_no_markup():
     assert "</" not in script
     assert "<!--" not in script
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", script)
+
+
+def test_names_of_any_bytes_are_text_on_the_page_and_the_picture(model, tmp_path):
+    named = Explorer(model, faces(1), ["n\udcff\x1b[2J"], title="\udcff", surgeries=[Surgery()])
+    named.save(tmp_path / "page.html")
+    assert named.names == ["n\\udcff\\x1b[2J"]
+    assert "\\udcff" in named.still().html()

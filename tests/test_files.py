@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,19 @@ def test_until_the_block_is_over_the_old_file_stays(tmp_path):
         unfinished.write_bytes(b"new")
         assert path.read_bytes() == b"old"
     assert path.read_bytes() == b"new"
+
+
+def test_threads_that_write_one_file_write_it_whole(tmp_path):
+    path, contents = tmp_path / "a.bin", [bytes([number]) * 300_000 for number in range(4)]
+
+    def write(content):
+        for _ in range(10):
+            files.write(path, content)
+            assert path.read_bytes() in contents
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, contents))
+    assert [*tmp_path.iterdir()] == [path]
 
 
 def test_what_fails_half_way_leaves_what_was_there_and_nothing_else(tmp_path):

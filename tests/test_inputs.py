@@ -7,13 +7,17 @@ import pytest
 import torch
 
 from tests.explored import faces, small
+from tests.small_runs import SILENT
 from vtff_lib.evaluation import predict
 from vtff_lib.explain import integrated_gradients, occlusion
 from vtff_lib.explain.faithfulness import randomised
 from vtff_lib.explain.surgery import Surgery, operated
 from vtff_lib.explorer.content import examine
 from vtff_lib.inputs import in_eval
-from vtff_lib.vtff import trace_shapes
+from vtff_lib.training.loop import train
+from vtff_lib.training.recipe import TrainingConfig
+from vtff_lib.training.targets import Examples
+from vtff_lib.vtff import VTFF, trace_shapes
 
 IMAGES = faces(2)
 CLASSES = torch.tensor([0, 2])
@@ -109,3 +113,17 @@ def test_a_batch_that_is_refused_in_training_moves_no_running_statistics(lent):
     with pytest.raises(ValueError, match="batch of 1 in training"):
         lent(IMAGES[:1])
     assert state(lent) == before
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_a_model_made_where_nothing_is_recorded_can_be_trained_there_and_explained(mode, tmp_path):
+    with mode():
+        made = VTFF(small().config)
+        made.save(tmp_path / "model.safetensors")
+        loaded = VTFF.load(tmp_path / "model.safetensors")
+        faces = Examples(IMAGES, torch.tensor([0, 1]))
+        config = TrainingConfig(epochs=1, batch_size=2)
+        assert all(train(m, faces, faces, config, progress=SILENT).finished for m in (made, loaded))
+        assert not torch.is_grad_enabled()
+    assert not made.head.weight.equal(VTFF.load(tmp_path / "model.safetensors").head.weight)
+    examine(loaded, IMAGES[0], [Surgery()])

@@ -205,6 +205,7 @@ CALLS = {
         FaceSet, IMAGES, CLASSES, CLASSES, ("a", "b", "c"), extras={"votes": SHARES[:2]},
         ids=("x", "y"),
     ),
+    "FaceSet[]": call(FaceSet(IMAGES, CLASSES, CLASSES, ("a", "b", "c")).__getitem__, [0, 1]),
     "FaceSet.part": call(FaceSet(IMAGES, CLASSES, CLASSES, ("a", "b", "c")).part, "train"),
     "VTFF.load": call(VTFF.load, FOLDER / "tiny.safetensors", EXPRESSIONS),
     "load_pretrained": call(load_pretrained, "tiny"),

@@ -1,7 +1,10 @@
 """A photo of any kind becomes the same upright RGB, or is refused in one sentence."""
 
 import io
+import math
+import struct
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -130,7 +133,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         (b"Dear reader, this is a letter.", "no picture that Pillow can read: give a JPEG or PNG"),
         (None, "cannot be read from NoneType: give a path"),
         (torch.zeros(3, 8, 8), "cannot be read from Tensor: give a path"),
-        (io.StringIO("text"), "cannot be read from str: .*opened as binary"),
+        (io.StringIO("text"), "cannot be read from StringIO: .*opened as binary"),
         (np.zeros((2, 3)) + 1.5, r"Floats from 1.5 to 1.5 .*\[0, 1\]"),
         (np.zeros((2, 3)) - 0.1, r"Floats from -0.1 to -0.1 .*\[0, 1\]"),
         (np.full((2, 3), np.nan), r"Floats from nan to nan .*\[0, 1\]"),
@@ -238,6 +241,15 @@ def many_comments(count: int) -> bytes:
     return content[:start] + b"!\xfe\x01x\0" * count + content[start:]
 
 
+def large_tile(side: int) -> bytes:
+    """A TIFF of 9×9 pixels, cut out of one tile of `side`."""
+    content = zlib.compress(bytes(side * side // 100))
+    place = {324: 138, 325: len(content)}
+    tags = {256: 9, 257: 9, 258: 8, 259: 8, 262: 1, 277: 1, 322: side, 323: side} | place
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + bytes(8) + content
+
+
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize(
     ("content", "what"),
@@ -245,8 +257,9 @@ def many_comments(count: int) -> bytes:
         (blank("WEBP", MOST_PIXELS // 2, lossless=True), "pixels as WEBP"),
         (many_scans(MOST_SCANS), "layers"),
         (many_comments(MOST_COMMENTS + 1), "comments"),
+        (large_tile(20_000), "pixels as TIFF"),
     ],
-    ids=["pixels", "scans", "comments"],
+    ids=["pixels", "scans", "comments", "tile"],
 )
 def test_a_small_file_that_asks_for_much_is_refused(content: bytes, what: str) -> None:
     assert len(content) < 100_000
@@ -295,3 +308,31 @@ def test_threads_share_one_room_and_keep_it_until_they_have_done(
     assert max(most) <= 2
     with reading.room_for(99), reading.room_for(99):  # who has some is not kept waiting for more
         pass
+
+
+def test_what_is_no_whole_file_of_a_picture_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(file_of(Image.new("L", (7, 7))))
+    with (tmp_path / "sparse.jpg").open("wb") as sparse:
+        sparse.truncate(2**40)  # which takes no room on the disk, and would take all memory
+    with (
+        (tmp_path / "a.jpg").open(encoding="latin-1") as text,
+        Image.open(io.BytesIO(file_of(Image.new("1", (7100, 7100)), "PNG"))) as large,
+    ):
+        for source, match in (
+            (text, "a file opened as binary"),
+            (large, "too large to be opened safely"),
+            (tmp_path / "sparse.jpg", "too large to be opened safely: it has over"),
+            (Image.new("L", (0, 7)), "0 x 7 pixels"),
+        ):
+            with pytest.raises(ValueError, match=match):
+                read_photo(source)
+    with pytest.raises(FileNotFoundError, match="There is no file ~nobody"):
+        read_photo("~nobody-is-called-so/a.jpg")
+
+
+@pytest.mark.parametrize(
+    "number", ["1", None, math.nan, math.inf, pytest.param(10**400, id="huge")]
+)
+def test_a_place_is_made_of_numbers(number: object) -> None:
+    with pytest.raises(ValueError, match=r"width=.* will not do"):
+        FaceBox(1, 2, 3, number)  # type: ignore[arg-type]

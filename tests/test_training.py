@@ -425,6 +425,7 @@ def test_one_face_is_refused():
         {"mixup": -1.0}, {"cutmix": math.inf}, {"logit_adjustment": -0.1},
         {"learning_rate": math.inf}, {"learning_rate": "0.1"}, {"warmup": None}, {"mixup": True},
         {"compiled": "no"}, {"soft_labels": 1}, {"augmentation": None}, {"augmentation": "light"},
+        {"seed": 10**30}, {"learning_rate": 10**400},
     ],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(wrong):

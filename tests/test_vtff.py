@@ -346,7 +346,7 @@ def test_files_that_do_not_fit_are_refused(model, tmp_path, monkeypatch):
     refused("d.safetensors", weights, {"vtff_config": "[1]"}, r"settings '\[1\]' are unknown")
     refused("e.safetensors", weights, {"vtff_config": "{"}, "no JSON text")
     wrong_type = json.dumps(json.loads(config) | {"dropout": "0.1"})
-    refused("f.safetensors", weights, {"vtff_config": wrong_type}, "a value of a wrong type")
+    refused("f.safetensors", weights, {"vtff_config": wrong_type}, "dropout='0.1' will not do")
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ValueError, match="damaged or not a weight file"):
         VTFF.load(path)

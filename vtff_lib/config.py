@@ -1,7 +1,6 @@
 """The settings of a VTFF model, and the three presets. Taught in 06."""
 
 import json
-import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
@@ -10,7 +9,14 @@ from vtff_lib.files import from_json
 from vtff_lib.fusion import FUSIONS, GATES, RELATED_FUSIONS
 from vtff_lib.lbp import OFFSETS
 from vtff_lib.names import check_class_names, first_expressions
-from vtff_lib.refusals import check_choice, check_whole_numbers, shown
+from vtff_lib.refusals import (
+    BELOW_1,
+    check_choice,
+    check_number,
+    check_whole_numbers,
+    finite_numbers,
+    shown,
+)
 
 STATISTICS = ("rgb_mean", "rgb_std", "lbp_mean", "lbp_std")
 # What a file says of a model is bounded before it is built.
@@ -94,16 +100,17 @@ class VTFFConfig:
                 f"A model of about {self._roughly():.0e} parameters will not do; give smaller "
                 f"widths, fewer blocks or classes, so that it has at most {MOST_PARAMETERS:,}."
             )
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout={self.dropout} will not do; give a probability below 1.")
+        check_number("dropout", self.dropout, 0, BELOW_1)
+        object.__setattr__(self, "dropout", float(self.dropout))  # JSON takes none of NumPy's
         if self.image_size % self.reduction:
             raise ValueError(
                 f"image_size={self.image_size} is not a multiple of {self.reduction}, by which "
                 f"{self.stages} stages divide it; choose one that is."
             )
         for name in STATISTICS:
-            values, floor = getattr(self, name), 0 if name.endswith("std") else -math.inf
-            if len(values) != 3 or not all(floor < value < math.inf for value in values):
+            values = tuple(map(float, finite_numbers(name, getattr(self, name))))
+            object.__setattr__(self, name, values)
+            if len(values) != 3 or (name.endswith("std") and min(values) <= 0):
                 raise ValueError(
                     f"{name}={values} will not do; give three finite numbers, one for each "
                     "channel, and for a std above 0."
@@ -187,7 +194,4 @@ class VTFFConfig:
                 "the version that wrote them."
             )
         lists = {name: tuple(value) for name, value in settings.items() if isinstance(value, list)}
-        try:
-            return cls(**settings | lists)
-        except TypeError as error:
-            raise ValueError(f"The settings {shown(text)} have a value of a wrong type.") from error
+        return cls(**settings | lists)

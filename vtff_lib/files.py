@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, BinaryIO
 
 
@@ -23,7 +24,7 @@ def whole(path: str | Path) -> Iterator[Path]:
         OSError: if the file cannot be written, or the disk is full.
     """
     path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    unfinished = path.with_name(f".{path.name}.{token_hex(4)}.part")  # no other thread has it
     try:
         yield unfinished
         with unfinished.open("rb+") as file:

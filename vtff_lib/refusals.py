@@ -30,10 +30,10 @@ def shown(value: object) -> str:
 
 
 def as_path(path: object) -> Path:
-    """Return `path` as a path; raise a `ValueError` if it is neither text nor one."""
+    """Return a path, `~` its home folder; raise a `ValueError` if it is neither text nor one."""
     if not isinstance(path, str | os.PathLike):
         raise ValueError(f"A path cannot be made of {shown(path)}; give text, or a Path.")
-    return Path(path)
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (Path's own raises where nobody is called so)
 
 
 def check_choice(setting: str, value: str, choices: Collection[str]) -> None:
@@ -48,7 +48,7 @@ def check_whole_numbers(settings: Any, **lowest: int) -> None:
     """Raise a `ValueError` unless each `int` of a dataclass is one, from `lowest` or from 1."""
     for name in (setting.name for setting in fields(settings) if setting.type is int):
         value, low = getattr(settings, name), lowest.get(name, 1)
-        if type(value) is not int or value < low:
+        if type(value) is not int or not low <= value < 2**63:  # as torch has them
             raise ValueError(f"{name}={shown(value)} will not do; give a whole number from {low}.")
 
 
@@ -82,10 +82,12 @@ def check_shape(name: str, shape: object, count: int) -> None:
 def check_number(name: str, value: object, low: float = -math.inf, high: float = math.inf) -> None:
     """Raise a `ValueError` unless `value` is a finite number from `low` to `high`."""
     real = isinstance(value, Real) and not isinstance(value, bool)
-    if not real or not (-math.inf < value < math.inf and low <= value <= high):  # type: ignore[operator]
-        end = "below 1" if high == BELOW_1 else f"{high:g}"
-        where = f", {low:g} to {end}" if math.isfinite(low) else ""
-        raise ValueError(f"{name}={shown(value)} will not do; give a finite number{where}.")
+    with suppress(OverflowError):  # a whole number that no float holds
+        if real and math.isfinite(value) and low <= value <= high:  # type: ignore[arg-type,operator]
+            return
+    end = "below 1" if high == BELOW_1 else f"{high:g}"
+    where = f", {low:g} to {end}" if math.isfinite(low) else ""
+    raise ValueError(f"{name}={shown(value)} will not do; give a finite number{where}.")
 
 
 def check_flag(name: str, value: object) -> None:

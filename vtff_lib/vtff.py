@@ -56,6 +56,7 @@ class VTFF(nn.Module):
             dtype, range or device that the model cannot use.
     """
 
+    @torch.inference_mode(False)  # whose tensors could never be trained
     def __init__(self, config: VTFFConfig):
         super().__init__()
         self.config = config
@@ -151,6 +152,7 @@ class VTFF(nn.Module):
         write_weights(path, self.state_dict(), {"vtff_config": self.config.to_json()})
 
     @classmethod
+    @torch.inference_mode(False)
     def load(cls, path: str | Path, class_names: Sequence[str] | None = None) -> Self:
         """Build the model that `save` wrote, on the CPU, in the dtypes saved and in eval mode.
 

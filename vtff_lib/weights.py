@@ -78,7 +78,7 @@ def write_weights(
     Taught in 06.
     """
     path = as_path(path)
-    if path.suffix != ".safetensors" or not path.parent.is_dir():
+    if path.suffix != ".safetensors" or not path.parent.is_dir() or path.is_dir():
         raise ValueError(
             f"Cannot save to {path}; give a .safetensors file in a folder that exists."
         )

@@ -2,16 +2,17 @@
 
 import contextlib
 import copy
-import functools
-import inspect
+import gc
 import io
 import random
 import sys
 import sysconfig
+import threading
 import types
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ MOST_PRINTED = 10_000  # characters
 INSTALLED = (
     *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
     str(Path(torch.__file__).parents[1]),
+    str(Path(__file__).parents[1]),
     "<frozen",
 )
 
@@ -48,25 +50,41 @@ SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any], Any], ...] = (
     (np.geterr, lambda kinds: np.seterr(**kinds), ...),
     (sys.getrecursionlimit, sys.setrecursionlimit, ...),
     (sys.gettrace, sys.settrace, ...),
+    (sys.getprofile, sys.setprofile, ...),
 )
+# Generators of random numbers, and how the state of each is read and set.
+GENERATORS: dict[type, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
+    torch.Generator: (torch.Generator.get_state, torch.Generator.set_state),
+    np.random.Generator: (
+        lambda generator: generator.bit_generator.state,
+        lambda generator, state: setattr(generator.bit_generator, "state", state),
+    ),
+    np.random.RandomState: (np.random.RandomState.get_state, np.random.RandomState.set_state),
+    random.Random: (random.Random.getstate, random.Random.setstate),
+}
+# Settings and standard output are all threads': they run one check at a time, but for one in it.
+ONE_AT_A_TIME, AT_WORK = threading.RLock(), ContextVar("AT_WORK", default=False)
 
 
 @contextlib.contextmanager
 def as_it_was(answer: Any) -> Iterator[None]:
     """Run a check of `answer`; whatever it does to these is undone.
 
-    Settings of PyTorch, NumPy and Python, all random numbers, those of GPUs too, and the models
-    that the answer is made of or names. Warnings are silent, and of what is printed only the
-    beginning is shown.
+    Settings of PyTorch, NumPy and Python, all random numbers, those of GPUs too, and the models,
+    parameters and generators that the answer is made of or names. Warnings are silent, and of what
+    is printed only the beginning is shown.
     """
     with contextlib.ExitStack() as stack:
+        if not AT_WORK.get():
+            stack.enter_context(ONE_AT_A_TIME)
+            stack.callback(AT_WORK.reset, AT_WORK.set(True))
         stack.enter_context(torch.inference_mode(False))
         for read, write, wanted in SETTINGS:
             stack.callback(_set, read, write, read())
             _set(read, write, wanted)
         stack.enter_context(_dice())
-        for module in modules_of(answer):
-            stack.enter_context(_kept(module))
+        for keep in _keeping(reached_by(answer)):
+            stack.enter_context(keep)
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
         stack.enter_context(contextlib.redirect_stdout(Beginning(sys.stdout)))
@@ -125,8 +143,8 @@ def is_installed(path: str) -> bool:
     return path.startswith(INSTALLED)
 
 
-def modules_of(answer: Any) -> list[nn.Module]:
-    """Return the modules that an answer is, holds or names, with all their parts.
+def reached_by(answer: Any) -> list[Any]:
+    """Return what an answer is, holds or names, and what that does; of packages, no code.
 
     Nothing of it is run: an object can do anything when it is asked or compared.
     """
@@ -137,7 +155,7 @@ def modules_of(answer: Any) -> list[nn.Module]:
         if id(thing) not in seen:
             seen[id(thing)] = thing
             following += _held(thing)
-    return [thing for thing in seen.values() if issubclass(type(thing), nn.Module)]
+    return list(seen.values())
 
 
 def _held(thing: Any) -> list[Any]:
@@ -145,52 +163,63 @@ def _held(thing: Any) -> list[Any]:
     if kind is types.FunctionType:
         if is_installed(thing.__code__.co_filename):
             return [vars(thing).get("__wrapped__")]  # `@torch.no_grad()` around a function
-        names = inspect.getclosurevars(thing)
-        return [*names.nonlocals.values(), *names.globals.values(), *vars(thing).values()]
-    if kind is types.MethodType:
-        return [thing.__self__, thing.__func__]
-    if kind is functools.partial:
-        return [thing.func, thing.args, thing.keywords]
-    if kind in (list, tuple):
-        return list(thing)
-    if kind is dict:
-        return list(thing.values())
-    if issubclass(kind, nn.Module):
-        return list(_inside(thing).get("_modules", {}).values())
-    if issubclass(kind, type | types.ModuleType) or is_installed(_home(kind)):
+        world, known = thing.__globals__, thing.__builtins__  # of which a function names a few
+        named = [world[name] for name in _names(thing.__code__) if name in world]
+        return named + [h for h in gc.get_referents(thing) if h is not world and h is not known]
+    if issubclass(kind, types.ModuleType) or (issubclass(kind, type) and _is_of_a_package(thing)):
         return []
-    return list(_inside(thing).values())  # an object that can be called
+    return gc.get_referents(thing)
 
 
-def _inside(thing: Any) -> dict[str, Any]:
+def _names(code: types.CodeType) -> set[str]:
+    """Return the names in some code and in what is defined in it."""
+    inner = [_names(part) for part in code.co_consts if isinstance(part, types.CodeType)]
+    return set(code.co_names).union(*inner)
+
+
+def _is_of_a_package(kind: type) -> bool:
+    name = type.__getattribute__(kind, "__module__")
+    module = sys.modules.get(name) if isinstance(name, str) and name != "__main__" else None
+    path = getattr(module, "__file__", None) or "<frozen"
+    return module is not None and is_installed(path)
+
+
+def _keeping(things: list[Any]) -> Iterator[contextlib.AbstractContextManager[None]]:
+    """Yield what gives back each module, parameter, buffer and generator among `things`."""
+    tensors = {id(thing): thing for thing in things if issubclass(type(thing), nn.Parameter)}
+    for thing in things:
+        if issubclass(type(thing), nn.Module):
+            yield _kept(thing)
+            buffers = object.__getattribute__(thing, "__dict__").get("_buffers", {}).values()
+            tensors |= {id(buffer): buffer for buffer in buffers if isinstance(buffer, Tensor)}
+        elif type(thing) in GENERATORS:
+            yield _kept_generator(thing)
+    yield from (_kept_tensor(tensor) for tensor in tensors.values() if not is_lazy(tensor))
+
+
+@contextlib.contextmanager
+def _kept_generator(generator: Any) -> Iterator[None]:
+    read, write = GENERATORS[type(generator)]
+    state = read(generator)
     try:
-        return dict(object.__getattribute__(thing, "__dict__"))
-    except AttributeError:
-        return {}
-
-
-def _home(kind: type) -> str:
-    module = sys.modules.get(str(type.__getattribute__(kind, "__module__")))
-    return getattr(module, "__file__", None) or "<frozen"
+        yield
+    finally:
+        write(generator, state)
 
 
 @contextlib.contextmanager
 def _kept(module: nn.Module) -> Iterator[None]:
-    """Give a module back with the mode, hooks and parts that it has, and its numbers."""
+    """Give a module back with the mode, hooks and parts that it has."""
+    inside = object.__getattribute__(module, "__dict__")
     held = {
         name: copy.copy(value) if type(value) in (dict, OrderedDict, list, set) else value
-        for name, value in _inside(module).items()
+        for name, value in inside.items()
     }
-    values = [*held.get("_parameters", {}).values(), *held.get("_buffers", {}).values()]
-    with contextlib.ExitStack() as stack:
-        for value in values:
-            if value is not None and not is_lazy(value):
-                stack.enter_context(_kept_tensor(value))
-        try:
-            yield
-        finally:
-            vars(module).clear()
-            vars(module).update(held)
+    try:
+        yield
+    finally:
+        inside.clear()
+        inside.update(held)
 
 
 @contextlib.contextmanager

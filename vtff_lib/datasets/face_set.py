@@ -14,7 +14,12 @@ from vtff_lib.datasets.packs import (
     read_pack,
     write_pack,
 )
-from vtff_lib.datasets.stored_images import StoredImages, check_images, store_images
+from vtff_lib.datasets.stored_images import (
+    StoredImages,
+    check_images,
+    chosen_rows,
+    store_images,
+)
 from vtff_lib.names import SPLITS, as_text, check_class_names
 from vtff_lib.refusals import check_choice, check_whole, describe, has_values
 
@@ -59,8 +64,11 @@ class FaceSet:
         check_class_names(self.class_names)
         self._check_indices("labels", len(self.class_names))
         self._check_indices("splits", len(SPLITS))
-        if not isinstance(self.extras, dict) or not isinstance(self.ids, tuple | list):
-            raise ValueError("extras or ids will not do; give extras by name, and ids in a tuple.")
+        by_name = isinstance(self.extras, dict) and isinstance(self.manifest, dict)
+        if not by_name or not isinstance(self.ids, tuple | list):
+            raise ValueError(
+                "extras, manifest or ids will not do; give two dicts, and ids in a tuple."
+            )
         for name, extra in self.extras.items():
             named = isinstance(name, str) and name.isidentifier()
             if not named or not has_values(extra) or extra.shape[:1] != (len(self),):
@@ -93,7 +101,8 @@ class FaceSet:
         return f"FaceSet({len(self)} faces of {height}×{width}: {parts})"
 
     def __getitem__(self, index: Tensor | slice) -> Self:
-        images = self.images
+        rows, images = chosen_rows(torch.arange(len(self)), index), self.images
+        index = index if isinstance(index, slice) else rows  # a slice copies nothing
         return type(self)(
             images.chosen(index) if isinstance(images, StoredImages) else images[index],
             self.labels[index],
@@ -101,12 +110,8 @@ class FaceSet:
             self.class_names,
             {name: extra[index] for name, extra in self.extras.items()},
             self.manifest,
-            self._chosen_ids(index),
+            tuple(self.ids[row] for row in rows.tolist()) if self.ids else (),
         )
-
-    def _chosen_ids(self, index: Tensor | slice) -> tuple[str, ...]:
-        rows = torch.arange(len(self.ids))[index].tolist() if self.ids else []
-        return tuple(self.ids[row] for row in rows)
 
     @property
     def targets(self) -> Tensor | None:
@@ -185,12 +190,13 @@ class FaceSet:
 def _extra_columns(extras: dict[str, Tensor]) -> dict[str, Tensor]:
     columns = {}
     for name, extra in extras.items():
+        extra = extra.detach()
         column = f"extras.{name}"
         if name in IN_255THS:
             if not ((extra >= 0) & (extra <= 1)).all():
                 raise ValueError(f"extras[{name!r}] goes beyond 0 and 1; give shares.")
             columns[column] = (extra * 255).round().to(torch.uint8)
-        elif extra.dtype == torch.uint8 and extra.ndim == 3:
+        elif extra.dtype == torch.uint8 and extra.ndim == 3 and extra.numel():
             encoded = encode_pictures(extra, None)
             columns[f"{column}.bytes"], columns[f"{column}.lengths"] = encoded
         else:

@@ -262,5 +262,5 @@ def _digest(columns: Columns, manifest: Manifest) -> str:
     digest = hashlib.sha256(json.dumps(hashed, sort_keys=True).encode())
     for name, column in sorted(columns.items()):
         digest.update(f"{name} {column.dtype} {list(column.shape)}".encode())
-        digest.update(np.ascontiguousarray(column.numpy()).data)
+        digest.update(column.contiguous().view(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

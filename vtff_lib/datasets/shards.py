@@ -100,7 +100,7 @@ def make_pack(
             `out` that was stopped had other notes, or every shard is empty.
         OSError: if the disk is full; with what to do.
     """
-    if out.suffix != ".safetensors":
+    if out.suffix != ".safetensors" or out.is_dir():
         raise ValueError(f"Cannot write to {out}; give a .safetensors file.")
     folder = out.with_name(f"{out.name}.parts")
     with only_one(folder):

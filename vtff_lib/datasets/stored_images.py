@@ -6,8 +6,9 @@ number. A training run reads the next batch while it learns the current one.
 
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from vtff_lib.datasets.packs import decode_pictures
 from vtff_lib.files import whole
-from vtff_lib.refusals import describe, has_values
+from vtff_lib.refusals import describe, has_values, shown
 
 AT_ONCE = 512  # images decoded at a time
 SUM = np.dtype("<u4")  # of a CRC-32
@@ -58,7 +59,7 @@ class StoredImages:
         return len(self._rows)
 
     def __getitem__(self, index: Tensor | slice) -> Tensor:
-        rows = self._rows[index].numpy()
+        rows = chosen_rows(self._rows, index).numpy()
         images = self._all[rows]
         for row, image in zip(rows, images, strict=True):
             if zlib.crc32(image) != self._sums[row]:
@@ -69,12 +70,30 @@ class StoredImages:
 
     def chosen(self, index: Tensor | slice) -> Self:
         """Return some of the images, not read yet."""
-        return type(self)(self.path, self._all.shape, self._rows[index])
+        return type(self)(self.path, self._all.shape, chosen_rows(self._rows, index))
 
     def split(self, size: int) -> Iterator[Tensor]:
         """Read the images in order, `size` at a time."""
         for start in range(0, len(self), size):
             yield self[start : start + size]
+
+
+def chosen_rows(rows: Tensor, index: Any) -> Tensor:
+    """Return some of `rows` `(N,)`.
+
+    Raises:
+        ValueError: if `index` is no slice, no whole numbers of rows, and no booleans for all.
+    """
+    with suppress(IndexError, TypeError, ValueError, RuntimeError):
+        if isinstance(index, slice):
+            return rows[index]
+        chosen = torch.as_tensor(index)
+        if chosen.ndim == 1 and chosen.dtype != torch.uint8:  # which torch takes for booleans
+            return rows[chosen if len(chosen) else []]
+    raise ValueError(
+        f"[{shown(index)}] chooses none of {len(rows)}; give a slice, or whole numbers or booleans "
+        "in a list or tensor."
+    )
 
 
 def check_images(images: object) -> None:

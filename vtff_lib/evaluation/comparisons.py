@@ -75,7 +75,8 @@ def compare(first: Sequence[float], second: Sequence[float]) -> Comparison:
             f"{len(first)} scores came with {len(second)}; give two of each or more, one for each "
             "seed, in the same order."
         )
-    differences = [a - b for a, b in zip(first, second, strict=True)]
+    pairs = zip(first, second, strict=True)
+    differences = finite_numbers("first - second", [a - b for a, b in pairs])
     count, middle, spread = len(differences), mean(differences), stdev(differences)
     error = spread / math.sqrt(count)
     reach = student_t(count - 1) * error

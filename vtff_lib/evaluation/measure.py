@@ -149,6 +149,7 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = BIN
     for numbers in (confidence, right):
         if numbers.dtype.kind not in "bfiu" or not ((numbers >= 0) & (numbers <= 1)).all():
             raise ValueError("confidence or right is no number from 0 to 1; give probabilities.")
+    confidence, right = confidence.astype(float), right.astype(float)  # whole ones would wrap
     edges = np.linspace(0, 1, bins + 1)
     in_bin = np.digitize(confidence, edges[1:-1], right=True)
     gaps = np.bincount(in_bin, right - confidence, bins)  # |B_b| · (accuracy - confidence)

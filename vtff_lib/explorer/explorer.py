@@ -24,6 +24,7 @@ from vtff_lib.config import VTFFConfig
 from vtff_lib.explain.surgery import Surgery, all_surgeries, check_surgeries
 from vtff_lib.explorer.content import ASSETS, dequantise, examine, picture_address
 from vtff_lib.lbp import local_binary_pattern
+from vtff_lib.names import as_text
 from vtff_lib.refusals import check_choice, check_tensor, check_whole, shown
 from vtff_lib.vtff import VTFF
 
@@ -80,7 +81,7 @@ class Explorer:
         self.surgeries = all_surgeries(first) if surgeries is None else surgeries
         if not isinstance(title, str):
             raise ValueError(f"title={shown(title)} will not do; give words.")
-        self.title = title
+        self.title = as_text(title)
         self._widget: Any = None
         self.show(images, names, labels, computed)
 
@@ -102,7 +103,7 @@ class Explorer:
             check_surgeries(changes)
             if not changes or changes[0] != Surgery():
                 raise ValueError("The first of the changes is none at all: begin with Surgery().")
-        self.names = list(names or (f"face {index + 1}" for index in range(len(images))))
+        self.names = [*map(as_text, names or (f"face {n + 1}" for n in range(len(images))))]
         self.labels = list(labels or [""] * len(images))
         self.images = images.cpu()
         self.content = self._content(made)

@@ -25,12 +25,20 @@ AGREEING_WINDOWS = 7  # this many hits on one place make a face; with fewer, mor
 
 @dataclass(frozen=True)
 class FaceBox:
-    """Where a face is in a photo: its top left pixel and its size, in pixels. Taught in 10."""
+    """Where a face is in a photo: its top left pixel and its size, in pixels. Taught in 10.
+
+    Raises:
+        ValueError: if one is no finite number.
+    """
 
     row: int
     column: int
     height: int
     width: int
+
+    def __post_init__(self) -> None:
+        for name, number in vars(self).items():
+            check_number(name, number)
 
     @property
     def centre(self) -> tuple[float, float]:

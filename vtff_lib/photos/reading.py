@@ -12,16 +12,19 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from vtff_lib.refusals import as_path
+
 PhotoSource = str | os.PathLike[str] | bytes | memoryview | BinaryIO | Image.Image | np.ndarray
 
 # By content, whatever the file is called. Pillow hands some others to outside programs.
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 MOST_PIXELS = 50_000_000  # of one picture, and of all at once
+MOST_BYTES = 2**29  # of a file: what so many pixels take at most, with opacity, in 16 bits
 COSTS = {"WEBP": 2, "AVIF": 2}  # these count double, as their decoders hold them twice and more
 AT_ONCE = 2**20  # pixels made RGB at a time
 # Of a part of a file that costs a pass over all of its pixels or text, or an object of Python.
 MOST_SCANS, MOST_COMMENTS, MOST_STRIPS = 100, 5_000, 50_000
-ORIENTATION = 0x0112  # of EXIF
+ORIENTATION, TIFF_TILE = 0x0112, (0x0142, 0x0143)  # tags: of EXIF; a tile's width and height
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -54,7 +57,7 @@ def read_photo(source: PhotoSource) -> np.ndarray:
     if isinstance(source, np.ndarray):
         return _pixels(_image_from_array(source))
     picture = source if isinstance(source, Image.Image) else _open(_file_content(source))
-    with room_for(_cost(picture)):
+    with room_for(_checked_cost(picture)):
         return _pixels(_decode(picture))
 
 
@@ -93,11 +96,14 @@ def room_for(pixels: int = 0) -> Iterator[None]:
 
 def _file_content(source: str | os.PathLike[str] | bytes | memoryview | BinaryIO) -> bytes:
     if isinstance(source, str | os.PathLike):
-        path = Path(source).expanduser()
+        path = as_path(source)
         if not path.is_file():
             raise FileNotFoundError(f"There is no file {path} (looked in {Path.cwd()}).")
+        if path.stat().st_size > MOST_BYTES:
+            raise _too_large(f"over {MOST_BYTES:,} bytes")
         source = path.read_bytes()
-    content = source.read() if hasattr(source, "read") else source
+    text = isinstance(source, io.TextIOBase)
+    content = source.read() if hasattr(source, "read") and not text else source
     if not isinstance(content, bytes | bytearray | memoryview):
         raise ValueError(
             f"A photo cannot be read from {type(content).__name__}: give a path, bytes, a file "
@@ -120,13 +126,27 @@ def _open(content: bytes) -> Image.Image:
         picture = Image.open(io.BytesIO(content), formats=known)
     if len(getattr(picture, "tile", ())) > MOST_STRIPS:
         raise _too_large(f"over {MOST_STRIPS} strips")
+    return picture
+
+
+def _checked_cost(picture: Image.Image) -> int:
+    """Return how many pixels of a JPEG take as much memory as this picture, while it is decoded.
+
+    What has none, or so many that they take all memory, is refused.
+    """
+    if 0 in picture.size:
+        raise ValueError(f"The picture has {picture.width} x {picture.height} pixels: give one.")
+    with _in_words():
+        tags = getattr(picture, "tag_v2", {})  # of a TIFF, which is decoded tile by whole tile
+        tile = tags.get(TIFF_TILE[0], 0) * tags.get(TIFF_TILE[1], 0)
+        cost = max(picture.width * picture.height, tile) * COSTS.get(picture.format or "", 1)
     most = min(MOST_PIXELS, Image.MAX_IMAGE_PIXELS or MOST_PIXELS)
-    if _cost(picture) > most:
+    if cost > most:
         raise _too_large(
             f"{picture.width} x {picture.height} pixels as {picture.format}; {most:,}, or half in "
             "WebP and AVIF, are the most, here or in PIL.Image.MAX_IMAGE_PIXELS"
         )
-    return picture
+    return cost
 
 
 def _scans(jpeg: bytes) -> int:
@@ -136,11 +156,6 @@ def _scans(jpeg: bytes) -> int:
         scans += marker[1] == b"\xda"
         at = marker.end() + int.from_bytes(jpeg[marker.end() : marker.end() + 2])
     return scans
-
-
-def _cost(picture: Image.Image) -> int:
-    """Return how many pixels of a JPEG take as much memory as this picture, while it is decoded."""
-    return picture.width * picture.height * COSTS.get(picture.format or "", 1)
 
 
 def _decode(picture: Image.Image) -> Image.Image:

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vtff_lib.refusals import check_choice, describe
+from vtff_lib.refusals import check_choice, check_number, describe
 
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
 SAMPLED_SIZES = 8  # of how many sizes an enlarged image may have been
@@ -62,9 +62,8 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         for name in (setting.name for setting in fields(self)):
-            value, (low, high) = getattr(self, name), RANGES.get(name, (0, 1))
-            if not low <= value <= high:
-                raise ValueError(f"{name}={value} will not do; give a number from {low} to {high}.")
+            check_number(name, getattr(self, name), *RANGES.get(name, (0, 1)))
+            object.__setattr__(self, name, float(getattr(self, name)))
 
     @classmethod
     def preset(cls, name: str) -> Self:
@@ -224,7 +223,7 @@ class _Dice:
 
     def happens(self, probability: float) -> Tensor:
         """Return 1.0 where it happens and 0.0 where not."""
-        return (self.between(0, 1) < probability).float()
+        return (self.between(0, 1) < probability) * 1.0  # of the dtype that all others have
 
     def place(self, numbers: Tensor) -> Tensor:
         """Return the numbers as `(N, 1, 1, 1)` where the images are."""

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from vtff_lib.evaluation.measure import predict
 from vtff_lib.files import clear_unfinished, from_json, only_one
-from vtff_lib.inputs import check_model
+from vtff_lib.inputs import check_model, with_gradients
 from vtff_lib.names import check_same_classes
 from vtff_lib.refusals import as_path, check_whole, shown
 from vtff_lib.training.checkpoints import (
@@ -50,6 +50,7 @@ from vtff_lib.training.targets import LabelledFaces, Loss, soft_targets
 from vtff_lib.vtff import VTFF
 
 
+@with_gradients()
 def train(
     model: VTFF,
     train_set: LabelledFaces,

@@ -12,7 +12,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from vtff_lib.refusals import check_choice, check_whole_numbers
+from vtff_lib.refusals import check_choice, check_flag, check_number, check_whole_numbers
 from vtff_lib.training.augmentation import Augmentation
 from vtff_lib.training.optimisation import learning_rate_share
 
@@ -102,15 +102,9 @@ class TrainingConfig:
         check_choice("precision", self.precision, PRECISIONS)
         check_whole_numbers(self, batch_size=2, seed=0)
         self._check_kinds()
-        for name in SHARES:
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name}={getattr(self, name)} will not do; give 0 to 1.")
         for name in ("learning_rate", "clip_norm"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)} will not do; give more than 0.")
-        for name in ("weight_decay", "logit_adjustment", "mixup", "cutmix"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name}={getattr(self, name)} will not do; give 0 or more.")
         if self.batch_size % self.parts or self.batch_size // self.parts < 2:
             raise ValueError(
                 f"parts={self.parts} will not do; give a divisor of batch_size={self.batch_size} "
@@ -120,12 +114,11 @@ class TrainingConfig:
     def _check_kinds(self) -> None:
         for setting in fields(self):
             name, value = setting.name, getattr(self, setting.name)
-            if setting.type is float and (
-                type(value) not in (int, float) or not abs(value) < math.inf
-            ):
-                raise ValueError(f"{name}={value!r} will not do; give a finite number.")
-            if setting.type is bool and type(value) is not bool:
-                raise ValueError(f"{name}={value!r} will not do; give True or False.")
+            if setting.type is float:
+                check_number(name, value, 0, 1 if name in SHARES else math.inf)
+                object.__setattr__(self, name, float(value))  # JSON takes none of NumPy's
+            if setting.type is bool:
+                check_flag(name, value)
         if not isinstance(self.augmentation, Augmentation):
             raise ValueError(
                 f"augmentation={self.augmentation!r} will not do; give an Augmentation, such as "

@@ -13,6 +13,7 @@ from vtff_lib.datasets.sources.source_folders import (
     LeftOut,
     Line,
     check_folder,
+    check_inside,
     compare,
     expression_of,
     find_present,
@@ -176,15 +177,20 @@ def _faces_of_folder(folder: Path, split: str, left_out: LeftOut) -> Iterator[_F
         if number != annotation.name:
             with left_out.named():
                 place = f"{folder.name}/annotations/{annotation.name}"
-                expression = expression_of(_read_code(annotation, place), ALL_CODES, place)
+                expression = expression_of(
+                    _read_code(annotation, folder.parent, place), ALL_CODES, place
+                )
                 picture = folder / "images" / f"{number}.jpg"
                 yield _Face(f"{folder.name}/{number}", picture, expression, split)
 
 
-def _read_code(annotation: Path, place: str) -> int:
+def _read_code(annotation: Path, folder: Path, place: str) -> int:
+    check_inside(annotation, folder)
     try:  # mapped, so that a file that tells of more than it holds is refused, and takes no memory
         code = np.load(annotation, mmap_mode="r", allow_pickle=False)
         numbers = [str(code.item())[:40]] if code.size == 1 else []
+    except OSError:
+        raise
     except Exception as error:  # a damaged file can fail with anything
         raise ValueError(f"{place} is no plain NumPy array ({error}); get it again.") from error
     if not numbers:

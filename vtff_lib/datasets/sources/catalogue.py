@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vtff_lib.names import SPLITS, as_text
+from vtff_lib.refusals import check_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +108,7 @@ def split_off(labels: Tensor, share: float, seed: int = 0) -> Tensor:
 
     For sets that have no validation pictures of their own: some of the training ones are held out.
     """
+    check_whole("seed", seed, 0, 2**63 - 1)
     chosen = torch.zeros(len(labels), dtype=torch.bool)
     generator = torch.Generator().manual_seed(seed)
     for label in labels.unique().tolist():

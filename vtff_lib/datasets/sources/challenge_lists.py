@@ -18,6 +18,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from vtff_lib.refusals import as_path
+
 HOW_TO_GET = (
     "Get the lists from github.com/kaiwang960112/Challenge-condition-FER-dataset, for example "
     "FERplus_dir/pose_30_ferplus_list.txt."
@@ -33,7 +35,7 @@ def read_challenge_list(path: str | Path) -> tuple[str, ...]:
         FileNotFoundError: if there is no such file.
         ValueError: if a line names no picture, or there is none.
     """
-    path = Path(path).expanduser()
+    path = as_path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no list {path}. {HOW_TO_GET}")
     names = []

@@ -11,6 +11,7 @@ from vtff_lib.datasets.sources.catalogue import Catalogue, differences
 from vtff_lib.datasets.sources.source_folders import (
     LeftOut,
     check_folder,
+    check_inside,
     check_share,
     expression_of,
     folders_in,
@@ -22,6 +23,7 @@ from vtff_lib.datasets.sources.source_folders import (
     whole_number,
 )
 from vtff_lib.names import SPLITS
+from vtff_lib.refusals import check_sizes
 
 NAME = "CK+"
 TERMS = "Given out under a signed agreement, for research that earns no money; pass nothing on."
@@ -92,8 +94,7 @@ def catalogue_ckplus(
         ValueError: if the layout is unknown, most labels cannot be used, or `last` or a share is
             out of range.
     """
-    if last < 1:
-        raise ValueError(f"last={last} will not do; give 1 or more frames.")
+    check_sizes(last=last)
     folder = check_folder(source, NAME, HOW_TO_GET)
     if not ((folder / IMAGES).is_dir() and (folder / LABELS).is_dir()):
         raise unknown_layout(folder, NAME, HOW_TO_GET)
@@ -131,7 +132,7 @@ def _sequences(folder: Path, left_out: LeftOut) -> tuple[list[_Sequence], list[s
     labels = _label_files(folder / LABELS)
     for place, files in labels.items():
         with left_out.named():
-            expression = _read_label(files, Path(LABELS, place).as_posix())
+            expression = _read_label(files, folder)
             images = folder / IMAGES / place
             frames = pictures_in(images) if images.is_dir() else []
             if len(frames) > 1:
@@ -165,12 +166,14 @@ def _label_files(folder: Path) -> dict[Path, list[Path]]:
     return {place: labels for place, labels in files.items() if labels}
 
 
-def _read_label(labels: list[Path], parts: str) -> str:
+def _read_label(labels: list[Path], folder: Path) -> str:
     label, *others = labels
+    name = check_inside(label, folder)
     if others:
-        raise ValueError(f"{parts} has two label files; keep the one that CK+ came with.")
+        sequence = Path(name).parent.as_posix()
+        raise ValueError(f"{sequence} has two label files; keep the one that CK+ came with.")
     text = label.read_text(encoding="utf-8-sig", errors="replace").strip()
-    place = f"{parts}/{label.name}, line 1"
+    place = f"{name}, line 1"
     return expression_of(whole_number(text, place), CODES, place)
 
 

@@ -26,7 +26,7 @@ from vtff_lib.datasets.sources.source_folders import (
 )
 from vtff_lib.names import EXPRESSIONS, SPLITS
 from vtff_lib.photos.reading import read_photo
-from vtff_lib.refusals import check_choice
+from vtff_lib.refusals import as_path, check_choice
 
 __all__ = ["HOW_TO_GET", "PUBLISHED", "catalogue_ferplus"]
 
@@ -98,12 +98,12 @@ def catalogue_ferplus(source: str | Path, rule: str = "majority") -> Catalogue:
         ids=tuple(row.name for row in counted),
         labels=verdicts.labels[chosen],
         splits=torch.tensor([SPLITS.index(row.split) for row in counted], dtype=torch.int64),
-        load=partial(_load, tuple(row.picture for row in counted), Path(source).expanduser()),
+        load=partial(_load, tuple(row.picture for row in counted), as_path(source)),
         terms=TERMS,
         votes=verdicts.kept[chosen],
         left_out=told,
         paths=tuple(row.picture for row in counted if isinstance(row.picture, Path)),
-        tables=tuple(path for path in listed(Path(source).expanduser()) if path.suffix == ".csv"),
+        tables=tuple(path for path in listed(as_path(source)) if path.suffix == ".csv"),
     )
     return with_remarks(catalogue, *replaced, *missing, *_findings(catalogue))
 

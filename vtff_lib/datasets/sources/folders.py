@@ -1,5 +1,6 @@
 """Your own pictures: a folder for each class. Taught in 10."""
 
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -119,15 +120,17 @@ def _name_classes(folders: Iterable[str]) -> dict[str, str]:
 
 
 def _check_one_folder_each(parents: list[tuple[str, Path]], named: dict[str, str]) -> None:
-    """Raise if two folders are for one class: of one split, or by names that differ in case."""
+    """Raise if two folders are for one class: of one split, or by names that look alike."""
     spelled: dict[str, str] = {}
     for _, parent in parents:
         folder_of: dict[str, str] = {}
         for inner in folders_in(parent):
             if (name := named.get(inner.name)) is None:
                 continue  # without pictures, so no class
-            other = folder_of.setdefault(name.casefold(), inner.name)
-            same = spelled.setdefault(name.casefold(), name)
+            # Macs write an accent as a sign of its own.
+            sound = unicodedata.normalize("NFC", name).casefold().strip()
+            other = folder_of.setdefault(sound, inner.name)
+            same = spelled.setdefault(sound, name)
             if other != inner.name or same != name:
                 raise ValueError(
                     f"{same if other == inner.name else other} and {inner.name} in {parent} are "

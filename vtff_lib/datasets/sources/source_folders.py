@@ -18,8 +18,12 @@ import numpy as np
 from vtff_lib.datasets.sources.catalogue import Catalogue, differences, split_off
 from vtff_lib.names import EXPRESSIONS, SPLITS, as_text
 from vtff_lib.photos.reading import read_photo
+from vtff_lib.refusals import BELOW_1, as_path, check_number
 
-OWN_FILES = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin")
+OWN_FILES = (
+    *("thumbs.db", "ehthumbs.db", "desktop.ini", "system volume information", "recycler"),
+    *("$recycle.bin", "__macosx", "icon\r", "@eadir", "lost+found", "__pycache__"),
+)
 UNFINISHED = ("~", ".part", ".parts", ".partial", ".crdownload", ".pixels", ".tmp", ".bak", ".swp")
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
@@ -29,7 +33,7 @@ Published = Mapping[str, Mapping[str, Mapping[str, int]]]
 
 def check_folder(source: str | Path, name: str, how_to_get: str) -> Path:
     """Return the folder `source`, or raise what tells where the set `name` comes from."""
-    folder = Path(source).expanduser()
+    folder = as_path(source)
     if folder.is_file():
         raise ValueError(f"{folder} is a file; unpack it and give its folder. {how_to_get}")
     if not folder.is_dir():
@@ -81,6 +85,8 @@ class LeftOut(list[str]):
             yield
         except ValueError as error:
             self.append(str(error))
+        except OSError as error:
+            self.append(f"{Path(error.filename).name} cannot be read ({error.strerror}).")
 
     def check(self, used: int) -> tuple[str, ...]:
         """Return the sentences; where not even half can be used, raise the first as an error.
@@ -130,15 +136,13 @@ def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, Line]]
 def read_rows(path: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield each line of a CSV file that is not blank: where it stands, and its values."""
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        reader = csv.reader(file)
-        try:
-            for row in reader:
-                if any(value.strip() for value in row):
-                    yield f"{path.name}, line {reader.line_num}", row
-        except csv.Error as error:
-            raise ValueError(
-                f"{path.name}, line {reader.line_num}: this is no CSV text ({error})."
-            ) from error
+        for number, line in enumerate(file, 1):
+            try:  # alone: a quote that nothing ends would take all lines after it along
+                row = next(csv.reader([line]))
+            except csv.Error:
+                row = [line]
+            if any(value.strip() for value in row):
+                yield f"{path.name}, line {number}", row
 
 
 def whole_number(text: str, place: str) -> int:
@@ -194,16 +198,25 @@ def find_present(paths: Sequence[Path], name: str) -> tuple[list[int], tuple[str
     )
 
 
-def read_file(path: Path, folder: Path) -> np.ndarray:
-    """Return a picture as `read_photo` does; what is wrong is told with its path in `folder`.
+def check_inside(path: Path, folder: Path) -> str:
+    """Return the name of a file in the `folder` of a data set.
 
     Raises:
-        ValueError: if the picture lies outside the folder, as a list or a link can say, is gone, or
-            cannot be read.
+        ValueError: if it lies outside, as a list or a link can say.
     """
     name = as_text(os.path.relpath(path, folder).replace(os.sep, "/"))
     if not path.resolve().is_relative_to(folder.resolve()):
         raise ValueError(f"{name} leads out of the folder of the data set, and is not read.")
+    return name
+
+
+def read_file(path: Path, folder: Path) -> np.ndarray:
+    """Return a picture as `read_photo` does; what is wrong is told with its path in `folder`.
+
+    Raises:
+        ValueError: if the picture lies outside the folder, is gone, or cannot be read.
+    """
+    name = check_inside(path, folder)
     try:
         return read_photo(path)
     except OSError as error:
@@ -224,8 +237,7 @@ def _read_row(paths: Sequence[Path], folder: Path, row: int) -> np.ndarray:
 
 def check_share(setting: str, value: float) -> None:
     """Raise a `ValueError` unless `value` is from 0 to below 1."""
-    if not 0 <= value < 1:
-        raise ValueError(f"{setting}={value} is out of range; give 0 to below 1.")
+    check_number(setting, value, 0, BELOW_1)
 
 
 def hold_out(catalogue: Catalogue, share: float, seed: int) -> Catalogue:
