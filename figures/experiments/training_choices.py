@@ -204,7 +204,7 @@ def summarise(runs: list[Record]) -> Record:
     return summary
 
 
-@experiment("training_choices.json", "numpy", arguments=[first_seeds(3)], summarise=summarise)
+@experiment("training_choices.json", "numpy", arguments=[first_seeds(8)], summarise=summarise)
 def main(seeds: list[int]) -> Iterator[Record]:
     """Yield all choices of each seed."""
     faces = load_default()
