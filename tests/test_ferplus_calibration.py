@@ -65,7 +65,7 @@ def test_the_command_needs_a_pack(monkeypatch, tmp_path):
 
 def test_what_is_stored_agrees_with_itself_and_with_the_run_it_is_of():
     told = json.loads((FIGURES / "ferplus_calibration.json").read_text(encoding="utf-8"))
-    assert {"command", "date", "torch", "faces_sha256", "seconds", "protocol"} <= told.keys()
+    assert {"command", "date", "torch", "faces_sha256", "cpu_seconds", "protocol"} <= told.keys()
     bins, images = told["bins"], told["images"]
     assert sum(each["images"] for each in bins) == images
     for figure, of_bin in (

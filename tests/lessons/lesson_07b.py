@@ -1,4 +1,4 @@
-"""Lesson 07b: answers to its exercise, right ones and wrong ones."""
+"""Lesson 07b: answers to its exercises, right ones and wrong ones."""
 
 from itertools import pairwise
 
@@ -6,6 +6,51 @@ import torch
 import torch.nn.functional as F
 
 from tests.lessons import Answers
+from vtff_lib.evaluation.measure import calibration_error
+
+# 1: the calibration error
+
+
+def error_of(confidence, right, bins, *, below=True, size=None, gap=None, total=None, middle=False):
+    """Return the right error, or one with the mistakes that are asked for."""
+    place = (confidence * bins).ceil() - 1 if below else (confidence * bins).floor()
+    errors = []
+    for number in range(bins + 1):
+        inside = place == number
+        if inside.any():
+            told = (number + 0.5) / bins if middle else confidence[inside].mean()
+            off = right[inside].float().mean() - told
+            off = gap(off) if gap else off.abs()
+            errors.append(off * (size(inside) if size else inside.float().mean()))
+    return total(errors) if total else sum(errors)
+
+
+def error_by_buckets(confidence, right, bins):
+    edges = torch.linspace(0, 1, bins + 1)[1:-1]
+    place = torch.bucketize(confidence, edges)
+    sums = torch.zeros(bins).index_add(0, place, right.float() - confidence)
+    return sums.abs().sum() / len(confidence)
+
+
+def error_by_library(confidence, right, bins):
+    return calibration_error(confidence.numpy(), right.double().numpy(), bins)
+
+
+def error_with_empty_bins(confidence, right, bins):
+    total = 0.0
+    for number in range(bins):
+        inside = (confidence > number / bins) & (confidence <= (number + 1) / bins)
+        total += inside.float().mean() * (right[inside].float() - confidence[inside]).mean().abs()
+    return total
+
+
+def error_in_place(confidence, right, bins):
+    error = error_of(confidence, right, bins)
+    confidence.zero_()
+    return error
+
+
+# 2: a batch in parts
 
 
 def in_parts(model, rgb, targets, parts, *, clear="first", scale=None, told="mean", take=None):
@@ -80,6 +125,23 @@ def in_eval_mode(model, rgb, targets, parts):
 
 
 ANSWERS = {
+    "expected_calibration_error": Answers(
+        right=[error_of, error_by_buckets, error_by_library],
+        wrong=[
+            (lambda *g: error_of(*g, size=lambda s: 1 / g[2]), "Your bins count alike"),
+            (lambda *g: error_of(*g, size=lambda s: 1.0), "You added the gaps up"),
+            (lambda *g: error_of(*g, gap=lambda off: off), "Gaps of different signs cancelled"),
+            (lambda c, r, n: (r.float() - c).abs().mean(), "each image with itself"),
+            (lambda *g: error_of(*g, size=lambda s: 1.0, total=max), "You took the widest gap"),
+            (lambda *g: error_of(*g, gap=lambda off: off**2), "You squared the gaps"),
+            (lambda *g: error_of(*g, below=False), "went to the bin above"),
+            (lambda *g: error_of(*g, middle=True), "the middle of a bin"),
+            (lambda *g: error_of(*g, total=sum) / g[2], "divided by the number of bins"),
+            (error_with_empty_bins, "an empty bin has no mean"),
+            (error_in_place, "You changed a tensor"),
+            (lambda *g: error_of(*g) + 0.1, "Of 11 images in 4 bins the error should be"),
+        ],
+    ),
     "learn_in_parts": Answers(
         right=[in_parts, in_parts_by_sums],
         wrong=[

@@ -53,7 +53,8 @@ from vtff_lib.checks.lesson_06 import (
 from vtff_lib.checks.lesson_07 import smoothed_loss
 from vtff_lib.checks.lesson_07_rates import moved_average, rate_share
 from vtff_lib.checks.lesson_07_runs import diagnosis, mirrored_codes
-from vtff_lib.checks.lesson_07b import learn_in_parts
+from vtff_lib.checks.lesson_07b import expected_calibration_error
+from vtff_lib.checks.lesson_07b_parts import learn_in_parts
 from vtff_lib.checks.lesson_08 import randomisation_control, ranks_agree, rolled_out
 from vtff_lib.checks.lesson_08_trials import area_of_deletion, points_inside, what_follows
 from vtff_lib.checks.lesson_09 import (
@@ -83,6 +84,7 @@ __all__ = [
     "diagnosis",
     "dot_product_attention",
     "erase_progress",
+    "expected_calibration_error",
     "frozen_trunk",
     "fusion_parameters",
     "gated_mixture",

@@ -106,27 +106,39 @@ def side_by_side(
     return picture(figure, f"Loss and accuracy of {len(runs)} runs. {ends}.", caption)
 
 
-def reliability(bins: Sequence[Mapping[str, float]], caption: str = "") -> Picture:
-    """Return the share right over the mean confidence, a disc for each bin.
+def reliability(
+    bins: Sequence[Mapping[str, float]], shares: Mapping[str, str], caption: str = ""
+) -> Picture:
+    """Return shares over the mean confidence, a disc for each bin, as large as its images are many.
 
     Args:
-        bins: each with `images`, mean `confidence` and share `right`.
+        bins: each with `images`, mean `confidence`, and the shares.
+        shares: what to draw: the key in a bin by what the legend calls it. Two at most; the second
+            is drawn hollow.
         caption: what to look for.
+
+    Raises:
+        ValueError: if `shares` is no mapping of names.
     """
-    figure = Figure(figsize=(3.6, 3.4), layout="constrained")
+    check_by_name("shares", shares)
+    figure = Figure(figsize=(4.2, 3.9), layout="constrained")
     axis = figure.add_subplot()
     axis.plot([0, 1], [0, 1], color=INK, lw=0.8, ls=":")
     images = sum(each["images"] for each in bins)
-    confidence, right = ([each[key] for each in bins] for key in ("confidence", "right"))
     sizes = [8 + 400 * each["images"] / images for each in bins]
-    axis.scatter(confidence, right, s=sizes, color=INK, alpha=0.7)
+    confidence = [each["confidence"] for each in bins]
+    told = []
+    for (name, key), fill in zip(shares.items(), (INK, "none"), strict=False):
+        values = [each[key] for each in bins]
+        axis.scatter(confidence, values, s=sizes, facecolor=fill, edgecolor=INK, alpha=0.7)
+        axis.scatter([], [], s=40, facecolor=fill, edgecolor=INK, alpha=0.7, label=name)
+        off = sum(n["images"] * abs(n[key] - n["confidence"]) for n in bins) / images
+        told.append(f"{name}, on average {off:.3f} from the diagonal")
     axis.set(xlim=(0, 1.03), ylim=(0, 1.05))
     axis.set_aspect("equal")
-    _tidy(axis, "mean confidence", "share right")
-    above = sum(each["right"] > each["confidence"] for each in bins)
-    alt = (
-        f"Share right over mean confidence in {len(bins)} bins, {above} of them above the diagonal."
-    )
+    axis.legend(frameon=False, fontsize=8, loc="upper left")
+    _tidy(axis, "mean confidence", "share")
+    alt = f"Shares over mean confidence in {len(bins)} bins: {'; '.join(told)}."
     return picture(figure, alt, caption)
 
 
