@@ -1,4 +1,4 @@
-"""How a training run shows itself: in a terminal, in a log file, in TensorBoard. Taught in 07.
+"""How a training run shows itself: in a terminal, in a log file, in TensorBoard. Taught in 07 and 07b.
 
 In a notebook, `plots.NotebookProgress` draws its curves.
 """
