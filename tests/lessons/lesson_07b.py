@@ -124,6 +124,62 @@ def in_eval_mode(model, rgb, targets, parts):
     return in_parts(model, rgb, targets, parts)
 
 
+# 3: does a stopped run go on?
+
+
+def goes_on(make, *, stops=range(12), later=1, end=12, loaded=False):
+    """Return whether stopped runs end as an unbroken one does, or try that with a mistake."""
+    unbroken = after(make(), end)
+    for stop in stops:
+        first = after(make(), stop)
+        state = first.state()
+        after(first, later)
+        second = make()
+        second.load(state)
+        if loaded:
+            if not torch.equal(second.weight, after(make(), stop).weight):
+                return False
+            continue
+        after(second, end - stop)
+        if not torch.equal(second.weight, unbroken.weight):
+            return False
+    return True
+
+
+def after(run, steps):
+    for _ in range(steps):
+        run.step()
+    return run
+
+
+def goes_on_step_by_step(make):
+    """Compare after each step, with the state taken anew from a run that goes on."""
+    unbroken, weights, states = make(), [], []
+    for _ in range(20):
+        states.append(unbroken.state())
+        unbroken.step()
+        weights.append(unbroken.weight.tolist())
+    for stop in (9, 3, 6, 1):
+        second = make()
+        second.load(states[stop])
+        for wanted in weights[stop:]:
+            second.step()
+            if second.weight.tolist() != wanted:
+                return False
+    return True
+
+
+def counts_only(make):
+    """Stop after the first step, and look at the momentum alone."""
+    first, second = after(make(), 1), make()
+    second.load(first.state())
+    return torch.equal(first.momentum, second.momentum)
+
+
+def looks_for_momentum(make):
+    return "momentum" in make().state() and "drawn" not in make().state() and goes_on(make)
+
+
 ANSWERS = {
     "expected_calibration_error": Answers(
         right=[error_of, error_by_buckets, error_by_library],
@@ -166,6 +222,18 @@ ANSWERS = {
             (with_all_graphs, "what `backward()` needs of earlier parts was still in memory"),
             (in_eval_mode, "left in eval mode"),
             (lambda *g: in_parts(*g, scale=lambda p, n: p + 0.5), "of it should be"),
+        ],
+    ),
+    "goes_on_exactly": Answers(
+        right=[goes_on, goes_on_step_by_step],
+        wrong=[
+            (lambda make: goes_on(make, loaded=True), "that forgets its momentum"),
+            (lambda make: goes_on(make, stops=(4, 8)), "that begins its epoch anew"),
+            (lambda make: goes_on(make, stops=(1, 2), end=4), "that forgets its random state"),
+            (lambda make: goes_on(make, later=0), "whose state is no copy"),
+            (counts_only, "that counts its steps from 0 again"),
+            (lambda make: False, "refuses a run that goes on exactly"),
+            (looks_for_momentum, "only one kind of run has"),
         ],
     ),
 }
