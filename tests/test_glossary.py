@@ -36,8 +36,6 @@ OTHER_MEANINGS = (
     "p ln p",
     "share p costs",
     "power of two",
-    "mean power",
-    "tells the power",
     "power cut",
     "lamp's power",
     "common shortcut",

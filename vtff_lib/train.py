@@ -1,4 +1,4 @@
-"""Train a model from the command line: `python -m vtff_lib.train --help`. Taught in 07."""
+"""Train a model from the command line: `python -m vtff_lib.train --help`. Taught in 07b."""
 
 import argparse
 import json

@@ -2,8 +2,9 @@
 
     python -m figures.experiments.ferplus_calibration PACK
 
-For lesson 07. PACK is made by `python data_scripts/prepare.py ferplus`. The model was chosen
-without the test pictures; each is seen twice, once mirrored, as in `figures.experiments.ferplus`.
+For lesson 07b. PACK is made by `python data_scripts/prepare.py ferplus`. The model was chosen
+without the test pictures; each is seen twice, once mirrored, as in `figures.experiments.ferplus`,
+and again as it is, so that what the mirror does to the confidence can be told.
 """
 
 from pathlib import Path
@@ -20,8 +21,13 @@ from vtff_lib.pretrained import load_pretrained
 MODEL = "photos"
 
 
-def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> list[dict]:
-    """Return images, mean confidence and share right of each bin that is not empty, see ECE."""
+def reliability(
+    confidence: np.ndarray, right: np.ndarray, agreed: np.ndarray, bins: int = BINS
+) -> list[dict]:
+    """Return images, mean confidence and share right of each bin that is not empty, see ECE.
+
+    `agreed` is the share of the votes that named what the model names; its mean is told as well.
+    """
     in_bin = np.digitize(confidence, np.linspace(0, 1, bins + 1)[1:-1], right=True)
     rows = []
     for number in range(bins):
@@ -32,6 +38,7 @@ def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> 
                     "images": int(inside.sum()),
                     "confidence": round(float(confidence[inside].mean()), 4),
                     "right": round(float(right[inside].mean()), 4),
+                    "agreed": round(float(agreed[inside].mean()), 4),
                 }
             )
     return rows
@@ -53,25 +60,36 @@ def agreement(votes: Tensor) -> dict[str, float]:
     }
 
 
+def told_of(shares: Tensor, labels: Tensor, votes: Tensor) -> dict[str, Any]:
+    """Return how sure the model is, how often right, and how many people agree with it."""
+    confidence, named = shares.max(dim=1)
+    right = (named == labels).double().numpy()
+    agreed = (votes / votes.sum(dim=1, keepdim=True)).gather(1, named[:, None])[:, 0].numpy()
+    return {
+        "bins": reliability(confidence.numpy(), right, agreed),
+        "calibration_error": round(calibration_error(confidence.numpy(), right), 4),
+        "mean_confidence": round(float(confidence.mean()), 4),
+        "accuracy": round(float(right.mean()), 4),
+        "agreed": round(float(agreed.mean()), 4),
+    }
+
+
 def measure(faces: FaceSet) -> dict[str, Any]:
     """Return what is told of the test pictures."""
     test = faces.part("test")
-    shares = predict(load_pretrained(MODEL), test.images, flipped=True).double()  # (N, classes)
     assert test.labels is not None
     assert test.targets is not None
-    right = (shares.argmax(dim=1) == test.labels).double().numpy()
-    confidence = shares.max(dim=1).values.numpy()
-    targets = test.targets.double() / test.targets.double().sum(dim=1, keepdim=True)
+    model, votes = load_pretrained(MODEL), test.targets.double()
+    shares = predict(model, test.images, flipped=True).double()  # (N, classes)
+    targets = votes / votes.sum(dim=1, keepdim=True)
+    loss = -(targets * shares.clamp_min(1e-12).log()).sum(dim=1).mean().item()
+    seen_once = told_of(predict(model, test.images).double(), test.labels, votes)
     return {
         "images": len(test),
-        "bins": reliability(confidence, right),
-        "calibration_error": round(calibration_error(confidence, right), 4),
-        "mean_confidence": round(float(confidence.mean()), 4),
-        "accuracy": round(float(right.mean()), 4),
-        "loss_on_votes": round(
-            -(targets * shares.clamp_min(1e-12).log()).sum(dim=1).mean().item(), 4
-        ),
-        "votes": agreement(test.targets),
+        **told_of(shares, test.labels, votes),
+        "seen_once": {name: value for name, value in seen_once.items() if name != "bins"},
+        "loss_on_votes": round(loss, 4),
+        "votes": agreement(votes),
     }
 
 

@@ -2,7 +2,6 @@
 
 import json
 import math
-from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -23,8 +22,10 @@ def loss(logits, targets, smoothing, *, keep=None, spread=None, axis=1, mean=Tru
     return each.mean() if mean else each.sum()
 
 
-def loss_by_pytorch(logits, targets, smoothing):
-    return F.cross_entropy(logits, targets, label_smoothing=smoothing).item()
+def loss_by_two_terms(logits, targets, smoothing):
+    logs = F.log_softmax(logits, dim=-1)
+    evenly = -logs.mean(dim=-1)
+    return ((1 - smoothing) * -(targets * logs).sum(dim=-1) + smoothing * evenly).mean()
 
 
 def loss_by_loop(logits, targets, smoothing):
@@ -33,8 +34,19 @@ def loss_by_loop(logits, targets, smoothing):
         norm = torch.logsumexp(row, 0)
         for score, share in zip(row, target, strict=True):
             wanted = (1 - smoothing) * share + smoothing / len(row)
-            total += float(wanted * (norm - score))
+            total = total + wanted * (norm - score)
     return total / len(logits)
+
+
+def loss_in_place(logits, targets, smoothing):
+    targets *= 1 - smoothing
+    targets += smoothing / targets.shape[1]
+    return -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean()
+
+
+def loss_of_shares(logits, targets, smoothing, *, change):
+    wanted = (1 - smoothing) * targets + smoothing / targets.shape[1]
+    return -(wanted * change(logits.softmax(dim=1)).log()).sum(dim=1).mean()
 
 
 def loss_of_rounded(logits, targets, smoothing):
@@ -66,6 +78,27 @@ def share_of_rate(step, total, warmup, *, first=1, start=None, end=0, turn=1.0, 
     done = (step - start) / (total - start - end)
     wave = math.cos(turn * math.pi * done)
     return 0.5 + 0.5 * wave if half else wave
+
+
+def share_up_to(step, total, warmup):
+    """The rise goes on at step W."""
+    return (step + 1) / warmup if 0 < warmup >= step else share_of_rate(step, total, warmup)
+
+
+def falls(step, total, warmup, level, depth):
+    """The right rise, then a cosine of this depth around this level."""
+    if step < warmup:
+        return (step + 1) / warmup
+    return level + depth * math.cos(math.pi * (step - warmup) / (total - warmup))
+
+
+def share_of_quarter(step, total, warmup):
+    rising = step < warmup
+    return (
+        (step + 1) / warmup
+        if rising
+        else math.cos(math.pi / 2 * (step - warmup) / (total - warmup))
+    )
 
 
 def share_by_torch(step, total, warmup):
@@ -103,6 +136,11 @@ def averaged_in_place(average, weight, step, decay):
 
 def added(average, weight, step, decay):
     return min(decay, (1 + step) / (10 + step)) * average + weight
+
+
+def averaged_without_brackets(average, weight, step, decay):
+    d = min(decay, (1 + step) / 10 + step)
+    return d * average + (1 - d) * weight
 
 
 def averaged_in_two_stages(average, weight, step, decay):
@@ -152,67 +190,9 @@ def swapped(**changes):
     return CAUSES | changes
 
 
-# 6: a batch in parts
-
-
-def in_parts(model, rgb, targets, parts, *, clear="first", scale=None, told="mean", take=None):
-    """Leave the right gradients, or some with the mistakes that are asked for."""
-    if clear == "first":
-        model.zero_grad()
-    total = 0.0
-    size = len(rgb) // parts
-    for start in range(0, len(rgb), size)[:take]:
-        if clear == "each":
-            model.zero_grad()
-        some = slice(start, start + size)
-        part = F.cross_entropy(model(rgb[some]), targets[some])
-        (part / (parts if scale is None else scale(parts, size))).backward()
-        total += part.item()
-    return total / parts if told == "mean" else total
-
-
-def in_parts_by_sums(model, rgb, targets, parts):
-    for parameter in model.parameters():
-        parameter.grad = torch.zeros_like(parameter)
-    edges = [len(rgb) * part // parts for part in range(parts + 1)]
-    losses = []
-    for start, end in pairwise(edges):
-        logs = model(rgb[start:end]).log_softmax(dim=1)
-        losses.append(-(targets[start:end] * logs).sum() / len(rgb))
-        losses[-1].backward()
-    return sum(losses)
-
-
-def in_one(model, rgb, targets, parts):
-    model.zero_grad()
-    whole = F.cross_entropy(model(rgb), targets)
-    whole.backward()
-    return whole.item()
-
-
-def with_one_backward(model, rgb, targets, parts):
-    model.zero_grad()
-    chunks = zip(rgb.chunk(parts), targets.chunk(parts), strict=True)
-    whole = sum(F.cross_entropy(model(a), b) for a, b in chunks) / parts
-    whole.backward()
-    return whole.item()
-
-
-def with_a_step(model, rgb, targets, parts):
-    value = in_parts(model, rgb, targets, parts)
-    torch.optim.SGD(model.parameters(), 0.1).step()
-    return value
-
-
-def without_backward(model, rgb, targets, parts):
-    model.zero_grad()
-    chunks = zip(rgb.chunk(parts), targets.chunk(parts), strict=True)
-    return sum(F.cross_entropy(model(a), b).item() for a, b in chunks) / parts
-
-
 ANSWERS = {
     "smoothed_loss": Answers(
-        right=[loss, loss_by_pytorch, loss_by_loop],
+        right=[loss, loss_by_two_terms, loss_by_loop],
         wrong=[
             (lambda x, t, s: loss(x, t, 0.0), "You left out the smoothing"),
             (lambda x, t, s: loss(x, t, s, keep=1.0), "without taking it from the target"),
@@ -226,6 +206,19 @@ ANSWERS = {
             (loss_of_logits, "forgot the logarithm of the softmax"),
             (loss_of_each, "The loss of a batch is one number"),
             (loss_of_rounded, "Take log_softmax at once"),
+            (lambda x, t, s: loss_of_shares(x, t, s, change=lambda p: p), "yours is nan. Take"),
+            (lambda x, t, s: loss_of_shares(x, t, s, change=lambda p: p + 1e-9), "stops at 20.7"),
+            (
+                lambda x, t, s: loss_of_shares(x, t, s, change=lambda p: p.clamp_min(1e-12)),
+                "yours stops at 27.6",
+            ),
+            (lambda x, t, s: loss(x, t, s, spread=s / 3), "over another number of classes"),
+            (lambda x, t, s: loss(x.detach(), t, s), "a model cannot learn from it"),
+            (loss_in_place, "you changed the logits or targets"),
+            (
+                lambda x, t, s: F.cross_entropy(x, t, label_smoothing=s),
+                "by `F.cross_entropy`, which was to be left out",
+            ),
         ],
     ),
     "rate_share": Answers(
@@ -235,6 +228,13 @@ ANSWERS = {
             (lambda *g: share_of_rate(*g, start=0), "Your cosine starts at step 0"),
             (lambda *g: share_of_rate(*g, end=1), "divide by S − W"),
             (lambda *g: share_of_rate(*g, half=False), "from 1 to −1"),
+            (lambda s, t, w: share_up_to(s, t, w), "the rise is for s < W, not for s ≤ W"),
+            (lambda s, t, w: share_of_rate(s, t, w, end=-w), "You divide by S;"),
+            (share_of_quarter, "a quarter of a cosine"),
+            (lambda s, t, w: (s + 1) / (w + 1) if s < w else share_of_rate(s, t, w), "below 1"),
+            (lambda *g: falls(*g, 0.5, 1.0), "The ½ before the cosine is missing"),
+            (lambda *g: falls(*g, 0.0, 0.5), "The ½ that is added is missing"),
+            (lambda s, t, w: share_of_rate(s, t, w) ** 2, "step 0 should have the share 0.333"),
             (lambda *g: share_of_rate(*g, turn=2.0), "Your angle goes to 2π"),
             (lambda s, total, w: share_of_rate(s, total, 0), "You forgot the warm-up"),
             (share_in_a_line, "You fall in a straight line"),
@@ -247,6 +247,7 @@ ANSWERS = {
         wrong=[
             (lambda *g: averaged(*g, swap=True), "You mixed up the two shares"),
             (lambda *g: averaged(*g, choose=lambda d, r: d), "from the first step on"),
+            (averaged_without_brackets, "the divisor is (10 + step)"),
             (lambda *g: averaged(*g, choose=max), "the larger of the two"),
             (lambda *g: averaged(*g, choose=lambda d, r: r), "You left out `decay`"),
             (lambda *g: averaged(*g, above=0), "d is 1/10, not 0"),
@@ -274,6 +275,10 @@ ANSWERS = {
             (lambda c: 255 - renamed(c, MIRROR), "Every bit is the opposite"),
             (lambda c: renamed(c, MIRROR).float() / 255, "Codes are names"),
             (lambda c: renamed(c, MIRROR).roll(1, -1), "of your codes are those"),
+            (
+                lambda c: renamed(c, MIRROR).where(c.flip(-1) != 255, 0),
+                "it should be 255 (255 in column",
+            ),
         ],
     ),
     "diagnosis": Answers(
@@ -290,29 +295,6 @@ ANSWERS = {
             (swapped(B="bad luck"), "is not on the list"),
             ({"A": "frozen statistics"}, "Without a diagnosis: B, C, D"),
             ("frozen statistics", "Give a dict"),
-        ],
-    ),
-    "learn_in_parts": Answers(
-        right=[in_parts, in_parts_by_sums],
-        wrong=[
-            (
-                lambda *g: in_parts(*g, clear="never"),
-                "What stood in `.grad` before is still in it:",
-            ),
-            (lambda *g: in_parts(*g, scale=lambda p, n: 1), "too large by the number of parts"),
-            (
-                lambda *g: in_parts(*g, clear="each", scale=lambda p, n: 1),
-                "Only the last part is left:",
-            ),
-            (lambda *g: in_parts(*g, clear="each"), "and divided by `parts`"),
-            (lambda *g: in_parts(*g, scale=lambda p, n: p * p), "You divided by `parts` twice"),
-            (lambda *g: in_parts(*g, scale=lambda p, n: n), "the number of images in a part"),
-            (lambda *g: in_parts(*g, told="sum"), "is the sum of the parts' losses"),
-            (lambda *g: in_parts(*g, scale=lambda p, n: 1, take=1), "Only the first part"),
-            (in_one, "may see 4 of 12 images at a time"),
-            (with_one_backward, "3 parts were in memory at once"),
-            (with_a_step, "The weights have changed"),
-            (without_backward, "A parameter has no gradient"),
         ],
     ),
 }

@@ -50,8 +50,12 @@ from vtff_lib.checks.lesson_06 import (
     logits_from_map,
     loss_without_looking,
 )
-from vtff_lib.checks.lesson_07 import mirrored_codes, moved_average, rate_share, smoothed_loss
-from vtff_lib.checks.lesson_07_runs import diagnosis, learn_in_parts
+from vtff_lib.checks.lesson_07 import smoothed_loss
+from vtff_lib.checks.lesson_07_rates import moved_average, rate_share
+from vtff_lib.checks.lesson_07_runs import diagnosis, mirrored_codes
+from vtff_lib.checks.lesson_07b import expected_calibration_error
+from vtff_lib.checks.lesson_07b_parts import learn_in_parts
+from vtff_lib.checks.lesson_07b_stops import goes_on_exactly
 from vtff_lib.checks.lesson_08 import randomisation_control, ranks_agree, rolled_out
 from vtff_lib.checks.lesson_08_trials import area_of_deletion, points_inside, what_follows
 from vtff_lib.checks.lesson_09 import (
@@ -81,9 +85,11 @@ __all__ = [
     "diagnosis",
     "dot_product_attention",
     "erase_progress",
+    "expected_calibration_error",
     "frozen_trunk",
     "fusion_parameters",
     "gated_mixture",
+    "goes_on_exactly",
     "heads_side_by_side",
     "holms_correction",
     "how_many_seeds",

@@ -1,22 +1,13 @@
-"""The checks of lesson 07, second part: four sick runs, and a batch in parts."""
+"""The checks of lesson 07, third part: codes of a mirror image, and four sick runs."""
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from vtff_lib.checks.judging import (
-    bound,
-    call,
-    exercise,
-    judge,
-    number,
-    require,
-    require_answer,
-)
+from vtff_lib.checks.judging import call, exercise, judge, require, require_answer, require_tensor
+from vtff_lib.lbp import local_binary_pattern
 
 CAUSES = (
     "rate too high",
@@ -73,6 +64,76 @@ WHY_NOT = {
 }
 
 
+@exercise("07", "The codes of a mirrored image")
+def mirrored_codes(answer: Callable[[Tensor], Tensor]) -> str:
+    """Check Exercise 4 of lesson 07: LBP codes of the mirror image, from the codes alone."""
+    dice = torch.Generator().manual_seed(0)
+    image = torch.randint(256, (2, 3, 5, 8), generator=dice, dtype=torch.uint8)
+    codes, wanted = local_binary_pattern(image), local_binary_pattern(image.flip(-1))
+    what = "The codes of a (2, 3, 5, 8) image"
+    mirrored = require_tensor(call(answer, codes), (2, 3, 5, 8), what, dtype=torch.uint8)
+    require(
+        not mirrored.is_floating_point(),
+        f"Codes are names, whole numbers from 0 to 255; yours are {mirrored.dtype}.",
+    )
+    mirrored = mirrored.long()
+
+    def renamed(table: Mapping[int, int], move: Callable[[Tensor], Tensor]) -> Tensor:
+        moved = move(codes.long())
+        return sum((((moved >> old) & 1) << new for old, new in table.items()), moved * 0)
+
+    mirror = {7: 5, 6: 6, 5: 7, 4: 3, 3: 4, 2: 0, 1: 1, 0: 2}
+    over = {7: 2, 6: 1, 5: 0, 4: 4, 3: 3, 2: 7, 1: 6, 0: 5}
+    turn = {bit: 7 - bit for bit in range(8)}
+    stay = {bit: bit for bit in range(8)}
+    ends = {**mirror, 4: 4, 3: 3}
+    sideways, upright = (lambda x: x.flip(-1)), (lambda x: x.flip(-2))
+    mistakes = {
+        "The bits are right, but no pixel has moved: mirror the image too.": (
+            renamed(mirror, lambda x: x)
+        ),
+        "The pixels moved, but their codes still name the old directions.": renamed(stay, sideways),
+        "You returned the codes as they were.": codes,
+        "You reversed all eight bits; that turns a window by 180°.": renamed(turn, sideways),
+        "You swapped top and bottom in the codes; a mirror swaps left and right.": (
+            renamed(over, sideways)
+        ),
+        "The pixels went upside down; a mirror flips the columns, dim −1.": renamed(
+            mirror, upright
+        ),
+        "You mirrored top to bottom, correctly; left to right was asked for.": (
+            renamed(over, upright)
+        ),
+        "The corners are swapped, but left (16) and right (8) are not.": renamed(ends, sideways),
+        "Left and right are swapped, but the corners are not.": (
+            renamed({**stay, 4: 3, 3: 4}, sideways)
+        ),
+        "Every bit is the opposite of what it should be.": 255 - wanted.long(),
+    }
+    share = (mirrored == wanted.long()).double().mean().item()
+
+    def first_off() -> str:
+        place = tuple((mirrored != wanted).nonzero()[0].tolist())
+        row, column = place[-2:]
+        was = int(codes[(*place[:-1], 7 - column)])
+        return (
+            f"{share:.0%} of your codes are those of the mirrored image. The first that is not, in "
+            f"row {row} and column {column}: it should be {int(wanted[place])} ({was} in column "
+            f"{7 - column} before); yours is {int(mirrored[place])}."
+        )
+
+    judge(mirrored, wanted, mistakes, first_off, tolerance=0)
+    line = torch.arange(256, dtype=torch.uint8).reshape(1, 256)
+    twice = call(answer, call(answer, line))
+    require(
+        torch.equal(twice.long(), line.long()), "Mirrored twice, every code has to be what it was."
+    )
+    return (
+        "Pixels moved, and directions renamed. For a turn by 10° there is no such table: that is "
+        "why the model makes its codes last."
+    )
+
+
 @exercise("07", "Four sick runs")
 def diagnosis(answer: Any) -> str:
     """Check Exercise 5 of lesson 07: what is wrong with runs A to D."""
@@ -92,103 +153,3 @@ def diagnosis(answer: Any) -> str:
         "All four. The training curve told A from B and D, and whether validation is poor or at "
         "chance told B from D."
     )
-
-
-@exercise("07", "A batch in parts")
-def learn_in_parts(answer: Callable[[nn.Module, Tensor, Tensor, int], float]) -> str:
-    """Check Exercise 6 of lesson 07: gradients added up over the parts of a batch."""
-    start = nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.Tanh(), nn.Linear(5, 4))
-    rgb = torch.randn(12, 3, 2, 2, generator=torch.Generator().manual_seed(1))
-    targets = torch.randn(12, 4, generator=torch.Generator().manual_seed(2)).softmax(dim=1)
-    for parts in (1, 3, 4):
-        model = Watched(copy.deepcopy(start))
-        for parameter in model.parameters():
-            parameter.grad = torch.ones_like(parameter)  # of the batch before
-        before = copy.deepcopy(model.state_dict())
-        mean = call(bound(answer, model), rgb, targets, parts)
-        require(
-            all(torch.equal(before[name], now) for name, now in model.state_dict().items()),
-            "The weights have changed; leave gradients only, the step comes afterwards.",
-        )
-        seen = 12 // parts
-        require(
-            max(model.sizes, default=0) <= seen,
-            f"With parts={parts} the model may see {seen} of 12 images at a time; it saw "
-            f"{max(model.sizes, default=0)}.",
-        )
-        grads = [parameter.grad for parameter in model.parameters()]
-        require(
-            all(grad is not None for grad in grads),
-            "A parameter has no gradient: call `backward()`, and clear only before the first part.",
-        )
-        pairs = zip(rgb.chunk(parts), targets.chunk(parts), strict=True)
-        of_parts = [gradient(start, *pair) for pair in pairs]
-        whole = gradient(start, rgb, targets)
-        flat = torch.cat([grad.flatten() for grad in grads if grad is not None])
-        mistakes = {
-            "What stood in `.grad` before is still in it: clear it before the first part.": whole
-            + 1,
-            "The gradient is too large by the number of parts: divide each part's loss by "
-            "`parts`.": parts * whole,
-            "Only the last part is left: you cleared the gradients between the parts.": of_parts[
-                -1
-            ],
-            "Only the last part is left, and divided by `parts`: you cleared the gradients "
-            "between the parts.": of_parts[-1] / parts,
-            "Only the first part was learned.": of_parts[0],
-            "You divided by `parts` twice.": whole / parts,
-            "You divided by the number of images in a part; their mean was taken already.": (
-                whole * parts / seen
-            ),
-            "You did not divide by `parts`, and what stood in `.grad` before is still in it.": (
-                parts * whole + 1
-            ),
-        }
-        words = f"With parts={parts} this is not the gradient of the whole batch."
-        judge(flat, whole, mistakes, words)
-        require(
-            model.most_held == 1,
-            f"The gradients are right, but {model.most_held} parts were in memory at once: call "
-            "`backward()` for each part before the model sees the next.",
-        )
-        mean = mean.detach() if isinstance(mean, Tensor) else mean
-        mean = number(mean, "The loss of the batch")
-        loss = F.cross_entropy(start(rgb), targets).item()
-        summed = {
-            "The gradients are right; the loss that you return is the sum of the parts' losses, "
-            "not their mean.": parts * loss
-        }
-        judge(mean, loss, summed, f"The loss should be {loss:.4f}; yours is {mean:.4f}.")
-    return (
-        "The same gradient, with a part of the memory. Processes do the same side by side: each "
-        "takes some parts, and the means are averaged."
-    )
-
-
-class Watched(nn.Module):
-    """A model that notes how many images it sees at a time, and how many calls await `backward`."""
-
-    def __init__(self, model: nn.Module):
-        super().__init__()
-        self.model, self.sizes = model, list[int]()
-        self.held = self.most_held = 0
-
-    def forward(self, rgb: Tensor) -> Tensor:
-        """Return the logits of `rgb`."""
-        self.sizes.append(len(rgb))
-        logits: Tensor = self.model(rgb)
-        if logits.requires_grad:
-            self.held += 1
-            self.most_held = max(self.most_held, self.held)
-            logits.register_hook(self.let_go)
-        return logits
-
-    def let_go(self, gradient: Tensor) -> None:
-        """Note that a call was followed by `backward`."""
-        self.held -= 1
-
-
-def gradient(model: nn.Module, rgb: Tensor, targets: Tensor) -> Tensor:
-    """Return the gradient of the mean loss of some images, all parameters in one row."""
-    loss = F.cross_entropy(model(rgb), targets)
-    return torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(model.parameters()))])

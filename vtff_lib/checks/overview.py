@@ -15,6 +15,7 @@ LESSONS = {
     "05": "Transformer encoder",
     "06": "Assembling VTFF",
     "07": "Training",
+    "07b": "Long runs",
     "08": "Attention maps",
     "09": "Does fusion help?",
     "10": "Your own faces",

@@ -1,4 +1,4 @@
-"""Images that stay in a file and are read when they are asked for. Taught in 07.
+"""Images that stay in a file and are read when they are asked for. Taught in 07b.
 
 For sets that no memory holds: decoded once, one byte a value, so that any image is found by its
 number. A training run reads the next batch while it learns the current one.

@@ -1,4 +1,4 @@
-"""How good a model is, how sure that is, and which of two is better. Taught in 07 and 09."""
+"""How good a model is, how sure that is, and which of two is better. Taught in 07, 07b and 09."""
 
 from vtff_lib.evaluation.answering import least_confidence, verdict
 from vtff_lib.evaluation.comparisons import (

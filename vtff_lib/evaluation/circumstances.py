@@ -1,4 +1,4 @@
-"""When, where and with what a figure was measured. Taught in 07."""
+"""When, where and with what a figure was measured. Taught in 07b."""
 
 import os
 import platform

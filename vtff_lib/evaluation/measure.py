@@ -1,4 +1,4 @@
-"""How good a model is, and how sure we can be of that. Taught in 07.
+"""How good a model is, and how sure we can be of that. Taught in 07 and 07b.
 
 Every figure comes with a 95 % confidence interval: what the same model might have shown on other
 test images of the same kind. It says nothing of images of another kind, nor of another training.

@@ -1,4 +1,4 @@
-"""What was measured of a model: as words and as JSON. Taught in 07."""
+"""What was measured of a model: as words and as JSON. Taught in 07 and 07b."""
 
 import math
 from dataclasses import asdict, dataclass

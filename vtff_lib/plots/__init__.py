@@ -24,3 +24,4 @@ from vtff_lib.plots.pictures import (
     title_axis,
 )
 from vtff_lib.plots.runs import NotebookProgress, confusion_matrix, training_curves
+from vtff_lib.plots.stored_runs import reliability, run_curves, side_by_side

@@ -1,6 +1,6 @@
 """The pictures of runs: curves of a training, also while it runs, and a confusion matrix.
 
-Taught in 07.
+Taught in 07 and 07b.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The training loop and all that it is made of. Taught in 07."""
+"""The training loop and all that it is made of. Taught in 07 and 07b."""
 
 from vtff_lib.training.augmentation import Augmentation, mix
 from vtff_lib.training.history import Epoch, History

@@ -1,4 +1,4 @@
-"""Augmentation: each face a little different every time it is seen. Taught in 07.
+"""Augmentation: each face a little different every time it is seen. Taught in 07 and 07b.
 
 All images of a batch change at once, each in its own way, where the batch is. What comes out are
 uint8 pixels again, so the LBP view is made *after* the geometry and never bent along with it: codes

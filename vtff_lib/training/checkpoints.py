@@ -1,4 +1,4 @@
-"""Checkpoints: a run that is stopped at any moment goes on as if it had not been. Taught in 07.
+"""Checkpoints: a run that is stopped at any moment goes on as if it had not been. Taught in 07b.
 
 One `.safetensors` file holds all tensors and, as JSON, all else; reading it runs nothing. It is
 written under another name and renamed when complete, so a crash while writing leaves the last one;

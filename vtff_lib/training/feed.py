@@ -1,6 +1,6 @@
 """What each step of a run is given: read, resized, altered and mixed, where the model is.
 
-Taught in 07.
+Taught in 07b.
 """
 
 from collections.abc import Callable, Iterator

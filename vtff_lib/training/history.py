@@ -1,6 +1,6 @@
 """What a training run went through, epoch by epoch, as numbers and as JSON.
 
-Taught in 07.
+Taught in 07b.
 """
 
 import json

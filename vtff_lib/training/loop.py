@@ -1,4 +1,4 @@
-"""The training loop. Taught in 07.
+"""The training loop. Taught in 07 and 07b.
 
     choose, resize, alter, mix                              a batch: `feed.Batches`
     LBP, logits, loss, gradient; AdamW; moving average      one step with it: `take_step`

@@ -1,6 +1,6 @@
 """The parts of a training step: the optimiser, its schedule, statistics and averages.
 
-Taught in 07.
+Taught in 07 and 07b.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Several processes that train one model, started by `torchrun`, and what ends them. Taught in 07.
+"""Several processes that train one model, started by `torchrun`, and what ends them. Taught in 07b.
 
     torchrun --nproc-per-node 4 -m vtff_lib.train faces.safetensors --parts 4 …
 

@@ -1,6 +1,6 @@
-"""How a training run shows itself: in a terminal, in a log file, in TensorBoard. Taught in 07.
+"""How a training run shows itself: in a terminal, in a log file, in TensorBoard.
 
-In a notebook, `plots.NotebookProgress` draws its curves.
+Taught in 07 and 07b. In a notebook, `plots.NotebookProgress` draws its curves.
 """
 
 import math

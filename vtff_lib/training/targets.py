@@ -1,6 +1,6 @@
 """What is to be learned: faces with labels or votes, and how far logits are from them.
 
-Taught in 07.
+Taught in 07 and 07b.
 """
 
 from dataclasses import dataclass

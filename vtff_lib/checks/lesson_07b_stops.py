@@ -1,0 +1,142 @@
+"""The checks of lesson 07b, third part: a test that finds what a stopped run forgets."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vtff_lib.checks.judging import call, exercise, require
+
+STEPS = 4  # to an epoch
+GOALS = torch.tensor([[1.0, 0.0, 2.0], [0.0, 3.0, 1.0], [2.0, 1.0, 0.0], [4.0, 1.0, 1.0]])
+
+
+class Run:
+    """A run of few weights: momentum, a rate that falls, and an order from seed and epoch."""
+
+    def __init__(self) -> None:
+        self.weight, self.momentum, self.number = torch.zeros(3), torch.zeros(3), 0
+
+    def order(self) -> Tensor:
+        """Return the order of the images in this epoch."""
+        dice = torch.Generator().manual_seed(self.number // STEPS)
+        return torch.randperm(STEPS, generator=dice)
+
+    def step(self) -> None:
+        """Learn from the next image."""
+        wanted = GOALS[self.order()[self.number % STEPS]]
+        self.momentum.mul_(0.9).add_(self.weight - wanted)
+        self.weight.sub_(self.momentum, alpha=0.5 / (1 + self.number))
+        self.number += 1
+
+    def state(self) -> dict[str, Any]:
+        """Return all that is needed to go on."""
+        weight, momentum = self.weight.clone(), self.momentum.clone()
+        return {"weight": weight, "momentum": momentum, "number": self.number}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self.weight = state["weight"].clone()
+        self.momentum = state["momentum"].clone()
+        self.number = state["number"]
+
+
+class DrawnRun(Run):
+    """A run that draws its orders one after another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dice, self.drawn = torch.Generator().manual_seed(5), torch.zeros(0)
+
+    def order(self) -> Tensor:
+        """Draw a new order when an epoch begins."""
+        if self.number % STEPS == 0:
+            self.drawn = torch.randperm(STEPS, generator=self.dice)
+        return self.drawn
+
+    def state(self) -> dict[str, Any]:
+        """Return the order of this epoch beside all else."""
+        return super().state() | {"drawn": self.drawn.clone()}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on with the order of this epoch."""
+        super().load(state)
+        self.drawn = state["drawn"].clone()
+
+
+class CarefulRun(DrawnRun):
+    """It keeps its random state, too."""
+
+    def state(self) -> dict[str, Any]:
+        """Return the random state beside all else."""
+        return super().state() | {"dice": self.dice.get_state()}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on with the random state."""
+        super().load(state)
+        self.dice.set_state(state["dice"])
+
+
+class WithoutMomentum(Run):
+    """It starts with no momentum again."""
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Forget the momentum."""
+        super().load(state | {"momentum": torch.zeros(3)})
+
+
+class WithoutNumber(Run):
+    """It counts its steps from 0 again, and takes the first rate."""
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Forget the number of the step."""
+        super().load(state | {"number": 0})
+
+
+class ByEpochs(Run):
+    """It knows the epoch, and begins it anew."""
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Forget how far the epoch was."""
+        super().load(state | {"number": state["number"] // STEPS * STEPS})
+
+
+class LentOut(Run):
+    """Its state is no copy, and changes with the run."""
+
+    def state(self) -> dict[str, Any]:
+        """Return the tensors themselves."""
+        return {"weight": self.weight, "momentum": self.momentum, "number": self.number}
+
+
+RIGHT: dict[type[Run], str] = {
+    Run: "that goes on exactly. Do both runs take as many steps in all, and is the state loaded "
+    "into a new one?",
+    CarefulRun: "that keeps its random state and goes on exactly. Does your test look for what "
+    "only one kind of run has? All have `step`, `state`, `load` and `weight`.",
+}
+FAULTY: dict[type[Run], str] = {
+    WithoutMomentum: "that forgets its momentum. It goes wrong with the first step that it takes "
+    "after `load`: compare weights at the end of the run, not only what was loaded.",
+    WithoutNumber: "that counts its steps from 0 again. Let as many steps follow as the unbroken "
+    "run takes in all, and compare the weights.",
+    ByEpochs: "that begins its epoch anew. It is right where an epoch ends: stop in the middle.",
+    DrawnRun: "that forgets its random state. It is right until the epoch is over: go on into the "
+    "next one.",
+    LentOut: "whose state is no copy: the run goes on after `state()`, and so do the weights in "
+    "it. Let it take a step more before it is killed.",
+}
+
+
+@exercise("07b", "Find the fault: does a stopped run go on?")
+def goes_on_exactly(answer: Callable[[type[Run]], bool]) -> str:
+    """Check Exercise 3 of lesson 07b: a test for runs, tried on right and faulty ones."""
+    for right, words in RIGHT.items():
+        require(call(answer, right), f"Your test refuses a run {words}")
+    for faulty, words in FAULTY.items():
+        require(not call(answer, faulty), f"Your test lets a run pass {words}")
+    return (
+        f"It let two right runs pass, and caught {len(FAULTY)} that forget. Lesson 07's loop needs "
+        "no random state in its checkpoint: that is one thing less to forget."
+    )
