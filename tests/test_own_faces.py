@@ -194,8 +194,22 @@ def test_a_run_trains_and_tests_both(monkeypatch):
     for name in light_skin_only.DARKEST:
         assert set(light_skin_only.CONDITIONS) <= told[name].keys()
     summary = light_skin_only.summarise([told])
-    each = summary["whole ramp"]["skin tone"]["darkest"]
-    assert each["gap"] == told["whole ramp"]["skin tone"]["darkest"]["gap"]["value"]
+    darkest = told["whole ramp"]["skin tone"]["darkest"]
+    assert summary["accuracy"]["whole ramp"]["skin tone"]["darkest"] == darkest["accuracy"]["value"]
+
+
+def test_what_a_training_adds_to_a_gap_is_taken_seed_by_seed():
+    def run(whole, lighter):
+        def told(gap):
+            return {"skin tone": {"darkest": {"gap": {"value": gap}}}}
+
+        return {"whole ramp": told(whole), "lighter half": told(lighter)}
+
+    runs = [run(0.1, 0.0), run(-0.3, -0.4), run(0.2, 0.1)]  # seeds differ, and the pairs do not
+    over = light_skin_only.over_seeds(runs, "skin tone")
+    assert over["difference"] == {"value": -0.1, "low": -0.1, "high": -0.1}
+    assert over["whole ramp"]["low"] < 0 < over["whole ramp"]["high"]
+    assert light_skin_only.over_seeds(runs[:1], "skin tone") == {}
 
 
 def test_the_stored_summary_is_that_of_the_stored_trials():
@@ -233,7 +247,8 @@ def test_each_way_changes_what_it_says_and_nothing_else(tiny, way):
 
 def test_a_run_tells_every_way_before_and_after(tiny):
     drawn = sample(range(8), split="test")
-    others = Examples(render(drawn).images, drawn.labels)
+    faces = Examples(render(drawn).images, drawn.labels)
+    others = {"others, same webcam": faces, "others": faces}
     told = twenty_pictures.run(0, 0, others, (8, 8), steps=1)
     for name in ("before", *twenty_pictures.WAYS):
         assert set(told[name]) == set(twenty_pictures.WHOSE)
