@@ -3,11 +3,11 @@
     python -m figures.experiments.domain_gap PACK      FER+, packed by data_scripts/prepare.py
 
 Both shipped models on the shipped test faces, seen in four ways: in colour; grey; grey and of 48
-pixels; and tight as well, as FER+'s pictures are; each compared with the first, face by face. How
-tight that is, is measured: the face finder is run on FER+'s validation pictures, enlarged, and its
-boxes are compared with the pictures. And of the model for photographs: from which confidence on are
-its answers on FER+'s validation pictures right at a wanted rate, and how many test pictures does it
-then answer, how rightly? Written to `domain_gap.json`. No picture of FER+ is stored.
+pixels; and tight as well, as FER+'s pictures are. How tight that is, is measured: the face finder
+is run on FER+'s validation pictures, enlarged, and its boxes are compared with the pictures. And
+of the model for photographs: from which confidence on are its answers on FER+'s validation pictures
+right at a wanted rate, and how many test pictures does it then answer, how rightly? Written to
+`domain_gap.json`. No picture of FER+ is stored.
 """
 
 from collections.abc import Iterable
@@ -59,17 +59,15 @@ VIEWS = {
 
 def on_renders(model: VTFF, faces: FaceSet) -> dict[str, Any]:
     """Return accuracy on eight classes and on the first three alone, for each view, and recalls."""
-    table: Record = {}
+    table = {}
     three = faces.labels < 3
-    first = None
     for name, view in VIEWS.items():
         shares = predict(model, view(faces.images[:]))
         right = (shares.argmax(dim=1) == faces.labels).double()
-        first = right if first is None else first
         of_three = (shares[:, :3].argmax(dim=1) == faces.labels).double()
         persons = faces.extras["identities"]
         table[name] = {
-            **means({"eight": right, "more than in colour": right - first}, persons),
+            **means({"eight": right}, persons),
             **means({"three": of_three[three]}, persons[three]),
             "recall": {
                 expression: round(right[faces.labels == label].mean().item(), 4)
