@@ -62,12 +62,15 @@ def gap_chart(
                 axis.plot(told.value, at, marker=marker, fillstyle=fill, color=colour, ms=4.5)
             height -= 1 + len(rows)
         axis.plot([], [], color=colour, marker=marker, fillstyle=fill, label=series)
-    axis.set_yticks([-place for place in range(len(lines))], lines, fontsize=9)
-    for label in axis.get_yticklabels():
-        label.set_fontweight("bold" if label.get_text() in groups else "normal")
+    rows_at = {-place: line for place, line in enumerate(lines) if line not in groups}
+    axis.set_yticks(list(rows_at), list(rows_at.values()), fontsize=9)
+    for place, line in enumerate(lines):
+        if line in groups:  # nothing is drawn beside it
+            beside = axis.get_yaxis_transform()
+            axis.text(0.01, -place, line, transform=beside, fontsize=9, weight="bold", va="center")
     axis.set_ylim(-len(lines) + 0.4, 0.6)
     axis.set_xlabel(xlabel, fontsize=9)
     axis.tick_params(axis="y", length=0)
     axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(fontsize=9, loc="lower left")
+    axis.legend(fontsize=9, loc="lower right")
     return picture(figure, alt, caption)
