@@ -447,8 +447,8 @@ ANSWERS = {
             (at_or_above(lambda c, r, t: r[c >= t].sum() / r.sum()), "answers every picture"),
             (at_or_above(lambda c, r, t: c[c >= t].mean()), "You averaged the confidences"),
             (on_a_grid, "nearer together than your steps"),
-            (nan_if_hopeless, 'return `float("inf")`'),
-            (two_if_hopeless, 'return `float("inf")`'),
+            (nan_if_hopeless, "you return nan"),
+            (two_if_hopeless, "you return 2;"),
         ],
     ),
     "paired_gap": Answers(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from vtff_lib.checks.judging import Either, call, exercise, judge, number, require
+from vtff_lib.checks.judging import Either, Wrong, call, exercise, judge, number, require
 
 
 @exercise("10", "When not to answer")
@@ -56,11 +56,8 @@ def _rates(confidence: Tensor, right: Tensor) -> dict[float, float]:
 def _judge_threshold(threshold: float, confidence: Tensor, right: Tensor, wanted: float) -> None:
     rates = _rates(confidence, right)
     best = min((t for t, rate in rates.items() if rate >= wanted), default=math.inf)
-    require(
-        best < math.inf or threshold == math.inf,
-        "No threshold reaches the wanted rate here, so nothing may be answered: return "
-        '`float("inf")`.',
-    )
+    if best == math.inf and threshold != math.inf:
+        _judge_hopeless(threshold, confidence)
     chosen = confidence >= threshold
     rate = right[chosen].double().mean().item() if chosen.any() else math.nan
     judge(
@@ -73,6 +70,24 @@ def _judge_threshold(threshold: float, confidence: Tensor, right: Tensor, wanted
         f"For {len(confidence)} pictures and a wanted rate of {wanted} the threshold should be "
         f"{best:.4f}; yours, {threshold:.4f}, answers {int(chosen.sum())} with a rate of "
         f"{rate:.2f}.",
+    )
+
+
+def _judge_hopeless(threshold: float, confidence: Tensor) -> None:
+    """Say what is wrong with a threshold where none reaches the wanted rate."""
+    require(
+        not math.isnan(threshold),
+        "Where no threshold will do you return nan, which is no number to compare with: return "
+        '`float("inf")`.',
+    )
+    require(
+        (confidence >= threshold).any(),
+        f'Where no threshold will do you return {threshold:g}; `float("inf")` was asked for, which '
+        "no confidence reaches, whatever its scale.",
+    )
+    raise Wrong(
+        "No threshold reaches the wanted rate here, so nothing may be answered: return "
+        '`float("inf")`.'
     )
 
 
