@@ -6,7 +6,13 @@ import sys
 import pytest
 import torch
 
-from figures.experiments import accuracy_by_group, domain_gap, light_skin_only, twenty_pictures
+from figures.experiments import (
+    accuracy_by_group,
+    domain_gap,
+    groups_crossed,
+    light_skin_only,
+    twenty_pictures,
+)
 from figures.experiments.harness import FIGURES
 from vtff_lib import load_pretrained
 from vtff_lib.datasets import FaceSet, load_default
@@ -32,7 +38,7 @@ def faces():
 
 
 @pytest.mark.parametrize(
-    "module", [accuracy_by_group, domain_gap, light_skin_only, twenty_pictures]
+    "module", [accuracy_by_group, domain_gap, groups_crossed, light_skin_only, twenty_pictures]
 )
 def test_unknown_arguments_are_refused_before_anything_is_done(module, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [module.__name__, "--nonsense"])
@@ -114,6 +120,47 @@ def test_what_is_stored_of_the_groups_is_whole_and_agrees_with_itself():
                 assert gap["low"] <= gap["value"] <= gap["high"]
     for parts in told["as drawn"].values():
         assert sum(each["number"] for each in parts.values()) == told["faces"]
+
+
+# groups_crossed
+
+
+def test_what_adds_up_is_nothing_beyond_the_sum_and_what_meets_is():
+    costs = {"old": 0.25, "darkest": 0.5, "dim light": 0.125}
+    added = {
+        group: torch.full((4,), 1 - sum(costs.get(level, 0) for level in group)).double()
+        for group in groups_crossed.GROUPS
+    }
+    beyond = groups_crossed.beyond_the_sum
+    assert all(not beyond(added, group).any() for group in groups_crossed.GROUPS)
+    last = groups_crossed.GROUPS[-1]
+    met = added | {last: added[last] - 0.0625}
+    assert beyond(met, last).tolist() == [-0.0625] * 4
+
+
+def test_groups_differ_in_their_levels_and_nothing_else(faces):
+    assert len(set(groups_crossed.GROUPS)) == 8
+    first, last = (groups_crossed.changed(faces, groups_crossed.GROUPS[k]) for k in (0, -1))
+    assert torch.equal(first.labels, last.labels)
+    assert torch.equal(first.action_units, last.action_units)
+    different = {
+        name
+        for table in ("people", "shots")
+        for name, column in vars(getattr(first, table)).items()
+        if not torch.equal(column, getattr(getattr(last, table), name))
+    }
+    assert different == {"age", "skin", "lip_colour", "lamp_power"}
+
+
+def test_what_is_stored_of_crossed_groups_agrees_with_itself_and_with_the_groups():
+    told, alone = stored("groups_crossed"), stored("accuracy_by_group")
+    assert (told["faces"], told["persons"]) == (alone["faces"], alone["persons"])
+    for figures in told["groups"].values():
+        assert list(figures) == [", ".join(group) for group in groups_crossed.GROUPS]
+        first = next(iter(figures.values()))
+        for each in figures.values():
+            before, after = first["accuracy"]["value"], each["accuracy"]["value"]
+            assert each["gap"]["value"] == pytest.approx(after - before, abs=2e-4)
 
 
 # domain_gap
