@@ -45,7 +45,12 @@ class Paragraph:
 
 
 def markdown(path: Path) -> list[str]:
-    """Return the markdown cells of a notebook but the solutions, which a course may hold back."""
+    """Return the markdown cells of a notebook but the solutions, which a course may hold back.
+
+    A page of Markdown is one such cell.
+    """
+    if path.suffix == ".md":
+        return [path.read_text(encoding="utf-8")]
     return [
         cell.source
         for cell in nbformat.read(path, as_version=4).cells

@@ -6,7 +6,13 @@ import sys
 import pytest
 import torch
 
-from figures.experiments import accuracy_by_group, domain_gap, light_skin_only, twenty_pictures
+from figures.experiments import (
+    accuracy_by_group,
+    domain_gap,
+    groups_crossed,
+    light_skin_only,
+    twenty_pictures,
+)
 from figures.experiments.harness import FIGURES
 from vtff_lib import load_pretrained
 from vtff_lib.datasets import FaceSet, load_default
@@ -32,7 +38,7 @@ def faces():
 
 
 @pytest.mark.parametrize(
-    "module", [accuracy_by_group, domain_gap, light_skin_only, twenty_pictures]
+    "module", [accuracy_by_group, domain_gap, groups_crossed, light_skin_only, twenty_pictures]
 )
 def test_unknown_arguments_are_refused_before_anything_is_done(module, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [module.__name__, "--nonsense"])
@@ -116,6 +122,47 @@ def test_what_is_stored_of_the_groups_is_whole_and_agrees_with_itself():
         assert sum(each["number"] for each in parts.values()) == told["faces"]
 
 
+# groups_crossed
+
+
+def test_what_adds_up_is_nothing_beyond_the_sum_and_what_meets_is():
+    costs = {"old": 0.25, "darkest": 0.5, "dim light": 0.125}
+    added = {
+        group: torch.full((4,), 1 - sum(costs.get(level, 0) for level in group)).double()
+        for group in groups_crossed.GROUPS
+    }
+    beyond = groups_crossed.beyond_the_sum
+    assert all(not beyond(added, group).any() for group in groups_crossed.GROUPS)
+    last = groups_crossed.GROUPS[-1]
+    met = added | {last: added[last] - 0.0625}
+    assert beyond(met, last).tolist() == [-0.0625] * 4
+
+
+def test_groups_differ_in_their_levels_and_nothing_else(faces):
+    assert len(set(groups_crossed.GROUPS)) == 8
+    first, last = (groups_crossed.changed(faces, groups_crossed.GROUPS[k]) for k in (0, -1))
+    assert torch.equal(first.labels, last.labels)
+    assert torch.equal(first.action_units, last.action_units)
+    different = {
+        name
+        for table in ("people", "shots")
+        for name, column in vars(getattr(first, table)).items()
+        if not torch.equal(column, getattr(getattr(last, table), name))
+    }
+    assert different == {"age", "skin", "lip_colour", "lamp_power"}
+
+
+def test_what_is_stored_of_crossed_groups_agrees_with_itself_and_with_the_groups():
+    told, alone = stored("groups_crossed"), stored("accuracy_by_group")
+    assert (told["faces"], told["persons"]) == (alone["faces"], alone["persons"])
+    for figures in told["groups"].values():
+        assert list(figures) == [", ".join(group) for group in groups_crossed.GROUPS]
+        first = next(iter(figures.values()))
+        for each in figures.values():
+            before, after = first["accuracy"]["value"], each["accuracy"]["value"]
+            assert each["gap"]["value"] == pytest.approx(after - before, abs=2e-4)
+
+
 # domain_gap
 
 
@@ -194,8 +241,22 @@ def test_a_run_trains_and_tests_both(monkeypatch):
     for name in light_skin_only.DARKEST:
         assert set(light_skin_only.CONDITIONS) <= told[name].keys()
     summary = light_skin_only.summarise([told])
-    each = summary["whole ramp"]["skin tone"]["darkest"]
-    assert each["gap"] == told["whole ramp"]["skin tone"]["darkest"]["gap"]["value"]
+    darkest = told["whole ramp"]["skin tone"]["darkest"]
+    assert summary["accuracy"]["whole ramp"]["skin tone"]["darkest"] == darkest["accuracy"]["value"]
+
+
+def test_what_a_training_adds_to_a_gap_is_taken_seed_by_seed():
+    def run(whole, lighter):
+        def told(gap):
+            return {"skin tone": {"darkest": {"gap": {"value": gap}}}}
+
+        return {"whole ramp": told(whole), "lighter half": told(lighter)}
+
+    runs = [run(0.1, 0.0), run(-0.3, -0.4), run(0.2, 0.1)]  # seeds differ, and the pairs do not
+    over = light_skin_only.over_seeds(runs, "skin tone")
+    assert over["difference"] == {"value": -0.1, "low": -0.1, "high": -0.1}
+    assert over["whole ramp"]["low"] < 0 < over["whole ramp"]["high"]
+    assert light_skin_only.over_seeds(runs[:1], "skin tone") == {}
 
 
 def test_the_stored_summary_is_that_of_the_stored_trials():
@@ -233,7 +294,8 @@ def test_each_way_changes_what_it_says_and_nothing_else(tiny, way):
 
 def test_a_run_tells_every_way_before_and_after(tiny):
     drawn = sample(range(8), split="test")
-    others = Examples(render(drawn).images, drawn.labels)
+    faces = Examples(render(drawn).images, drawn.labels)
+    others = {"others, same webcam": faces, "others": faces}
     told = twenty_pictures.run(0, 0, others, (8, 8), steps=1)
     for name in ("before", *twenty_pictures.WAYS):
         assert set(told[name]) == set(twenty_pictures.WHOSE)

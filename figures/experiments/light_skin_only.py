@@ -6,7 +6,8 @@ For each seed the tiny model is trained twice from the same first weights, with 
 minute training, on the same 2,800 rendered faces but for their skin: in one training its tone is
 drawn from the whole ramp, in the other from the lighter half. Both are tested on the same adults,
 at four tones of the ramp, face by face, under a usual and a dim lamp, as in `accuracy_by_group`.
-Written to `light_skin_only.json`, with the gap of the darkest from the lightest tone.
+Written to `light_skin_only.json`, with the gap of the darkest from the lightest tone, and how much
+wider one training makes it than the other, seed by seed; intervals over seeds.
 """
 
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from figures.experiments.accuracy_by_group import FACTORS, adults, with_people
 from figures.experiments.by_person import means
 from figures.experiments.harness import Record, experiment, first_seeds
 from vtff_lib.config import VTFFConfig
+from vtff_lib.evaluation.comparisons import compare
 from vtff_lib.evaluation.measure import predict
 from vtff_lib.synthetic_faces import Faces, render, sample
 from vtff_lib.synthetic_faces.people import SKIN_RAMP
@@ -102,19 +104,42 @@ def run(seed: int, config: TrainingConfig, counts: tuple[int, int, int]) -> Reco
 
 
 def summarise(runs: list[Record]) -> dict[str, Any]:
-    """Return the mean over seeds of accuracy and gap at each tone."""
+    """Return the mean accuracy at each tone, and what the seeds say of the darkest tone's gap."""
     return {
-        name: {
-            condition: {
-                tone: {
-                    key: round(mean(run[name][condition][tone][key]["value"] for run in runs), 4)
-                    for key in ("accuracy", "gap")
+        "accuracy": {
+            name: {
+                condition: {
+                    tone: round(
+                        mean(run[name][condition][tone]["accuracy"]["value"] for run in runs), 4
+                    )
+                    for tone in runs[0][name][condition]
                 }
-                for tone in runs[0][name][condition]
+                for condition in CONDITIONS
             }
-            for condition in CONDITIONS
-        }
-        for name in DARKEST
+            for name in DARKEST
+        },
+        "darkest minus lightest": {
+            condition: over_seeds(runs, condition) for condition in CONDITIONS
+        },
+    }
+
+
+def over_seeds(runs: list[Record], condition: str) -> dict[str, Any]:
+    """Return the gap after each training, and the second's minus the first's; none of one seed."""
+    if len(runs) < 2:
+        return {}
+    whole, lighter = (
+        [run[name][condition]["darkest"]["gap"]["value"] for run in runs] for name in DARKEST
+    )
+    nothing = [0.0] * len(runs)
+    pairs = {
+        "whole ramp": (whole, nothing),
+        "lighter half": (lighter, nothing),
+        "difference": (lighter, whole),
+    }
+    return {
+        name: {key: round(value, 4) for key, value in compare(*pair).difference._asdict().items()}
+        for name, pair in pairs.items()
     }
 
 

@@ -36,6 +36,7 @@ FILES = Path(__file__).parent / "site_files"  # settings, style, and the pages t
 LIBRARY = ROOT / "vtff_lib"
 GLOSSARY = source.NOTEBOOKS / "glossary.ipynb"
 CHEAT_SHEET = source.NOTEBOOKS / "cheat_sheet.md"
+STANDS = source.NOTEBOOKS / "where_vtff_stands.md"
 LEDGER = ROOT / "figures" / "LEDGER.md"
 FIGURES = ROOT / "figures" / "README.md"
 ORPHAN = "---\norphan: true\nnosearch: true\n---\n\n"  # a page that is in no menu
@@ -69,7 +70,7 @@ class Site:
         for inner in (self.pages, self.copies, self.letters):
             inner.mkdir()
         self.named = [  # the pages that the menu names, beside those of `site_files/pages`
-            *source.lessons(), GLOSSARY, CHEAT_SHEET, LEDGER, FIGURES,
+            *source.lessons(), GLOSSARY, CHEAT_SHEET, STANDS, LEDGER, FIGURES,
             *([source.GUIDE] if solutions else []),
         ]  # fmt: skip
 

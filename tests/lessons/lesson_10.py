@@ -1,5 +1,6 @@
 """Lesson 10: answers to its exercises, right ones and wrong ones."""
 
+import copy
 import math
 
 import numpy as np
@@ -31,6 +32,45 @@ def cropped(
     top = room + round(row + centre * height - side / 2)
     left = room + round(column + centre * width - side / 2)
     return resized(padded[top : top + side, left : left + side], size)
+
+
+def side_of(photo, row, column, height, width, size, side):
+    """Return the right crop but for its side."""
+    middle = row + height / 2, column + width / 2
+    rows, columns = (
+        np.clip(round(centre - side / 2) + np.arange(round(side)), 0, length - 1)
+        for centre, length in zip(middle, photo.shape[:2], strict=True)
+    )
+    return resized(photo[rows[:, None], columns], size)
+
+
+def mean_side(photo, row, column, height, width, margin, size):
+    side = (1 + 2 * margin) * (height + width) / 2
+    return side_of(photo, row, column, height, width, size, side)
+
+
+def geometric_side(photo, row, column, height, width, margin, size):
+    side = (1 + 2 * margin) * math.sqrt(height * width)
+    return side_of(photo, row, column, height, width, size, side)
+
+
+def margin_of_the_height(photo, row, column, height, width, margin, size):
+    side = max(height, width) + 2 * margin * height
+    return side_of(photo, row, column, height, width, size, side)
+
+
+def margin_of_the_shorter(photo, row, column, height, width, margin, size):
+    side = max(height, width) + 2 * margin * min(height, width)
+    return side_of(photo, row, column, height, width, size, side)
+
+
+def side_of_the_height(photo, row, column, height, width, margin, size):
+    return side_of(photo, row, column, height, width, size, (1 + 2 * margin) * height)
+
+
+def diagonal(photo, row, column, height, width, margin, size):
+    side = (1 + 2 * margin) * math.hypot(height, width)
+    return side_of(photo, row, column, height, width, size, side)
 
 
 def by_the_library(photo, row, column, height, width, margin, size):
@@ -137,6 +177,42 @@ def below(confidence, right, wanted):
     return max(good, default=math.inf)
 
 
+def at_or_above(share):
+    """Return the answer that takes the least confidence at which `share` of it is enough."""
+
+    def answer(confidence, right, wanted):
+        good = [t for t in confidence.tolist() if share(confidence, right, t) >= wanted]
+        return min(good, default=math.inf)
+
+    return answer
+
+
+def highest_that_keeps(confidence, right, wanted):
+    kept = [t for t in confidence.tolist() if right[confidence >= t].sum() >= wanted * right.sum()]
+    return max(kept, default=math.inf)
+
+
+def highest_of_all_pictures(confidence, right, wanted):
+    good = [t for t in confidence.tolist() if right[confidence >= t].sum() >= wanted * len(right)]
+    return max(good, default=math.inf)
+
+
+def on_a_grid(confidence, right, wanted):
+    grid = torch.arange(0, 1.005, 0.01).tolist()
+    return min(
+        (t for t in grid if right[confidence >= t].float().mean() >= wanted), default=math.inf
+    )
+
+
+def nan_if_hopeless(confidence, right, wanted):
+    found = least(confidence, right, wanted)
+    return math.nan if found == math.inf else found
+
+
+def two_if_hopeless(confidence, right, wanted):
+    return min(least(confidence, right, wanted), 2.0)
+
+
 # 3: a gap
 
 
@@ -235,6 +311,20 @@ def never_over(people, share, order):
     return torch.tensor([each in taken for each in people])
 
 
+def skips_large(people, share, order):
+    taken = set()
+    for person in order:
+        if sum(each in taken or each == person for each in people) <= share * len(people):
+            taken.add(person)
+    return torch.tensor([each in taken for each in people])
+
+
+def rounded_down(people, share, order):
+    return apart(
+        people, share, order, enough=lambda count, total, share: count >= int(share * total)
+    )
+
+
 # 5: a frozen trunk
 
 
@@ -296,6 +386,21 @@ def returns_model(model):
     return model
 
 
+def new_head(model):
+    model.eval().requires_grad_(False)
+    model.head = nn.Linear(model.head.in_features, model.head.out_features)
+    return list(model.head.parameters())
+
+
+def weight_alone(model):
+    frozen(model)
+    return [model.head.weight]
+
+
+def of_a_copy(model):
+    return frozen(copy.deepcopy(model))
+
+
 def all_frozen(model):
     model.eval().requires_grad_(False)
     return list(model.backbones.parameters())
@@ -306,7 +411,7 @@ ANSWERS = {
         right=[cropped, by_the_library],
         wrong=[
             (stretched, "the face is stretched"),
-            (lambda *g: cropped(*g, sides=0), "The margin is missing."),
+            (lambda *g: cropped(*g, sides=0), "The margin is missing"),
             (lambda *g: cropped(*g, sides=1), "twice along each axis"),
             (lambda *g: cropped(*g, pick=min), "the shorter side"),
             (lambda *g: cropped(*g, pad="black"), "filled up with black"),
@@ -314,6 +419,12 @@ ANSWERS = {
             (pushed_in, "pushed the square back"),
             (lambda *g: cropped(*g, centre=0), "centred on the box's corner"),
             (swapped, "Rows and columns have changed places"),
+            (mean_side, "the mean of height and width"),
+            (geometric_side, "the root of height times width"),
+            (margin_of_the_height, "a share of the height"),
+            (margin_of_the_shorter, "a share of the shorter side"),
+            (side_of_the_height, "You took the height of the box"),
+            (diagonal, "your square is about"),
             (painted_black, "changed the photo itself"),
             (channels_first, "yours is (3, 36, 36)"),
         ],
@@ -331,6 +442,13 @@ ANSWERS = {
             (strictly_above, "`>=`"),
             (below, "those above it are answered"),
             (lambda c, r, w: c[r].min() if r.any() else math.inf, "the least confident right"),
+            (highest_that_keeps, "a share of all right answers"),
+            (highest_of_all_pictures, "You divided by all pictures"),
+            (at_or_above(lambda c, r, t: r[c >= t].sum() / r.sum()), "answers every picture"),
+            (at_or_above(lambda c, r, t: c[c >= t].mean()), "You averaged the confidences"),
+            (on_a_grid, "nearer together than your steps"),
+            (nan_if_hopeless, "you return nan"),
+            (two_if_hopeless, "you return 2;"),
         ],
     ),
     "paired_gap": Answers(
@@ -356,6 +474,8 @@ ANSWERS = {
             (pictures_at_random, "is on both sides"),
             (share_of_people, "You counted people"),
             (never_over, "before the share was reached"),
+            (skips_large, "You left out people"),
+            (rounded_down, "You rounded the share"),
             (lambda *g: apart(*g, enough=lambda c, n, s: c > s * n), "one person more"),
             (lambda p, s, o: ~apart(p, s, o), "mark those to test on"),
             (lambda p, s, o: apart(p, s, o[::-1]), "from the end of `order`"),
@@ -374,6 +494,9 @@ ANSWERS = {
             (norms_forgotten, "Batch norm has weights and biases too"),
             (head_frozen_too, "they would get no gradient"),
             (returns_all, "other parameters than the head's"),
+            (new_head, "You put a new head"),
+            (weight_alone, "your list holds one of them"),
+            (of_a_copy, "parameters of another model"),
             (returns_model, "Return the parameters that are to learn"),
             (all_frozen, "Nothing of the head learns"),
         ],

@@ -65,8 +65,10 @@ from vtff_lib.checks.lesson_09 import (
     score_to_report,
     without_twins,
 )
-from vtff_lib.checks.lesson_10 import least_confidence, square_crop
-from vtff_lib.checks.lesson_10_people import frozen_trunk, paired_gap, people_apart
+from vtff_lib.checks.lesson_10 import square_crop
+from vtff_lib.checks.lesson_10_answers import least_confidence
+from vtff_lib.checks.lesson_10_people import paired_gap, people_apart
+from vtff_lib.checks.lesson_10_trunk import frozen_trunk
 from vtff_lib.checks.overview import erase_progress, keep_progress, progress
 
 __all__ = [
