@@ -21,8 +21,9 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 from PIL import Image
 
@@ -112,14 +113,28 @@ def settle(output: NotebookNode) -> None:
             output.data["text/plain"] = ADDRESS.sub("0x0", output.data["text/plain"])
 
 
+def read(path: Path) -> NotebookNode:
+    """Return the notebook in a file.
+
+    Raises `LessonError` if there is none in it, such as after a merge that went wrong.
+    """
+    text = path.read_text(encoding="utf-8")
+    try:
+        return nbformat.reads(text, as_version=4)
+    except Exception as error:  # nbformat does not say which
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise LessonError(
+            f"{path.name} is no notebook ({reason}); mend it, or take the last that was."
+        ) from error
+
+
 def run(path: Path) -> str:
     """Run the lesson at `path` in a fresh kernel and return the text to store.
 
     Raises `LessonError` when a cell raises (unless it is tagged `raises-exception`), takes
     longer than `CELL_TIMEOUT` or loses its kernel.
     """
-    notebook = nbformat.read(path, as_version=4)
-    place = ""
+    notebook, place = read(path), ""
 
     def note(cell: NotebookNode, cell_index: int) -> None:
         nonlocal place
@@ -139,7 +154,7 @@ def run(path: Path) -> str:
         client.execute(env={**os.environ, **ENVIRONMENT})
     except CellExecutionError as error:
         raise LessonError(f"{path.name}, {place}: {error.ename}: {error.evalue}") from error
-    except (CellTimeoutError, DeadKernelError) as error:
+    except (CellTimeoutError, NoSuchKernel, RuntimeError) as error:  # a kernel that never starts
         raise LessonError(f"{path.name}, {place}: {str(error).splitlines()[0]}") from error
     return canonical(notebook)
 
@@ -157,9 +172,8 @@ def store(path: Path, text: str) -> None:
 
 def difference(path: Path) -> str | None:
     """Tell in words how the lesson stored at `path` differs from a fresh run, if it does."""
-    text = path.read_text(encoding="utf-8")
-    stored = nbformat.reads(text, as_version=4)
-    if text != canonical(stored):
+    stored = read(path)
+    if path.read_text(encoding="utf-8") != canonical(stored):
         return f"{path.name} is not in canonical form; run it with notebooks/run.py."
     fresh = nbformat.reads(run(path), as_version=4)
     for index, (before, after) in enumerate(zip(stored.cells, fresh.cells, strict=True)):

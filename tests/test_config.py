@@ -64,6 +64,7 @@ def test_settings_that_do_not_fit_are_refused():
         ({"class_names": "ab"}, "class_names='ab' will not do; give a tuple"),
         ({"class_names": ("a", "b", "a")}, "names a class twice"),
         ({"class_names": ("a", "b\n")}, "each a text of one line"),
+        ({"class_names": ("a", " ")}, "each a text of one line"),
         ({"stages": 10**13}, "stages=10000000000000 will not do; give at most 4"),
         ({"depth": 10**6}, "depth=1000000 will not do; give at most 100"),
         ({"image_size": 10**9}, "image_size=1000000000 will not do; give at most 4096"),

@@ -73,6 +73,27 @@ def test_where_all_is_well_the_text_says_so_and_is_the_same_each_time() -> None:
         assert f" {found.found} " in str(diagnosis)
 
 
+def test_what_an_installation_that_broke_off_left_is_no_version(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    true = importlib.metadata.version
+    monkeypatch.setattr(
+        importlib.metadata, "version", lambda name: None if name == "numpy" else true(name)
+    )
+    assert "numpy" in doctor.diagnose().summary
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows tells of a closed pipe otherwise")
+def test_the_doctor_ends_like_every_command() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "vtff_lib.doctor"]
+    ended = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert ended.stderr.startswith("Broken pipe; ")
+    assert ended.stderr.count("\n") == 1
+
+
 def test_a_missing_package_is_named_with_the_command_that_installs_it(pretend: Versions) -> None:
     pretend(safetensors=None)
     diagnosis = doctor.diagnose()

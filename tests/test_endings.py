@@ -103,6 +103,19 @@ def test_an_output_that_nobody_reads_is_a_sentence_and_status_1():
     assert done.stderr.count("\n") == done.returncode == 1
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows' shell cannot close a stream")
+def test_a_command_does_its_work_where_nobody_listens(tmp_path):
+    """Python has no stdout and stderr then: `sys.stderr.isatty()` would fail."""
+    code = (
+        "import sys; from vtff_lib.endings import in_a_sentence as run\n"
+        "with run('Stopped.'):\n"
+        "    print(sys.stdout.isatty(), file=sys.stderr); open('done', 'w').close()"
+    )
+    shell = ["sh", "-c", '"$0" -c "$1" >&- 2>&-', sys.executable, code]
+    assert subprocess.run(shell, cwd=tmp_path, check=False).returncode == 0
+    assert (tmp_path / "done").exists()
+
+
 def test_whatever_a_command_does_it_does_in_the_block():
     """What stands after it, to print results say, would end with a traceback."""
     root, blocks = Path(__file__).parents[1], 0

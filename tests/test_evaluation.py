@@ -1,5 +1,6 @@
 """Evaluation: figures equal scikit-learn and loops by hand; intervals cover what they claim to."""
 
+import io
 import json
 import math
 import sys
@@ -7,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy.stats import binomtest
 from sklearn.metrics import (
     accuracy_score,
@@ -252,6 +254,16 @@ def test_predictions_are_the_models_whatever_the_batch_and_leave_it_as_it_was():
     half = predict(model.to(torch.bfloat16), images)
     assert half.dtype == torch.float32
     torch.testing.assert_close(half.sum(dim=1), torch.ones(7))
+
+
+def test_a_confusion_matrix_of_many_classes_is_no_larger_than_one_of_some():
+    def drawn(count):
+        names = tuple(f"class {number}" for number in range(count))
+        report = evaluate(torch.eye(count), torch.arange(count), names, repeats=2)
+        return Image.open(io.BytesIO(draw_confusion_matrix(report).png))
+
+    some, many = drawn(30), drawn(400)
+    assert max(many.size) <= max(some.size)
 
 
 def test_a_confusion_matrix_without_mistakes_names_none():

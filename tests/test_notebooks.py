@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from itertools import pairwise, product
 from pathlib import Path
+from unittest.mock import Mock
 
 import nbformat
 import pytest
+from jupyter_client.kernelspec import NoSuchKernel
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
@@ -439,6 +441,22 @@ def test_failing_cell_is_named_and_the_stored_lesson_stays(tmp_path, monkeypatch
     assert end.value.code.startswith(sentence)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("content", ["", "<<<<<<< HEAD", "[]", '{"cells": [{}]}', '{"a": 1}'])
+@pytest.mark.parametrize("option", [[], ["--check"]])
+def test_what_is_no_notebook_is_told_in_a_sentence(tmp_path, content, option):
+    (tmp_path / "00_small.ipynb").write_text(content)
+    with pytest.raises(SystemExit, match=r"^00_small\.ipynb is no notebook \("):
+        run.main(option, tmp_path)
+
+
+def test_a_kernel_that_never_starts_is_told_in_a_sentence(tmp_path, monkeypatch):
+    write(tmp_path, "1 + 1")
+    for error in (RuntimeError("Kernel didn't respond in 60 seconds"), NoSuchKernel("python3")):
+        monkeypatch.setattr(run.NotebookClient, "execute", Mock(side_effect=error))
+        with pytest.raises(SystemExit, match=r"^00_small\.ipynb"):
+            run.main([], tmp_path)
 
 
 def test_wanted_error_is_stored_without_its_frames(tmp_path):

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import io
+import itertools
 import json
 import math
 import os
@@ -571,7 +572,7 @@ def test_damaged_checkpoints_are_refused(tmp_path):
     whole = path.read_bytes()
     flipped = bytearray(whole)
     flipped[-40] ^= 1
-    tensors, notes = read_weights(path), read_metadata(path)
+    tensors = read_weights(path)
     for content in (whole[:-1], whole[:100], b"", bytes(flipped)):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=r"is damaged.*\)\. Delete it to train from the st"):
@@ -582,10 +583,28 @@ def test_damaged_checkpoints_are_refused(tmp_path):
     write_weights(path, tensors, {})
     with pytest.raises(ValueError, match=r"damaged or no checkpoint"):
         trained(folder=tmp_path)
-    fewer = {name: tensor for name, tensor in tensors.items() if "head.bias" not in name}
-    write_weights(path, fewer, notes | {"checksum": _checksum(fewer, notes["training"])})
-    with pytest.raises(ValueError, match="holds the weights of another network"):
-        trained(folder=tmp_path)
+
+
+def test_what_a_checkpoint_says_of_itself_is_looked_at_before_it_is_gone_on_from(tmp_path):
+    """Its checksum is right; a moment of another size would have AdamW write beside it."""
+    trained(folder=tmp_path, time_limit=0)
+    path = tmp_path / NAME
+    tensors = {name: tensor.clone() for name, tensor in read_weights(path).items()}
+    notes = json.loads(read_metadata(path)["training"])
+
+    def refused(match, tensors=tensors, **changes):
+        text = json.dumps({k: v for k, v in (notes | changes).items() if v is not ...})
+        write_weights(path, tensors, {"training": text, "checksum": _checksum(tensors, text)})
+        with pytest.raises(ValueError, match=match):
+            trained(folder=tmp_path)
+
+    for name, odd in itertools.product(
+        ("step", "seconds", "where", "fingerprint", "scaler", "history"), (..., None, "1", -1, [])
+    ):
+        refused("is damaged or no checkpoint", **{name: odd})
+    for name, other in (("head.bias", None), ("head.bias.exp_avg", torch.zeros(1))):
+        odd = {k: other if k.endswith(name) else v for k, v in tensors.items()}
+        refused("weights of another net", {k: v for k, v in odd.items() if v is not None})
 
 
 def test_no_flipped_bit_is_taken_for_what_was_saved(tmp_path, dice):

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vtff_lib.endings import in_a_sentence
+
 if TYPE_CHECKING:
     import torch
 
@@ -138,7 +140,7 @@ def _check_package(requirement: str, extra: str, pair: str) -> Finding:
     name = re.split(r"[^\w.-]", requirement)[0]
     asked = (name, PURPOSES[extra], requirement.removeprefix(name))
     try:
-        installed = importlib.metadata.version(name)
+        installed = importlib.metadata.version(name) or "?"  # of what is half removed
     except importlib.metadata.PackageNotFoundError:
         return Finding(*asked, "-", "is missing", _pip(f'"{requirement}"'))
     state = _compare(installed, requirement.removeprefix(name))
@@ -180,7 +182,13 @@ def _pip(what: str) -> str:
     return f"{python} -m pip install {what}"
 
 
+def main() -> int:
+    """Print the diagnosis; return 0 if the library has all that it needs."""
+    with in_a_sentence("Stopped."):
+        diagnosis = diagnose()
+        print(diagnosis)
+    return 0 if diagnosis.ok else 1
+
+
 if __name__ == "__main__":
-    diagnosis = diagnose()
-    print(diagnosis)
-    sys.exit(0 if diagnosis.ok else 1)
+    sys.exit(main())

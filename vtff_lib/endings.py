@@ -1,4 +1,7 @@
-"""How a command ends: well, or with one sentence and an exit status that a shell can use."""
+"""How a command ends: well, or with one sentence and an exit status that a shell can use.
+
+Of the standard library alone, for the doctor has to speak where PyTorch is broken.
+"""
 
 import errno
 import io
@@ -9,8 +12,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
-
-import torch
 
 # What to do about what the system refuses; it says only what that is.
 REMEDIES = {
@@ -37,6 +38,9 @@ def in_a_sentence(stopped: str) -> Iterator[None]:
     Raises:
         SystemExit: in place of a ValueError, an OSError, a loss that is no number or full memory.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started the command
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -59,7 +63,7 @@ def in_a_sentence(stopped: str) -> Iterator[None]:
         reason = str(error).partition("\n")[0]
         if isinstance(error, MemoryError) or any(word in reason for word in FULL_MEMORY):
             sys.exit(f"The memory does not do ({reason or 'MemoryError'}); ask for less at a time.")
-        if isinstance(error, torch.OutOfMemoryError):
+        if type(error).__name__ == "OutOfMemoryError":
             sys.exit(reason)  # ours, which says what to change
         raise
     finally:

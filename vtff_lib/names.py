@@ -52,7 +52,8 @@ def check_class_names(names: Sequence[str]) -> None:
     what = f"class_names={shown(names)} will not do"
     if not isinstance(names, (tuple, list)):
         raise ValueError(f"{what}; give a tuple.")
-    if len(names) < 2 or not all(isinstance(name, str) and as_text(name) == name for name in names):
+    texts = all(isinstance(name, str) and name.strip() and as_text(name) == name for name in names)
+    if len(names) < 2 or not texts:
         raise ValueError(f"{what}; give at least two names, each a text of one line.")
     if len(set(names)) < len(names):
         raise ValueError(f"class_names={shown(names)} names a class twice; drop one.")

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from vtff_lib.files import from_json, whole
+from vtff_lib.refusals import check_number, check_whole
 from vtff_lib.training.history import History
 from vtff_lib.training.targets import LabelledFaces
 from vtff_lib.vtff import VTFF
@@ -187,6 +188,10 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], History]:
         if metadata["checksum"] != _checksum(tensors, metadata["training"]):
             raise ValueError("its bytes have changed")
         notes = from_json(metadata["training"])
+        check_whole("step", notes["step"], low=0, high=2**63)
+        check_number("seconds", notes["seconds"], 0)
+        if not all(isinstance(notes[part], dict) for part in ("fingerprint", "where", "scaler")):
+            raise ValueError("its notes are of another kind")
         return tensors, notes, History.from_json(notes["history"])
     except Exception as error:  # a damaged file can fail with anything
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
@@ -211,10 +216,12 @@ def _require_same_run(path: Path, found: dict[str, Any], wanted: dict[str, Any])
 
 
 def _fill_optimiser(state: TrainingState, tensors: dict[str, Tensor]) -> None:
-    """Make room for the moments: AdamW has none before its first step."""
+    """Make room for the moments: AdamW has none before its first step, and none of what is frozen.
+
+    They have the sizes of the parameters, whatever the file says: AdamW writes there unseen.
+    """
     for name, parameter in state.model.named_parameters():
-        prefix = f"optimiser.{name}."
-        for key in [key for key in tensors if key.startswith(prefix)]:
-            like = parameter if tensors[key].shape == parameter.shape else tensors[key]
-            room = torch.empty_like(like, device=parameter.device, dtype=tensors[key].dtype)
-            state.optimiser.state[parameter][key.removeprefix(prefix)] = room.detach()
+        if f"optimiser.{name}.step" in tensors:
+            room = {moment: torch.zeros_like(parameter) for moment in ("exp_avg", "exp_avg_sq")}
+            room["step"] = torch.zeros((), dtype=torch.float32, device=parameter.device)
+            state.optimiser.state[parameter] = room
