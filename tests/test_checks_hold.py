@@ -563,7 +563,9 @@ def kept(result):
 
 # What these are given is theirs to keep or to change, and to be told of.
 WATCHED = {
+    "smoothed_loss",
     "moved_average",
+    "expected_calibration_error",
     "learn_in_parts",
     "randomisation_control",
     "area_of_deletion",
