@@ -53,7 +53,9 @@ from vtff_lib.checks.lesson_06 import (
 from vtff_lib.checks.lesson_07 import mirrored_codes, moved_average, rate_share, smoothed_loss
 from vtff_lib.checks.lesson_07_runs import diagnosis, learn_in_parts
 from vtff_lib.checks.lesson_08 import randomisation_control, ranks_agree, rolled_out
-from vtff_lib.checks.lesson_08_trials import area_of_deletion, points_inside, what_follows
+from vtff_lib.checks.lesson_08_controls import class_prior, pairs_in_order
+from vtff_lib.checks.lesson_08_trials import area_of_deletion
+from vtff_lib.checks.lesson_08b import points_inside, what_follows
 from vtff_lib.checks.lesson_09 import (
     holms_correction,
     how_many_seeds,
@@ -75,6 +77,7 @@ __all__ = [
     "block_output",
     "broadcast_shapes",
     "cells_to_tokens",
+    "class_prior",
     "cls_and_positions",
     "compare_names",
     "count_tokens",
@@ -106,6 +109,7 @@ __all__ = [
     "mixed_map",
     "moved_average",
     "paired_gap",
+    "pairs_in_order",
     "parameters_of_both",
     "people_apart",
     "points_inside",

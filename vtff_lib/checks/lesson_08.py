@@ -121,7 +121,10 @@ def _judge_rollout(rollout: Tensor, layers: Sequence[Tensor]) -> None:
 def ranks_agree(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
     """Check Exercise 2 of lesson 08: ranks, equal values sharing theirs, then correlation."""
     distinct = torch.randn(3, 2, 5).exp(), torch.randn(3, 2, 5)
-    tied = torch.tensor([0.0, 0, 0, 1, 5, 2, 2, 9]).view(1, 2, 4), torch.rand(1, 2, 4)
+    tied = (  # here all ways to rank equal values, and Kendall's correlation, differ
+        torch.tensor([3.0, 0, 0, 1, 5, 2, 2, 2, 9, 0]).view(1, 2, 5),
+        torch.tensor([2.0, 7, 1, 9, 3, 8, 0, 5, 4, 6]).view(1, 2, 5),
+    )
     flat = torch.ones(1, 3, 3), torch.rand(1, 3, 3)
     for what, (first, second) in (
         ("", distinct),
@@ -168,6 +171,17 @@ def _shared_ranks(values: Tensor) -> Tensor:
     return below + ((flat.unsqueeze(1) == flat.unsqueeze(2)).sum(dim=2) - 1) / 2
 
 
+def _tied_ranks(values: Tensor, how: str) -> Tensor:
+    """Return ranks `(N, K)`; equal values share the lowest, the highest, or one without gaps."""
+    flat = values.flatten(1)
+    below = flat.unsqueeze(1) < flat.unsqueeze(2)  # (N, K, K): is the last index's below
+    if how == "lowest":
+        return below.sum(dim=2).double()
+    if how == "highest":
+        return (flat.unsqueeze(1) <= flat.unsqueeze(2)).sum(dim=2).double()
+    return torch.stack([row.unique(return_inverse=True)[1] for row in flat]).double()
+
+
 def _rank_mistakes(first: Tensor, second: Tensor, ties: bool) -> dict[str, Tensor]:
     """Return what mistakes make of the correlation `(N,)`, by the words for each."""
     right = rank_correlation(first, second)
@@ -201,9 +215,19 @@ def _rank_mistakes(first: Tensor, second: Tensor, ties: bool) -> dict[str, Tenso
             )
         }
     if ties:
+        tied = {
+            how: _correlated(_tied_ranks(first, how), _tied_ranks(second, how))
+            for how in ("lowest", "highest", "dense")
+        }
         mistakes |= {
             "Equal values got different ranks, by where they stand; let them share the mean of "
             "their ranks.": _correlated(places[0], places[1]),
+            "Equal values got the lowest of their ranks; let them share the mean.": tied["lowest"],
+            "Equal values got the highest of their ranks; let them share the mean.": tied[
+                "highest"
+            ],
+            "Equal values share a rank, but the next one follows without a gap: after three that "
+            "share rank 1 comes rank 3.": tied["dense"],
             "1 - 6 Σd² / n(n² - 1) holds without ties; with ties, correlate the ranks.": (
                 1 - 6 * apart / (cells * (cells**2 - 1))
             ),
