@@ -39,7 +39,6 @@ OTHER_MEANINGS = (
     "mean power",
     "tells the power",
     "power cut",
-    "lamp's power",
     "common shortcut",
     "squeezes each sum",
 )

@@ -315,7 +315,7 @@ MISTAKES = [
     (names_the_parts_of_each_lesson, r"Exercises 2 and 3 \|", "Exercise 2 |"),
     (lists_the_lessons, r"^(\| 03 .*?) 60 ", r"\1 65 "),
     (lists_the_lessons, r"^(\| 09 .*) 5 \|$", r"\1 6 |"),
-    (lists_the_lessons, r"^(\| together .*) 58 \|$", r"\1 60 |"),
+    (lists_the_lessons, r"^(\| together .*) 59 \|$", r"\1 61 |"),
     (quotes_the_checks, r'"use ≥, not >"', '"use >, not ≥"'),
     (quotes_the_checks, r"`lbp_code`: ", "`mixed_map`: "),
     (quotes_the_checks, r"^\| `seen_pixels`.*\n", ""),

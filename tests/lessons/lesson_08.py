@@ -1,12 +1,10 @@
 """Lesson 08: answers to its exercises, right ones and wrong ones."""
 
 import copy
-import warnings
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.stats import kendalltau, rankdata, spearmanr
+from scipy.stats import spearmanr
 
 from tests.lessons import Answers
 from vtff_lib.config import VTFFConfig
@@ -73,77 +71,12 @@ def over_the_batch(layers):
     return rollout_row([each.mean(dim=0, keepdim=True).expand_as(each) for each in layers])
 
 
-# 2: rank correlation
+# 2: the randomisation control
 
 
-def by_scipy(first, second):
-    pairs = zip(first.flatten(1), second.flatten(1), strict=True)
-    found = [spearmanr(a, b).statistic if a.std() * b.std() else 0.0 for a, b in pairs]
-    return torch.tensor(found)
-
-
-def by_scipy_with_nan(first, second):
-    pairs = zip(first.flatten(1), second.flatten(1), strict=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what it says of flat maps is what the check says too
-        return torch.tensor([spearmanr(a, b).statistic for a, b in pairs])
-
-
-def shared(values):
-    return torch.stack(
-        [
-            torch.tensor([(row < x).sum() + ((row == x).sum() - 1) / 2 for x in row])
-            for row in values.flatten(1)
-        ]
-    )
-
-
-def places(values):
-    return values.flatten(1).argsort(dim=1, stable=True).argsort(dim=1)
-
-
-def order(values):
-    return values.flatten(1).argsort(dim=1)
-
-
-def correlated(ranks, first, second, centre=True):
-    a, b = (ranks(each).flatten(1).double() for each in (first, second))
-    if centre:
-        a, b = (each - each.mean(dim=1, keepdim=True) for each in (a, b))
-    return F.cosine_similarity(a, b, dim=1)
-
-
-def by_hand(first, second):
-    return correlated(shared, first, second)
-
-
-def shortcut_formula(first, second):
-    a, b = shared(first), shared(second)
-    return 1 - 6 * (a - b).square().sum(dim=1) / (a.shape[1] * (a.shape[1] ** 2 - 1))
-
-
-def lowest(values):
-    return torch.stack([torch.tensor(rankdata(row, "min")) for row in values.flatten(1)])
-
-
-def highest(values):
-    return torch.stack([torch.tensor(rankdata(row, "max")) for row in values.flatten(1)])
-
-
-def dense(values):
-    return torch.stack([torch.tensor(rankdata(row, "dense")) for row in values.flatten(1)])
-
-
-def over_all(values):
-    return values.flatten().argsort(stable=True).argsort().view(values.shape)
-
-
-def kendall(first, second):
-    pairs = zip(first.flatten(1), second.flatten(1), strict=True)
-    return torch.tensor([float(np.nan_to_num(kendalltau(a, b).statistic)) for a, b in pairs])
-
-
-# 3: the randomisation control
+def pearson(first, second):
+    pair = [each.flatten(1).double() for each in (first, second)]
+    return F.cosine_similarity(*(each - each.mean(dim=1, keepdim=True) for each in pair), dim=1)
 
 
 def fresh(model):
@@ -239,7 +172,7 @@ def pooled(first, second):
     return rank_correlation(first.reshape(1, 1, -1), second.reshape(1, 1, -1))
 
 
-# 4: the map of others
+# 3: the map of others
 
 
 def of_others(maps, persons, answers, *, out="person", among="same answer", nobody="others"):
@@ -300,7 +233,7 @@ def summed_up(maps, persons, answers):
     return of_others(maps, persons, answers) * counts.clamp_min(1)[:, None, None]
 
 
-# 5: the area under a deletion curve
+# 4: the area under a deletion curve
 
 
 def deleted(
@@ -355,7 +288,7 @@ def mean_colour(image):
     return image.float().mean(dim=(1, 2), keepdim=True).round().to(torch.uint8)
 
 
-# 6: pairs of muscles
+# 5: pairs of muscles
 
 
 def ordered(
@@ -455,27 +388,6 @@ ANSWERS = {
             (lambda layers: rollout_row(layers).square(), "your rollout is off by"),
         ],
     ),
-    "ranks_agree": Answers(
-        right=[rank_correlation, by_scipy, by_hand],
-        wrong=[
-            (lambda a, b: -by_hand(a, b), "The sign is turned round"),
-            (lambda a, b: correlated(lambda x: x, a, b), "That is Pearson's"),
-            (lambda a, b: correlated(order, a, b), "says which cell comes first"),
-            (lambda a, b: correlated(over_all, a, b), "ranked the cells of all faces"),
-            (lambda a, b: correlated(shared, a, b, centre=False), "Take the mean rank away"),
-            (lambda a, b: by_hand(a, b).abs(), "You dropped the sign"),
-            (lambda a, b: by_hand(a, b).square(), "You squared it"),
-            (kendall, "That is Kendall's"),
-            (lambda a, b: correlated(lowest, a, b), "the lowest of their ranks"),
-            (lambda a, b: correlated(highest, a, b), "the highest of their ranks"),
-            (lambda a, b: correlated(dense, a, b), "without a gap"),
-            (lambda a, b: correlated(places, a, b), "Equal values got different ranks"),
-            (shortcut_formula, "holds without ties"),
-            (by_scipy_with_nan, "0 / 0 is nan"),
-            (lambda a, b: by_hand(a, b).mean(), "one number for all faces"),
-            (lambda a, b: by_hand(a, b) / 2, "Your correlation of two maps is off by"),
-        ],
-    ),
     "randomisation_control": Answers(
         right=[stays(fresh), stays(forgotten_by_layers), stays(cascade), stays_one_by_one],
         wrong=[
@@ -506,7 +418,7 @@ ANSWERS = {
             (without_gradients, "with gradients switched off"),
             (other_pictures, "with the same pictures"),
             (lambda explanation, model, images: explanation(images, model), "in this order"),
-            (stays(fresh, lambda a, b: correlated(lambda x: x, a, b)), "That is Pearson's"),
+            (stays(fresh, pearson), "That is Pearson's"),
             (stays(fresh, lambda a, b: 1 - rank_correlation(a, b)), "what goes; what stays"),
             (stays(fresh, lambda a, b: -rank_correlation(a, b)), "The sign is turned round"),
             (stays(fresh, lambda a, b: rank_correlation(a, b).abs()), "You dropped the sign"),

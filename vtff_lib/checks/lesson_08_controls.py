@@ -20,7 +20,7 @@ from vtff_lib.explain.priors import prior
 
 @exercise("08", "What the map would be for others with the same answer")
 def class_prior(answer: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str:
-    """Check Exercise 4 of lesson 08: the mean map of other people who got the same answer."""
+    """Check Exercise 3 of lesson 08: the mean map of other people who got the same answer."""
     persons = torch.tensor([7, 3, 3, 7, 9, 3, 9, 4, 4, 7, 7])
     answers = torch.tensor([2, 0, 2, 2, 0, 2, 2, 0, 5, 0, 2])  # nobody but 4 is named 5
     for grid in ((2, 3), (4, 3)):
@@ -86,7 +86,7 @@ APART = 0.5  # of a logit, at least, between two losses that are compared
 
 @exercise("08", "Of two muscles, which mattered more?")
 def pairs_in_order(answer: Callable[[Tensor, Tensor, Tensor, Tensor], float]) -> str:
-    """Check Exercise 6 of lesson 08: the share of pairs that a map puts in their order."""
+    """Check Exercise 5 of lesson 08: the share of pairs that a map puts in their order."""
     dice = torch.Generator().manual_seed(3)  # so that no mistake is right by chance
     for faces, parts in (
         ([0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 2], [0, 0, 1, 4, 1, 1, 4, 0, 1, 2, 2, 4]),

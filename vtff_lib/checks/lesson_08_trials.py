@@ -31,7 +31,7 @@ class Watched:
 
 @exercise("08", "The area under a deletion curve")
 def area_of_deletion(answer: Callable[..., float]) -> str:
-    """Check Exercise 5 of lesson 08: remove cells one after another, highest first."""
+    """Check Exercise 4 of lesson 08: remove cells one after another, highest first."""
     for size, grid in (((12, 8), (3, 4)), ((6, 20), (2, 5))):
         predict = Watched(size)
         image, nothing = torch.randint(0, 256, (2, 3, *size), dtype=torch.uint8)

@@ -102,16 +102,15 @@ def _judge_pointing(hits: Tensor, maps: Tensor, masks: Tensor) -> None:
 
 # Of each claim: whether the finding bears it out, and a thought that leads there.
 CLAIMS: tuple[tuple[bool, str], ...] = (
-    (False, "a blob in the middle scores as well, and it has not seen the face. What has the map "
-     "shown that the blob has not?"),
+    (False, "other people's maps do better, and they have not seen the face. What has the map "
+     "shown that they have not?"),
     (True, "the answer is made in the head, after this map. Could a map that does not move with "
      "the head tell one class from another?"),
     (False, "the map marks where the mouth is, and so would a drawing of a face. Was the mouth "
      "taken away from the model to see what happens?"),
     (True, "the mouth was taken away, and other places of the same size were taken away for "
      "comparison. What is left to doubt is the filling, and the claim names it."),
-    (False, "a weight of ½ on a silent branch lets nothing through. Which map says what "
-     "arrives?"),
+    (False, "it is one draw of dice. What would the next new head have given?"),
     (False, "other weights that give the same answer show that these are not the only ones. Do "
      "they show that no weights, in no model, say anything?"),
     (False, "a map can mark what is there. What would it have to mark if a thing is hidden?"),
