@@ -37,7 +37,6 @@ OTHER_MEANINGS = (
     "share p costs",
     "power of two",
     "power cut",
-    "lamp's power",
     "common shortcut",
     "squeezes each sum",
 )

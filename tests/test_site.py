@@ -221,9 +221,9 @@ def test_every_fold_of_a_lesson_is_there():
         assert tags.count("details") == stored.count("<details>") > 0
 
 
-def test_the_live_explorer_is_on_its_page_and_named_in_lesson_08():
+def test_the_live_explorer_is_on_its_page_and_named_in_lesson_08b():
     assert "figures/explorer_tiny.html" in pages(whole_site())[whole_site() / "explorer.html"].loads
-    links = pages(whole_site())[whole_site() / "notebooks" / "08_attention_maps.html"].links
+    links = pages(whole_site())[whole_site() / "notebooks" / "08b_one_wrong_answer.html"].links
     assert ("../explorer.html", "") in links
 
 

@@ -171,7 +171,7 @@ def test_searching_for_rollout_finds_lesson_08(show):
     page.keyboard.press("Enter")
     page.locator("#search-results li a").first.wait_for()
     found = page.locator("#search-results li a").all_inner_texts()
-    assert "08 Attention maps" in found[:3]
+    assert "08 Do attention maps tell the truth?" in found[:3]
 
 
 def test_the_explorer_answers_in_its_frame(show):

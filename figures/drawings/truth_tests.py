@@ -59,7 +59,8 @@ def draw_test(axes: Axes, test: dict[str, Any], title: str, what: str) -> None:
     axes.set_yticks(range(len(test["maps"])), [short(name) for name in test["maps"]])
     axes.set_ylim(len(test["maps"]) - 0.4, -0.6)
     axes.set_title(title, fontsize=TEXT + 1.5, color=INK, fontweight="bold", loc="right")
-    axes.set_xlabel(what, fontsize=TEXT, color=INK)
+    said = f"{what}; exploratory" if test.get("pilot") else what
+    axes.set_xlabel(said, fontsize=TEXT, color=INK)
     axes.tick_params(labelsize=TEXT, length=0)
     axes.grid(axis="y", color="#E3E3E3", lw=0.7)
     axes.spines[["top", "right", "left"]].set_visible(False)

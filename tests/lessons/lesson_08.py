@@ -1,17 +1,16 @@
 """Lesson 08: answers to its exercises, right ones and wrong ones."""
 
 import copy
-import warnings
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.stats import kendalltau, spearmanr
+from scipy.stats import spearmanr
 
 from tests.lessons import Answers
-from vtff_lib.checks.lesson_08_trials import CLAIMS
+from vtff_lib.config import VTFFConfig
 from vtff_lib.explain.faithfulness import randomised, rank_correlation
-from vtff_lib.explain.pointing import pointing_game
+from vtff_lib.explain.muscles import in_order
+from vtff_lib.explain.priors import prior
 from vtff_lib.vtff import VTFF
 
 # 1: rollout
@@ -72,65 +71,12 @@ def over_the_batch(layers):
     return rollout_row([each.mean(dim=0, keepdim=True).expand_as(each) for each in layers])
 
 
-# 2: rank correlation
+# 2: the randomisation control
 
 
-def by_scipy(first, second):
-    pairs = zip(first.flatten(1), second.flatten(1), strict=True)
-    found = [spearmanr(a, b).statistic if a.std() * b.std() else 0.0 for a, b in pairs]
-    return torch.tensor(found)
-
-
-def by_scipy_with_nan(first, second):
-    pairs = zip(first.flatten(1), second.flatten(1), strict=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what it says of flat maps is what the check says too
-        return torch.tensor([spearmanr(a, b).statistic for a, b in pairs])
-
-
-def shared(values):
-    return torch.stack(
-        [
-            torch.tensor([(row < x).sum() + ((row == x).sum() - 1) / 2 for x in row])
-            for row in values.flatten(1)
-        ]
-    )
-
-
-def places(values):
-    return values.flatten(1).argsort(dim=1, stable=True).argsort(dim=1)
-
-
-def order(values):
-    return values.flatten(1).argsort(dim=1)
-
-
-def correlated(ranks, first, second, centre=True):
-    a, b = (ranks(each).flatten(1).double() for each in (first, second))
-    if centre:
-        a, b = (each - each.mean(dim=1, keepdim=True) for each in (a, b))
-    return F.cosine_similarity(a, b, dim=1)
-
-
-def by_hand(first, second):
-    return correlated(shared, first, second)
-
-
-def shortcut_formula(first, second):
-    a, b = shared(first), shared(second)
-    return 1 - 6 * (a - b).square().sum(dim=1) / (a.shape[1] * (a.shape[1] ** 2 - 1))
-
-
-def over_all(values):
-    return values.flatten().argsort(stable=True).argsort().view(values.shape)
-
-
-def kendall(first, second):
-    pairs = zip(first.flatten(1), second.flatten(1), strict=True)
-    return torch.tensor([float(np.nan_to_num(kendalltau(a, b).statistic)) for a, b in pairs])
-
-
-# 3: the randomisation control
+def pearson(first, second):
+    pair = [each.flatten(1).double() for each in (first, second)]
+    return F.cosine_similarity(*(each - each.mean(dim=1, keepdim=True) for each in pair), dim=1)
 
 
 def fresh(model):
@@ -226,53 +172,68 @@ def pooled(first, second):
     return rank_correlation(first.reshape(1, 1, -1), second.reshape(1, 1, -1))
 
 
-# 4: the pointing game
+# 3: the map of others
 
 
-def share_of_peak(maps, masks, pick=torch.argmax):
-    height, width = masks.shape[1] // maps.shape[1], masks.shape[2] // maps.shape[2]
+def of_others(maps, persons, answers, *, out="person", among="same answer", nobody="others"):
+    """Return the right answer, or one with the mistakes that are asked for."""
     found = []
-    for heat, mask in zip(maps, masks, strict=True):
-        row, column = divmod(int(pick(heat)), heat.shape[1])
-        cell = mask[row * height : (row + 1) * height, column * width : (column + 1) * width]
-        found.append(cell.float().mean())
+    for n in range(len(maps)):
+        left_out = {
+            "person": persons == persons[n],
+            "face": torch.arange(len(maps)) == n,
+            "nothing": torch.zeros(len(maps), dtype=torch.bool),
+        }[out]
+        alike = {
+            "same answer": answers == answers[n],
+            "other answers": answers != answers[n],
+            "all": torch.ones(len(maps), dtype=torch.bool),
+            "own": persons == persons[n],
+        }[among]
+        chosen = alike & (~left_out if among != "own" else True)
+        if nobody == "others" and not chosen.any():
+            chosen = ~left_out
+        if nobody == "zero" and not chosen.any():
+            found.append(torch.zeros_like(maps[n]))
+        else:
+            found.append(
+                maps[n] if nobody == "own" and not chosen.any() else maps[chosen].mean(dim=0)
+            )
     return torch.stack(found)
 
 
-def hits(maps, masks):
-    return share_of_peak(maps, masks) >= 0.5
+def of_others_by_matrix(maps, persons, answers):
+    other = persons[:, None] != persons
+    same = other & (answers[:, None] == answers)
+    chosen = torch.where(same.any(dim=1, keepdim=True), same, other).double()
+    flat = chosen @ maps.flatten(1).double() / chosen.sum(dim=1, keepdim=True)
+    return flat.float().view(maps.shape)
 
 
-def hits_by_pooling(maps, masks):
-    shares = F.adaptive_avg_pool2d(masks.float(), tuple(maps.shape[1:])).flatten(1)
-    best = maps.flatten(1).argmax(dim=1)
-    return (shares[torch.arange(len(maps)), best] > 0.499).int()
+def of_others_person_by_person(maps, persons, answers):
+    means = []
+    for n, who in enumerate(persons):
+        rows = [
+            k for k, other in enumerate(persons) if other != who and answers[k] == answers[n]
+        ] or [k for k, other in enumerate(persons) if other != who]
+        each = [
+            maps[[k for k in rows if persons[k] == p]].mean(dim=0)
+            for p in {int(persons[k]) for k in rows}
+        ]
+        means.append(
+            torch.stack(each).mean(dim=0)
+            if (answers == answers[n]).sum() > 1
+            else of_others(maps, persons, answers)[n]
+        )
+    return torch.stack(means)
 
 
-def hits_of_batch(maps, masks):
-    best = torch.full((len(maps),), int(maps.argmax()) % maps[0].numel())
-    shares = F.adaptive_avg_pool2d(masks.float(), tuple(maps.shape[1:])).flatten(1)
-    return shares[torch.arange(len(maps)), best] >= 0.5
+def summed_up(maps, persons, answers):
+    counts = ((persons[:, None] != persons) & (answers[:, None] == answers)).sum(dim=1)
+    return of_others(maps, persons, answers) * counts.clamp_min(1)[:, None, None]
 
 
-def hits_transposed(maps, masks):
-    return share_of_peak(maps, masks, lambda heat: heat.T.argmax()) >= 0.5
-
-
-def mass(maps, masks):
-    inside = F.adaptive_avg_pool2d(masks.float(), tuple(maps.shape[1:]))
-    positive = maps.clamp_min(0)
-    return (positive * inside).sum(dim=(1, 2)) / positive.sum(dim=(1, 2))
-
-
-def one_pixel(maps, masks, middle):
-    height, width = masks.shape[1] // maps.shape[1], masks.shape[2] // maps.shape[2]
-    start = (height // 2, width // 2) if middle else (0, 0)
-    looked_up = masks[:, start[0] :: height, start[1] :: width].flatten(1)
-    return looked_up.gather(1, maps.flatten(1).argmax(dim=1, keepdim=True))[:, 0]
-
-
-# 5: the area under a deletion curve
+# 4: the area under a deletion curve
 
 
 def deleted(
@@ -318,17 +279,80 @@ def deleted_at_once(predict, image, heat, nothing):
     return (curve[1:] + curve[:-1]).mean() / 2
 
 
+def deleted_above_zero(predict, image, heat, nothing):
+    some = slice(1 + int((heat > 0).sum()))
+    return deleted(predict, image, heat, nothing, points=some, step=1 / heat.numel())
+
+
 def mean_colour(image):
     return image.float().mean(dim=(1, 2), keepdim=True).round().to(torch.uint8)
 
 
-# 6: what follows
-
-RIGHT = [right for right, _ in CLAIMS]
+# 5: pairs of muscles
 
 
-def but(place, given):
-    return [given if index == place - 1 else right for index, right in enumerate(RIGHT)]
+def ordered(
+    marks, losses, faces, parts, *, apart=0.5, tie=0.5, score=None, same_face=True, same_part=False
+):
+    """Return the right answer, or one with the mistakes that are asked for."""
+    found = []
+    for i in range(len(marks)):
+        for j in range(i):
+            if same_face and faces[i] != faces[j]:
+                continue
+            if not same_part and parts[i] == parts[j]:
+                continue
+            if abs(losses[i] - losses[j]) < apart:
+                continue
+            said = marks[i] - marks[j]
+            right = float((said > 0) == (losses[i] > losses[j]))
+            right = right if said else tie
+            if right is not None:
+                found.append(right)
+    return sum(found) / len(found)
+
+
+def ordered_by_library(marks, losses, faces, parts):
+    i, j = torch.triu_indices(len(marks), len(marks), offset=1)
+    counts = (
+        (faces[i] == faces[j]) & (parts[i] != parts[j]) & ((losses[i] - losses[j]).abs() >= 0.5)
+    )
+    return in_order(marks, losses, torch.stack([i, j], dim=1)[counts]).mean()
+
+
+def ordered_by_faces(marks, losses, faces, parts):
+    means = [
+        ordered(*(each[faces == face] for each in (marks, losses, faces, parts)))
+        for face in faces.unique()
+    ]
+    return sum(means) / len(means)
+
+
+def ordered_neighbours(marks, losses, faces, parts):
+    found = []
+    for i in range(1, len(marks)):
+        pair = slice(i - 1, i + 1)
+        try:
+            found.append(ordered(*(each[pair] for each in (marks, losses, faces, parts))))
+        except ZeroDivisionError:
+            continue
+    return sum(found) / len(found)
+
+
+def ordered_by_sizes(marks, losses, faces, parts):
+    i, j = torch.triu_indices(len(marks), len(marks), offset=1)
+    counts = (
+        (faces[i] == faces[j]) & (parts[i] != parts[j]) & ((losses[i] - losses[j]).abs() >= 0.5)
+    )
+    return in_order(marks, losses.abs(), torch.stack([i, j], dim=1)[counts]).mean()
+
+
+def how_many_ordered(marks, losses, faces, parts):
+    i, j = torch.triu_indices(len(marks), len(marks), offset=1)
+    counts = (
+        (faces[i] == faces[j]) & (parts[i] != parts[j]) & ((losses[i] - losses[j]).abs() >= 0.5)
+    )
+    return in_order(marks, losses, torch.stack([i, j], dim=1)[counts]).sum()
 
 
 ANSWERS = {
@@ -364,24 +388,6 @@ ANSWERS = {
             (lambda layers: rollout_row(layers).square(), "your rollout is off by"),
         ],
     ),
-    "ranks_agree": Answers(
-        right=[rank_correlation, by_scipy, by_hand],
-        wrong=[
-            (lambda a, b: -by_hand(a, b), "The sign is turned round"),
-            (lambda a, b: correlated(lambda x: x, a, b), "That is Pearson's"),
-            (lambda a, b: correlated(order, a, b), "says which cell comes first"),
-            (lambda a, b: correlated(over_all, a, b), "ranked the cells of all faces"),
-            (lambda a, b: correlated(shared, a, b, centre=False), "Take the mean rank away"),
-            (lambda a, b: by_hand(a, b).abs(), "You dropped the sign"),
-            (lambda a, b: by_hand(a, b).square(), "You squared it"),
-            (kendall, "That is Kendall's"),
-            (lambda a, b: correlated(places, a, b), "Equal values got different ranks"),
-            (shortcut_formula, "holds without ties"),
-            (by_scipy_with_nan, "0 / 0 is nan"),
-            (lambda a, b: by_hand(a, b).mean(), "one number for all faces"),
-            (lambda a, b: by_hand(a, b) / 2, "Your correlation of two maps is off by"),
-        ],
-    ),
     "randomisation_control": Answers(
         right=[stays(fresh), stays(forgotten_by_layers), stays(cascade), stays_one_by_one],
         wrong=[
@@ -401,6 +407,7 @@ ANSWERS = {
             ),
             (stays(by_layers_only), "`cls_token` and `position_embedding` are as trained"),
             (stays(drawn), "The running means and variances"),
+            (stays(lambda model: VTFF(VTFFConfig.tiny(8))), "other settings than the model"),
             (stays(changed_by(torch.Tensor.normal_)), "a variance is positive"),
             (stays(changed_by(torch.zero_)), "the same number"),
             (
@@ -411,7 +418,7 @@ ANSWERS = {
             (without_gradients, "with gradients switched off"),
             (other_pictures, "with the same pictures"),
             (lambda explanation, model, images: explanation(images, model), "in this order"),
-            (stays(fresh, lambda a, b: correlated(lambda x: x, a, b)), "That is Pearson's"),
+            (stays(fresh, pearson), "That is Pearson's"),
             (stays(fresh, lambda a, b: 1 - rank_correlation(a, b)), "what goes; what stays"),
             (stays(fresh, lambda a, b: -rank_correlation(a, b)), "The sign is turned round"),
             (stays(fresh, lambda a, b: rank_correlation(a, b).abs()), "You dropped the sign"),
@@ -437,24 +444,21 @@ ANSWERS = {
             ),
         ],
     ),
-    "points_inside": Answers(
-        right=[hits, hits_by_pooling, pointing_game],
+    "class_prior": Answers(
+        right=[of_others, of_others_by_matrix, prior],
         wrong=[
-            (share_of_peak, "how much of the cell is inside"),
-            (lambda maps, masks: share_of_peak(maps, masks) > 0.5, "by exactly half counts"),
-            (lambda maps, masks: share_of_peak(maps, masks) > 0, "only touches"),
-            (lambda maps, masks: share_of_peak(maps, masks) == 1, "inside wholly"),
-            (lambda maps, masks: ~hits(maps, masks), "Your hits are the misses"),
-            (lambda maps, masks: hits(maps.abs(), masks), "without its sign"),
-            (lambda maps, masks: hits(-maps, masks), "You took the lowest cell"),
-            (hits_transposed, "Rows and columns have changed places"),
-            (hits_of_batch, "one peak for the whole batch"),
-            (mass, "That is the mass inside"),
-            (lambda maps, masks: mass(maps, masks) >= 0.5, "half of the map's mass"),
-            (lambda maps, masks: one_pixel(maps, masks, True), "in the middle of the cell"),
-            (lambda maps, masks: one_pixel(maps, masks, False), "upper left pixel"),
-            (lambda maps, masks: hits(maps, masks).float().mean(), "one number for all faces"),
-            (lambda maps, masks: hits(maps, masks).flip(0), "Your list of hits is off"),
+            (lambda *given: of_others(*given, out="face"), "You left out the face only"),
+            (lambda *given: of_others(*given, out="nothing"), "The face itself is in its mean"),
+            (lambda *given: of_others(*given, among="all"), "whatever their answer"),
+            (lambda *given: of_others(*given, among="own"), "the person's own faces"),
+            (lambda *given: of_others(*given, among="other answers"), "got another answer"),
+            (lambda *given: of_others(*given, nobody="nan"), "a mean of nothing"),
+            (lambda *given: of_others(*given, nobody="zero"), "yours is 0"),
+            (lambda *given: of_others(*given, nobody="own"), "yours is its own map"),
+            (of_others_person_by_person, "each person the same weight"),
+            (summed_up, "You added the maps up"),
+            (lambda *given: of_others(*given).mean(dim=0), "one map for all"),
+            (lambda *given: of_others(*given) / 2, "your means are off by"),
         ],
     ),
     "area_of_deletion": Answers(
@@ -480,21 +484,38 @@ ANSWERS = {
                 lambda *given: deleted(*given, points=slice(1, None), sum_up=torch.mean, step=1),
                 "every step at its right end",
             ),
+            (
+                lambda predict, image, heat, nothing: deleted(
+                    predict, image, heat, nothing, step=1 / (heat.numel() + 1)
+                ),
+                "one step fewer than points",
+            ),
+            (deleted_above_zero, "only the cells above 0"),
             (lambda *given: 1 - deleted(*given), "the area above the curve"),
             (lambda predict, image, *rest: predict(image)[0], "for one picture use picture[None]"),
             (lambda *given: 2 * deleted(*given), "the area should be"),
         ],
     ),
-    "what_follows": Answers(
-        right=[RIGHT, tuple(RIGHT), [int(right) for right in RIGHT]],
+    "pairs_in_order": Answers(
+        right=[ordered, ordered_by_library],
         wrong=[
-            *(
-                (but(place, not right), f"Claim {place} does {'' if right else 'not '}follow")
-                for place, right in enumerate(RIGHT, start=1)
+            (lambda *given: 1 - ordered(*given), "The order is turned round"),
+            (lambda *given: ordered(*given, same_face=False), "muscles of different faces"),
+            (lambda *given: ordered(*given, same_part=True), "muscles of one part"),
+            (lambda *given: ordered(*given, apart=0.0), "whose losses hardly differ"),
+            (lambda *given: ordered(*given, apart=0.51), "differ by just 0.5"),
+            (lambda *given: ordered(*given, tie=1.0), "Equal marks are no right answer"),
+            (lambda *given: ordered(*given, tie=0.0), "Equal marks are no wrong answer"),
+            (lambda *given: ordered(*given, tie=None), "pairs with equal marks"),
+            (
+                lambda m, losses, *rest: ordered_by_sizes(m, losses, *rest),
+                "the sizes of the losses",
             ),
-            (but(2, None), "Claim 2 is still open"),
-            (but(3, "perhaps"), "'perhaps' is neither True nor False"),
-            (RIGHT[:6], "Give a list of 7 values"),
+            (ordered_by_faces, "the mean of the faces' means"),
+            (ordered_neighbours, "neighbours in the list only"),
+            (how_many_ordered, "how many pairs are right"),
+            (lambda *given: torch.zeros(3), "should be one number"),
+            (lambda *given: ordered(*given) / 2, "pairs are in order; you say"),
         ],
     ),
 }

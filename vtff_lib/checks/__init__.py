@@ -56,8 +56,10 @@ from vtff_lib.checks.lesson_07_runs import diagnosis, mirrored_codes
 from vtff_lib.checks.lesson_07b import expected_calibration_error
 from vtff_lib.checks.lesson_07b_parts import learn_in_parts
 from vtff_lib.checks.lesson_07b_stops import goes_on_exactly
-from vtff_lib.checks.lesson_08 import randomisation_control, ranks_agree, rolled_out
-from vtff_lib.checks.lesson_08_trials import area_of_deletion, points_inside, what_follows
+from vtff_lib.checks.lesson_08 import randomisation_control, rolled_out
+from vtff_lib.checks.lesson_08_controls import class_prior, pairs_in_order
+from vtff_lib.checks.lesson_08_trials import area_of_deletion
+from vtff_lib.checks.lesson_08b import points_inside, what_follows
 from vtff_lib.checks.lesson_09 import (
     holms_correction,
     how_many_seeds,
@@ -81,6 +83,7 @@ __all__ = [
     "block_output",
     "broadcast_shapes",
     "cells_to_tokens",
+    "class_prior",
     "cls_and_positions",
     "compare_names",
     "count_tokens",
@@ -114,6 +117,7 @@ __all__ = [
     "mixed_map",
     "moved_average",
     "paired_gap",
+    "pairs_in_order",
     "parameters_of_both",
     "people_apart",
     "points_inside",
@@ -121,7 +125,6 @@ __all__ = [
     "progress",
     "pushed_gate",
     "randomisation_control",
-    "ranks_agree",
     "rate_share",
     "rolled_out",
     "running_statistics",

@@ -1,4 +1,4 @@
-"""The checks of lesson 08, first part: rollout, ranks, and a copy that has learned nothing."""
+"""The checks of lesson 08, first part: rollout, and a copy that has learned nothing."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -117,103 +117,9 @@ def _judge_rollout(rollout: Tensor, layers: Sequence[Tensor]) -> None:
     judge(rollout, right, mistakes, words)
 
 
-@exercise("08", "Spearman's rank correlation of two maps")
-def ranks_agree(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
-    """Check Exercise 2 of lesson 08: ranks, equal values sharing theirs, then correlation."""
-    distinct = torch.randn(3, 2, 5).exp(), torch.randn(3, 2, 5)
-    tied = torch.tensor([0.0, 0, 0, 1, 5, 2, 2, 9]).view(1, 2, 4), torch.rand(1, 2, 4)
-    flat = torch.ones(1, 3, 3), torch.rand(1, 3, 3)
-    for what, (first, second) in (
-        ("", distinct),
-        ("with ties", tied),
-        ("of which one is flat", flat),
-        ("of which one is flat", flat[::-1]),
-    ):
-        agreement = call(answer, first, second)
-        require(
-            not isinstance(agreement, Tensor) or agreement.ndim or len(first) == 1,
-            "You returned one number for all faces; each pair of maps has its own.",
-        )
-        if isinstance(agreement, float) or (isinstance(agreement, Tensor) and not agreement.ndim):
-            agreement = torch.as_tensor(agreement).reshape(1)
-        which = f"correlation of two maps {what}".rstrip()
-        agreement = require_tensor(agreement, (len(first),), f"The {which}", dtype=None)
-        require(
-            what != "of which one is flat" or not agreement.isnan().any(),
-            "A flat map has no ranks that vary, and 0 / 0 is nan; let such a pair count as 0.",
-        )
-        right = rank_correlation(first, second)
-        mistakes = _rank_mistakes(first, second, bool(what))
-        words = f"Your {which} is off by up to {far(agreement, right):.3g}."
-        judge(agreement, right, mistakes, words)
-    return "Only the order of the cells counts, so maps in different units can be compared."
-
-
-def _places(values: Tensor) -> Tensor:
-    """Return ranks `(N, K)`; equal values in the order in which they come."""
-    return values.flatten(1).argsort(dim=1, stable=True).argsort(dim=1).double()
-
-
-def _correlated(first: Tensor, second: Tensor, centre: bool = True) -> Tensor:
-    pair = [values.flatten(1).double() for values in (first, second)]
-    if centre:
-        pair = [values - values.mean(dim=1, keepdim=True) for values in pair]
-    norm = pair[0].norm(dim=1) * pair[1].norm(dim=1)
-    return (pair[0] * pair[1]).sum(dim=1) / norm.clamp_min(1e-30)
-
-
-def _shared_ranks(values: Tensor) -> Tensor:
-    flat = values.flatten(1).double()
-    below = (flat.unsqueeze(1) < flat.unsqueeze(2)).sum(dim=2)
-    return below + ((flat.unsqueeze(1) == flat.unsqueeze(2)).sum(dim=2) - 1) / 2
-
-
-def _rank_mistakes(first: Tensor, second: Tensor, ties: bool) -> dict[str, Tensor]:
-    """Return what mistakes make of the correlation `(N,)`, by the words for each."""
-    right = rank_correlation(first, second)
-    pair = (first, second)
-    flat = [maps.flatten(1) for maps in pair]
-    order = [maps.argsort(dim=1) for maps in flat]
-    places = [_places(maps) for maps in pair]
-    batch = [_places(maps.reshape(1, -1)).view(maps.shape) for maps in pair]
-    signs = [(maps.unsqueeze(1) - maps.unsqueeze(2)).sign() for maps in flat]
-    cells = places[0].shape[1]
-    kendall = (signs[0] * signs[1]).sum(dim=(1, 2)) / (cells * (cells - 1))
-    apart = (_shared_ranks(first) - _shared_ranks(second)).square().sum(dim=1)
-    mistakes = {
-        "The sign is turned round: maps that agree should give 1.": -right,
-        "That is Pearson's correlation of the values; take ranks first.": (
-            _correlated(first, second)
-        ),
-        "`argsort` says which cell comes first, not which rank a cell has. Sorting the order once "
-        "more gives the ranks.": _correlated(order[0], order[1]),
-        "Take the mean rank away from the ranks first; without that, any two maps seem to agree.": (
-            _correlated(places[0], places[1], centre=False)
-        ),
-        "You dropped the sign; maps can disagree.": right.abs(),
-        "You squared it; maps can disagree, and the sign says so.": right.square(),
-        "That is Kendall's correlation, of pairs of cells; here it is that of the ranks.": kendall,
-    }
-    if len(first) > 1:
-        mistakes |= {
-            "You ranked the cells of all faces together; every map has its own ranks.": (
-                _correlated(batch[0], batch[1])
-            )
-        }
-    if ties:
-        mistakes |= {
-            "Equal values got different ranks, by where they stand; let them share the mean of "
-            "their ranks.": _correlated(places[0], places[1]),
-            "1 - 6 Σd² / n(n² - 1) holds without ties; with ties, correlate the ranks.": (
-                1 - 6 * apart / (cells * (cells**2 - 1))
-            ),
-        }
-    return mistakes
-
-
 @exercise("08", "The randomisation control")
 def randomisation_control(answer: Callable[..., Tensor]) -> str:
-    """Check Exercise 3 of lesson 08: the same map of a copy that has learned nothing.
+    """Check Exercise 2 of lesson 08: the same map of a copy that has learned nothing.
 
     The numbers are compared with those of the maps that the answer itself asked for, so any draw
     of new weights will do.
@@ -280,3 +186,11 @@ def _judge_control(kept: Any, first: Tensor, second: Tensor) -> None:
     }
     words = f"What stays, by your function, is off by up to {far(kept, right):.3g}."
     judge(kept, right, mistakes, words)
+
+
+def _correlated(first: Tensor, second: Tensor) -> Tensor:
+    """Return Pearson's correlation of the values of each pair of maps, `(N,)`."""
+    pair = [values.flatten(1).double() for values in (first, second)]
+    pair = [values - values.mean(dim=1, keepdim=True) for values in pair]
+    norm = pair[0].norm(dim=1) * pair[1].norm(dim=1)
+    return (pair[0] * pair[1]).sum(dim=1) / norm.clamp_min(1e-30)

@@ -184,7 +184,11 @@ def learned(model: VTFF) -> State:
 
 def changed(before: State, after: State) -> set[str]:
     """Return which tensors differ."""
-    return {name for name, value in before.items() if not torch.equal(value, after[name])}
+    return {
+        name
+        for name, value in before.items()
+        if name not in after or not torch.equal(value, after[name])
+    }
 
 
 def trained_model() -> VTFF:
@@ -262,6 +266,7 @@ def judge_copy(asked: Asked, trained: State) -> None:
     require(
         known, "Every map is the copy's. One of the two has to be that of the model as trained."
     )
+    judge_maps(asked, trained)
     _judge_forgetting(trained, others[-1].state)
     require(
         not others[-1].training,
@@ -272,12 +277,17 @@ def judge_copy(asked: Asked, trained: State) -> None:
         known[-1].gradients and others[-1].gradients,
         "You asked for the maps with gradients switched off; Grad-CAM and others need them.",
     )
-    judge_maps(asked, trained)
 
 
 def judge_maps(asked: Asked, trained: State) -> None:
     """Say so if the second model's maps are no finite numbers, whatever came of comparing them."""
     _, others = asked.asked_of(trained)
+    sizes = {name: value.shape for name, value in trained.items()}
+    require(
+        not others or sizes == {name: value.shape for name, value in others[-1].state.items()},
+        "Your copy has other settings than the model, so it is another model; build it from "
+        "`model.config`.",
+    )
     require(
         not others or others[-1].maps.isfinite().all(),
         "Your copy answers with nan or infinite numbers. Not everything may be drawn from a bell "

@@ -16,7 +16,8 @@ LESSONS = {
     "06": "Assembling VTFF",
     "07": "Training",
     "07b": "Long runs",
-    "08": "Attention maps",
+    "08": "Do attention maps tell the truth?",
+    "08b": "One wrong answer taken apart",
     "09": "Does fusion help?",
     "10": "Your own faces",
 }

@@ -1,4 +1,4 @@
-"""Maps of one answer, and the tests that tell whether they are true. Taught in 08."""
+"""Maps of one answer, and the tests that tell whether they are true. Taught in 08 and 08b."""
 
 from vtff_lib.explain.attribution import integrated_gradients, occlusion
 from vtff_lib.explain.faithfulness import (

@@ -1,4 +1,4 @@
-"""A map over the grid, as it was computed, and the scale on which it is shown. Taught in 08.
+"""A map over the grid, as it was computed, and the scale to show it on. Taught in 08 and 08b.
 
     share     0 to 1            gate, share of energy: a weight at each place
     amount    0 to the largest  attention, rollout, relevance, Grad-CAM

@@ -1,4 +1,4 @@
-"""Does a map mark the regions in which the expression is? Taught in 08.
+"""Does a map mark the regions in which the expression is? Taught in 08 and 08b.
 
 Only synthetic faces can answer: their regions and action units are known. To look elsewhere is no
 proof of a lie, for a model may well use what is not where we would look; to say so is the point.

@@ -2,7 +2,7 @@
 
 A map says what a model may have used. To change a part and see the answer move says what it did
 use. The weights stay as they are; all changes happen inside `with operated(…)`, a different one for
-each image of the batch. Taught in 08.
+each image of the batch. Taught in 08 and 08b.
 """
 
 from collections.abc import Iterator, Sequence

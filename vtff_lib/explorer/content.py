@@ -1,4 +1,4 @@
-"""What the explorer shows, worked out beforehand and kept as bytes. Taught in 08.
+"""What the explorer shows, worked out beforehand and kept as bytes. Taught in 08b.
 
 `examine` looks at one face with a model, as it is and with every change that can be made to it; all
 maps that come of it are quantised. `explorer` puts them on a page.

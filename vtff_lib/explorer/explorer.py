@@ -4,7 +4,7 @@
     Explorer(…).save("page.html")                                    needs no kernel and no network
 
 All maps and all single changes of the model are worked out beforehand (`content`) and handed
-to one ES module, `explorer.js`. Taught in 08.
+to one ES module, `explorer.js`. Taught in 08b.
 """
 
 import base64

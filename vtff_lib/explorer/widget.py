@@ -1,4 +1,4 @@
-"""The explorer as a Jupyter widget: JupyterLab, Notebook, VS Code, Colab. Taught in 08."""
+"""The explorer as a Jupyter widget: JupyterLab, Notebook, VS Code, Colab. Taught in 08b."""
 
 from pathlib import Path
 

@@ -1,0 +1,100 @@
+"""Lesson 08b: answers to its exercises, right ones and wrong ones."""
+
+import torch
+import torch.nn.functional as F
+
+from tests.lessons import Answers
+from vtff_lib.checks.lesson_08b import CLAIMS
+from vtff_lib.explain.pointing import pointing_game
+
+# 1: the pointing game
+
+
+def share_of_peak(maps, masks, pick=torch.argmax):
+    height, width = masks.shape[1] // maps.shape[1], masks.shape[2] // maps.shape[2]
+    found = []
+    for heat, mask in zip(maps, masks, strict=True):
+        row, column = divmod(int(pick(heat)), heat.shape[1])
+        cell = mask[row * height : (row + 1) * height, column * width : (column + 1) * width]
+        found.append(cell.float().mean())
+    return torch.stack(found)
+
+
+def hits(maps, masks):
+    return share_of_peak(maps, masks) >= 0.5
+
+
+def hits_by_pooling(maps, masks):
+    shares = F.adaptive_avg_pool2d(masks.float(), tuple(maps.shape[1:])).flatten(1)
+    best = maps.flatten(1).argmax(dim=1)
+    return (shares[torch.arange(len(maps)), best] > 0.499).int()
+
+
+def hits_of_batch(maps, masks):
+    best = torch.full((len(maps),), int(maps.argmax()) % maps[0].numel())
+    shares = F.adaptive_avg_pool2d(masks.float(), tuple(maps.shape[1:])).flatten(1)
+    return shares[torch.arange(len(maps)), best] >= 0.5
+
+
+def hits_transposed(maps, masks):
+    return share_of_peak(maps, masks, lambda heat: heat.T.argmax()) >= 0.5
+
+
+def mass(maps, masks):
+    inside = F.adaptive_avg_pool2d(masks.float(), tuple(maps.shape[1:]))
+    positive = maps.clamp_min(0)
+    return (positive * inside).sum(dim=(1, 2)) / positive.sum(dim=(1, 2))
+
+
+def one_pixel(maps, masks, middle):
+    height, width = masks.shape[1] // maps.shape[1], masks.shape[2] // maps.shape[2]
+    start = (height // 2, width // 2) if middle else (0, 0)
+    looked_up = masks[:, start[0] :: height, start[1] :: width].flatten(1)
+    return looked_up.gather(1, maps.flatten(1).argmax(dim=1, keepdim=True))[:, 0]
+
+
+# 2: what follows
+
+RIGHT = [right for right, _ in CLAIMS]
+
+
+def but(place, given):
+    return [given if index == place - 1 else right for index, right in enumerate(RIGHT)]
+
+
+ANSWERS = {
+    "points_inside": Answers(
+        right=[hits, hits_by_pooling, pointing_game],
+        wrong=[
+            (share_of_peak, "how much of the cell is inside"),
+            (lambda maps, masks: share_of_peak(maps, masks) > 0.5, "by exactly half counts"),
+            (lambda maps, masks: share_of_peak(maps, masks) > 0, "only touches"),
+            (lambda maps, masks: share_of_peak(maps, masks) == 1, "inside wholly"),
+            (lambda maps, masks: ~hits(maps, masks), "Your hits are the misses"),
+            (lambda maps, masks: hits(maps.abs(), masks), "without its sign"),
+            (lambda maps, masks: hits(-maps, masks), "You took the lowest cell"),
+            (hits_transposed, "Rows and columns have changed places"),
+            (hits_of_batch, "one peak for the whole batch"),
+            (mass, "That is the mass inside"),
+            (lambda maps, masks: mass(maps, masks) >= 0.5, "half of the map's mass"),
+            (lambda maps, masks: one_pixel(maps, masks, True), "in the middle of the cell"),
+            (lambda maps, masks: one_pixel(maps, masks, False), "upper left pixel"),
+            (lambda maps, masks: hits(maps, masks).float().mean(), "one number for all faces"),
+            (lambda maps, masks: hits(maps, masks).flip(0), "Your list of hits is off"),
+        ],
+    ),
+    "what_follows": Answers(
+        right=[RIGHT, tuple(RIGHT), [int(right) for right in RIGHT]],
+        wrong=[
+            *(
+                (but(place, not right), f"Claim {place} does {'' if right else 'not '}follow")
+                for place, right in enumerate(RIGHT, start=1)
+            ),
+            (but(2, None), "Claim 2 is still open"),
+            (but(3, "perhaps"), "'perhaps' is neither True nor False"),
+            (RIGHT[:6], "Give a list of 7 values"),
+        ],
+    ),
+}
+
+EQUAL: dict = {}
