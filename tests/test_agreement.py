@@ -13,6 +13,7 @@ from tests.lessons import NUMBERS, stored, tables
 from tests.prose import LESSONS
 
 LIBRARY = Path(vtff_lib.__file__).parent
+SETS = LIBRARY.parent / "data_scripts" / "README.md"
 
 
 def public(path: Path) -> dict[str, str]:
@@ -97,5 +98,7 @@ def test_taught_in_is_true():
     numbers = [source.number(path) for path in LESSONS]
     text = {number: stored(number) for number in numbers if number != "appendix"}
     words = {n: set(re.findall(r"\w+", lesson.code + lesson.prose)) for n, lesson in text.items()}
+    assert "../data_scripts/README.md" in text["10"].prose  # where it goes on, with whole data sets
+    words["10"] |= set(re.findall(r"\w+", SETS.read_text(encoding="utf-8")))
     names = {str(path.relative_to(LIBRARY)): untrue(path, words) for path in SOURCES}
     assert {module: missing for module, missing in names.items() if missing} == UNTAUGHT
