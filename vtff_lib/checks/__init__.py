@@ -57,8 +57,9 @@ from vtff_lib.checks.lesson_07b import expected_calibration_error
 from vtff_lib.checks.lesson_07b_parts import learn_in_parts
 from vtff_lib.checks.lesson_07b_stops import goes_on_exactly
 from vtff_lib.checks.lesson_08 import randomisation_control, rolled_out
-from vtff_lib.checks.lesson_08_controls import class_prior, pairs_in_order
-from vtff_lib.checks.lesson_08_trials import area_of_deletion
+from vtff_lib.checks.lesson_08_controls import class_prior
+from vtff_lib.checks.lesson_08_deletion import area_of_deletion
+from vtff_lib.checks.lesson_08_muscles import pairs_in_order
 from vtff_lib.checks.lesson_08b import points_inside, what_follows
 from vtff_lib.checks.lesson_09 import (
     holms_correction,

@@ -4,7 +4,7 @@
     randomised weights      does the map change when what was learned is thrown away?
 
 `pointing` asks whether a map marks the regions in which the expression is. A map that scores no
-better than `random_map` or `centred_blob` has shown nothing.
+better than `random_map` and its `prior` of other people has shown nothing of its face.
 """
 
 import copy

@@ -1,6 +1,4 @@
-"""A face that you move, and what the model makes of it, move by move. Taught in 08b.
-
-Needs a kernel.
+"""A face that you move, and what the model makes of it, move by move; with a kernel. Taught in 08b.
 
 The explorer is the one of the pages. Sliders and buttons around it make a new face, and only what
 is looked at is computed: the maps, and the one change of the model that is chosen.

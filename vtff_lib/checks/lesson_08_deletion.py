@@ -1,4 +1,4 @@
-"""The checks of lesson 08, second part: deletion."""
+"""The checks of lesson 08, third part: deletion."""
 
 from collections.abc import Callable
 from typing import Any
