@@ -96,13 +96,15 @@ def chosen_rows(rows: Tensor, index: Any) -> Tensor:
     )
 
 
-def check_images(images: object) -> None:
-    """Raise a `ValueError` unless `images` are uint8 `(N, 3, H, W)`, N from 0; stored or not."""
+def check_images(images: Any, channels: int | None = 3) -> None:
+    """Raise a `ValueError` unless `images` are uint8 `(N, channels, H, W)`, N from 0; or stored.
+
+    `None`: any number of channels, for models that are given more.
+    """
     if isinstance(images, StoredImages):
         return
-    if not has_values(images) or images.dtype != torch.uint8 or images.ndim != 4:
-        raise ValueError(f"images is {describe(images)}; give torch.uint8 of shape (N, 3, H, W).")
-    if images.shape[1] != 3 or 0 in images.shape[1:]:
+    sound = has_values(images) and images.dtype == torch.uint8 and images.ndim == 4
+    if not sound or 0 in images.shape[1:] or channels not in (None, images.shape[1]):
         raise ValueError(f"images is {describe(images)}; give torch.uint8 of shape (N, 3, H, W).")
 
 
