@@ -49,7 +49,9 @@ def check_whole_numbers(settings: Any, **lowest: int) -> None:
     for name in (setting.name for setting in fields(settings) if setting.type is int):
         value, low = getattr(settings, name), lowest.get(name, 1)
         if type(value) is not int or not low <= value < 2**63:  # as torch has them
-            raise ValueError(f"{name}={shown(value)} will not do; give a whole number from {low}.")
+            raise ValueError(
+                f"{name}={shown(value)} will not do; give a whole number from {low}, below 2^63."
+            )
 
 
 def check_whole(name: str, value: object, low: int = 1, high: int = MOST) -> None:
@@ -85,8 +87,8 @@ def check_number(name: str, value: object, low: float = -math.inf, high: float =
     with suppress(OverflowError):  # a whole number that no float holds
         if real and math.isfinite(value) and low <= value <= high:  # type: ignore[arg-type,operator]
             return
-    end = "below 1" if high == BELOW_1 else f"{high:g}"
-    where = f", {low:g} to {end}" if math.isfinite(low) else ""
+    end = {BELOW_1: " to below 1", math.inf: " or more"}.get(high, f" to {high:g}")
+    where = f", {low:g}{end}" if math.isfinite(low) else ""
     raise ValueError(f"{name}={shown(value)} will not do; give a finite number{where}.")
 
 
