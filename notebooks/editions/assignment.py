@@ -188,10 +188,10 @@ def files_beside(notebook: NotebookNode) -> list[Path]:
 def write_source(lesson: Path, folder: Path) -> None:
     """Write a lesson's assignment into `folder`: the notebook, and the files that it needs."""
     notebook = instructors_version(lesson)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)  # a lesson may need no file
     for file in files_beside(notebook):
         beside = folder / file.parent.name
-        beside.mkdir(exist_ok=True)
+        beside.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, beside)
     for file in (FILES / "README.txt", source.NOTEBOOKS / "matplotlibrc"):
         shutil.copy(file, folder)
