@@ -267,8 +267,13 @@ def test_an_error_is_told_in_few_words_that_can_be_shown():
 
 
 def test_ctrl_c_is_the_learners():
-    with pytest.raises(KeyboardInterrupt):
-        doubled(lambda number: signal.raise_signal(signal.SIGINT))
+    # A shell has what it starts in the background ignore it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            doubled(lambda number: signal.raise_signal(signal.SIGINT))
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Unwritten(nn.Module):

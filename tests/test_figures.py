@@ -255,7 +255,9 @@ def test_every_stored_run_says_what_it_needs_to_be_made_again(path):
     seeds = [run["seed"] for run in told["runs"]]
     # An hour of a CPU for each seed of the model for photographs: its card says that there is one.
     few = list(range(max(len(seeds), 1 if path.stem == "ferplus_photos" else 3)))
-    assert seeds == PLANNED.get(path.stem, few)
+    planned = PLANNED.get(path.stem, few)
+    # The study of fusion takes nine hours, and goes on where it was stopped.
+    assert seeds == (planned[: len(seeds)] if path.stem.startswith("fusion_") else planned)
     for run in told["runs"]:
         assert {"command", "date", "torch"} <= run.keys()
         assert {"faces_sha256", "faces"} & run.keys()  # a stored set, or how many were rendered
