@@ -289,3 +289,9 @@ def test_a_check_that_was_tampered_with_gives_no_mark_and_takes_none(course):
         graded_cells(notebook)[f"check_{name}"].source = "pass"  # an editable copy of the check
     marks = hand_in(course, OTHER, "cheat", notebook)
     assert marks == dict.fromkeys(tampered, 0) | {honest: 1}
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_a_file_that_code_reads_comes_along_however_its_name_is_quoted(quote):
+    notebook = new_notebook(cells=[new_code_cell(f"stored({quote}silenced{quote})")])
+    assert [path.name for path in assignment.files_beside(notebook)] == ["silenced.json"]

@@ -174,7 +174,7 @@ def files_beside(notebook: NotebookNode) -> list[Path]:
     def needed(folder: str, name: str) -> bool:
         shown = f"({folder}/{name})" in prose  # a picture: no other links to files are left
         stem, _, kind = name.partition(".")
-        named = kind == "json" and re.search(rf'"{stem}(\.json)?"', code) is not None
+        named = kind == "json" and re.search(rf"[\"']{stem}(\.json)?[\"']", code) is not None
         return shown or named or f"{folder}/{name}" in code
 
     return [
