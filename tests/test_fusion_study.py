@@ -13,7 +13,7 @@ from figures.experiments import fusion_models as models
 from figures.experiments import fusion_told as told
 from figures.experiments.harness import FIGURES
 from vtff_lib.datasets import FaceSet
-from vtff_lib.evaluation.comparisons import compare, detectable
+from vtff_lib.evaluation.comparisons import compare, crossed, detectable
 from vtff_lib.inputs import resize
 from vtff_lib.lbp import local_binary_pattern
 from vtff_lib.synthetic_faces import sample
@@ -214,18 +214,13 @@ def test_the_interval_over_seeds_and_faces_covers_what_it_should(seeds, parts):
     covered, by_seeds = [], []
     for _ in range(300):
         table = simulated(dice, seeds, 100, parts)
-        found = told.over_seeds_and_faces(table)
+        found = crossed(table).mean
         covered.append(found.low <= 0 <= found.high)
         seen = compare(list(table.mean(axis=1)), [0.0] * seeds).difference
         by_seeds.append(seen.low <= 0 <= seen.high)
     assert np.mean(covered) >= 0.92
     if parts[1] > 0.1:  # where people differ, an interval over seeds alone is too narrow
         assert np.mean(by_seeds) < np.mean(covered)
-
-
-def test_no_difference_at_all_has_no_interval():
-    found = told.over_seeds_and_faces(np.full((3, 5), 0.25))
-    assert tuple(found) == (0.25, 0.25, 0.25)
 
 
 def test_the_faces_of_a_person_stand_in_a_row():

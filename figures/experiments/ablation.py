@@ -191,20 +191,22 @@ def run(name: str, seed: int, faces: FaceSet, test: FaceSet) -> Record:
         weights.parent.mkdir()
         model.save(weights)
     guesses = predict(model, test.images).argmax(dim=1)
-    return record | {"parameters": count_parameters(model)} | measure(guesses, test, name)
+    figures = measure(guesses, test)
+    if name not in PRIMARY:
+        del figures["right"]
+    return record | {"parameters": count_parameters(model)} | figures
 
 
-def measure(guesses: Tensor, test: FaceSet, name: str) -> dict[str, Any]:
-    """Return the figures of some guesses `(N,)`; of the primary models, each face's 1 or 0 too."""
+def measure(guesses: Tensor, test: FaceSet) -> dict[str, Any]:
+    """Return the figures of some guesses `(N,)`, and for each face 1 if it was right, else 0."""
     right = (guesses == test.labels).double()
     classes = range(len(test.class_names))
-    figures = {
+    return {
         "accuracy": round(right.mean().item(), 4),
         "recall": [round(right[test.labels == c].mean().item(), 4) for c in classes],
         "macro_f1": round(float(f1_score(test.labels, guesses, average="macro")), 4),
+        "right": "".join(str(int(one)) for one in right.tolist()),
     }
-    each_face = "".join(str(int(one)) for one in right.tolist())
-    return figures | ({"right": each_face} if name in PRIMARY else {})
 
 
 def by_seed(runs: list[Record], name: str) -> dict[int, float]:

@@ -16,14 +16,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
-from sklearn.metrics import f1_score
-from torch import Tensor
 
 from data_scripts import make_synthetic
-from figures.experiments.ablation import TEST_FACES
+from figures.experiments.ablation import TEST_FACES, measure
+from figures.experiments.domain_gap import as_ferplus
 from figures.experiments.ferplus import SMALL, read_faces
 from figures.experiments.fusion_models import AVERAGE, build
 from figures.experiments.fusion_told import STAGES, epochs_of, models_of, summarise
@@ -38,11 +36,9 @@ from figures.experiments.harness import (
     write_runs,
 )
 from figures.experiments.runs import train_model, weights_of
-from figures.experiments.sim_to_real import MIDDLE
 from vtff_lib.datasets import FaceSet, load_default
 from vtff_lib.endings import in_a_sentence
 from vtff_lib.evaluation.measure import predict
-from vtff_lib.inputs import resize
 from vtff_lib.names import SPLITS
 from vtff_lib.training.recipe import TrainingConfig
 from vtff_lib.vtff import VTFF, count_parameters
@@ -52,7 +48,6 @@ RECIPES = {  # and whether an answer is the mean of those to a picture and to it
     "minute": (TrainingConfig.preset("minute", growth=0.0, soft_labels=False), False),
     "ferplus small": (SMALL, True),
 }
-GREY = torch.tensor([0.299, 0.587, 0.114])  # of red, green and blue
 WATCHED = 400  # validation pictures of the stage with few photographs, as many as there are renders
 
 
@@ -88,12 +83,7 @@ def few(faces: FaceSet, count: int) -> FaceSet:
 
 def grey_and_coarse(faces: FaceSet) -> FaceSet:
     """Return renders as FER+'s photographs are: grey, 48 pixels wide, tightly cropped."""
-    parts = []
-    for images in faces.images[:].split(500):
-        small = resize(images[MIDDLE], 48).float()
-        grey = (small * GREY.view(3, 1, 1)).sum(dim=1, keepdim=True)
-        parts.append(grey.round().byte().expand(-1, 3, -1, -1))
-    return replace(faces, images=torch.cat(parts))
+    return replace(faces, images=torch.cat(list(map(as_ferplus, faces.images[:].split(500)))))
 
 
 def run_name(stage: str, name: str) -> str:
@@ -124,7 +114,8 @@ def run(stage: str, name: str, seed: int, faces: FaceSet, test: FaceSet) -> Reco
             "cpu_seconds": 0.0,
             "parameters": sum(count_parameters(each) for each in models),
         }
-        return told | measure(torch.stack([answer(each) for each in models]).mean(dim=0), test)
+        shares = torch.stack([answer(each) for each in models]).mean(dim=0)
+        return told | measure(shares.argmax(dim=1), test)
     model = build(name, len(faces.class_names), seed)
     config = replace(recipe, epochs=epochs_of(stage, name), seed=seed)
     started = time.process_time()
@@ -136,23 +127,8 @@ def run(stage: str, name: str, seed: int, faces: FaceSet, test: FaceSet) -> Reco
     shutil.rmtree(weights.parent)  # checkpoints too
     weights.parent.mkdir()
     model.save(weights)
-    record |= {"parameters": count_parameters(model)} | measure(answer(model), test)
+    record |= {"parameters": count_parameters(model)} | measure(answer(model).argmax(dim=1), test)
     return {key: record[key] for key in record if key not in ("seed", "images", "faces_sha256")}
-
-
-def measure(probabilities: Tensor, test: FaceSet) -> dict[str, Any]:
-    """Return the figures of some answers `(N, classes)`, and for each face 1 if it was right."""
-    guesses = probabilities.argmax(dim=1)
-    right = guesses == test.labels
-    return {
-        "accuracy": round(right.double().mean().item(), 4),
-        "recall": [
-            round(right[test.labels == c].double().mean().item(), 4)
-            for c in range(len(test.class_names))
-        ],
-        "macro_f1": round(float(f1_score(test.labels, guesses, average="macro")), 4),
-        "right": "".join(str(int(each)) for each in right),
-    }
 
 
 def runs_of(stage: str, pack: Path | None) -> Iterator[Record]:

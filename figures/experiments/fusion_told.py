@@ -11,8 +11,7 @@ import numpy as np
 from figures.experiments.ablation import by_seed, paired
 from figures.experiments.fusion_models import LONGER, words
 from figures.experiments.harness import FIGURES, Record
-from vtff_lib.evaluation.comparisons import holm, student_t
-from vtff_lib.evaluation.intervals import Estimate
+from vtff_lib.evaluation.comparisons import crossed, holm, student_t
 
 PLAN: dict[str, Any] = tomllib.loads(
     (FIGURES / "plans" / "fusion.toml").read_text(encoding="utf-8")
@@ -40,36 +39,6 @@ def comparisons_of(stage: str) -> list[tuple[str, str]]:
     return against_full + [("sum", name) for name in plan.get("compare_sum", {})]
 
 
-def over_seeds_and_faces(differences: np.ndarray) -> Estimate:
-    """Return the mean with a 95 % interval for other seeds *and* other people.
-
-        V = v_seeds/S + v_people/P - v_rest/(S P),   mean ± t √V
-
-    v_seeds and v_people are the variances of the means of rows and of columns, and v_rest that of
-    what both leave over: it is in either, and is taken off once. t has Satterthwaite's degrees of
-    freedom. With few seeds, drawing rows and columns again and again would make it too narrow.
-
-    Args:
-        differences: `(S, P)`, a row for each seed, a column for each person; from two of each.
-
-    Source: analysis of variance with two crossed random factors, Satterthwaite 1946; as readers and
-    cases in radiology, Obuchowski and Rockette 1995.
-    """
-    seeds, people = differences.shape
-    middle = differences.mean()
-    rows, columns = differences.mean(axis=1), differences.mean(axis=0)
-    rest = differences - rows[:, None] - columns[None, :] + middle
-    degrees = np.array([seeds - 1, people - 1, (seeds - 1) * (people - 1)])
-    variances = rows.var(ddof=1), columns.var(ddof=1), rest.var() * rest.size / degrees[2]
-    parts = np.array(variances) / [seeds, people, seeds * people]
-    variance = max(parts[0] + parts[1] - parts[2], parts[0], parts[1])
-    if not variance:
-        return Estimate(float(middle), float(middle), float(middle))
-    freedom = max(1, int(variance**2 / (parts**2 / degrees).sum()))
-    reach = student_t(freedom) * math.sqrt(variance)
-    return Estimate(float(middle), float(middle - reach), float(middle + reach))
-
-
 def by_person(runs: list[Record], name: str) -> np.ndarray:
     """Return the share of each person's faces that a model was right on, `(seeds, people)`."""
     rows = []
@@ -84,7 +53,7 @@ def difference(runs: list[Record], first: str, second: str) -> Record:
     told = paired(by_seed(runs, first), by_seed(runs, second))
     both = [run for run in runs if {first, second} <= run["variants"].keys()]
     if len(both) > 1:
-        faces = over_seeds_and_faces(by_person(both, first) - by_person(both, second))
+        faces = crossed(by_person(both, first) - by_person(both, second)).mean
         told["faces_low"], told["faces_high"] = round(faces.low, 4), round(faces.high, 4)
     return told
 
