@@ -118,14 +118,19 @@ def read(path: Path) -> NotebookNode:
 
     Raises `LessonError` if there is none in it, such as after a merge that went wrong.
     """
-    text = path.read_text(encoding="utf-8")
     try:
-        return nbformat.reads(text, as_version=4)
+        return nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+    except OSError:
+        raise
     except Exception as error:  # nbformat does not say which
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise LessonError(
-            f"{path.name} is no notebook ({reason}); mend it, or take the last that was."
+            f"{path.name} is no notebook ({first_line(error)}); mend it, or take the last that was."
         ) from error
+
+
+def first_line(error: Exception) -> str:
+    """Return how an error begins, or its kind if it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def run(path: Path) -> str:
@@ -155,7 +160,7 @@ def run(path: Path) -> str:
     except CellExecutionError as error:
         raise LessonError(f"{path.name}, {place}: {error.ename}: {error.evalue}") from error
     except (CellTimeoutError, NoSuchKernel, RuntimeError) as error:  # a kernel that never starts
-        raise LessonError(f"{path.name}, {place}: {str(error).splitlines()[0]}") from error
+        raise LessonError(f"{path.name}, {place}: {first_line(error)}") from error
     return canonical(notebook)
 
 

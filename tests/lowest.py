@@ -7,6 +7,7 @@ PyTorch's are resolved alone: to install another would take 6 GB and minutes.
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -26,7 +27,9 @@ def floors(*extras: str) -> list[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     more = project["optional-dependencies"]
     wanted = [*project["dependencies"], *(name for extra in extras or more for name in more[extra])]
-    return [re.sub(r">=([\w.]+),.*", r"==\1", requirement) for requirement in wanted]
+    lowest = [re.sub(r">=([\w.]+),.*", r"==\1", requirement) for requirement in wanted]
+    assert all("==" in floor for floor in lowest), lowest
+    return lowest
 
 
 def run(*command: str, before: Path = ROOT) -> None:
@@ -44,6 +47,7 @@ def main() -> None:
     install = "pip", "install", "--quiet", "--upgrade"
     run(*install, "--target", str(PIP), "pip>=25.1")  # older ones download whatever they resolve
     run(*install, "--dry-run", "--ignore-installed", *floors(), before=PIP)
+    shutil.rmtree(LOW, ignore_errors=True)  # of another time
     small = [floor for floor in floors("lab") if floor.partition("==")[0] not in HEAVY]
     run(*install, "--no-deps", "--target", str(LOW), *small)
     names = [f"tests/{name}.py" for name in TESTS]

@@ -1,5 +1,6 @@
 """People of CK+ stay in one split, and the folders of a reader become classes."""
 
+import errno
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 from tests.adapter_trees import complaint, named, split_of, write_ckplus, write_picture
 from vtff_lib.datasets.sources.ckplus import catalogue_ckplus
 from vtff_lib.datasets.sources.folders import catalogue_folders
+from vtff_lib.datasets.sources.source_folders import LeftOut
 from vtff_lib.names import EXPRESSIONS
 
 CK = ["neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise"]
@@ -154,3 +156,10 @@ def test_a_folder_of_the_systems_beside_the_splits_is_none_of_them(
     for place in ("train/sad", "train/happy", f"{name}/0"):
         write_picture(tmp_path / place / "0.jpg")
     assert len(catalogue_folders(tmp_path)) == 2
+
+
+def test_a_disk_that_fails_without_naming_a_file_is_told_too() -> None:
+    left_out = LeftOut()
+    with left_out.named():
+        raise OSError(errno.EIO, "Input/output error")
+    assert left_out == ["A file cannot be read (Input/output error)."]

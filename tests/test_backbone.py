@@ -86,6 +86,8 @@ PUBLISHED = {
     "compiled": lambda weights: {f"_orig_mod.module.{k}": v for k, v in weights.items()},
     "wrapped": lambda weights: {"epoch": 3, "state_dict": weights},
     "checkpoint": lambda weights: {"model_state_dict": weights, "optimizer_state_dict": {"a": {}}},
+    "beside settings": lambda weights: {"model": {"arch": "r18"}, "state_dict": weights},
+    "beside more": lambda weights: {"model": {"width": 64}, "model_state_dict": weights},
     "in two": lambda weights: {"model": {"state_dict": weights}, "epoch": 3},
     "parallel": lambda weights: {"state_dict": {f"module.{k}": v for k, v in weights.items()}},
     "embedding": lambda weights: {

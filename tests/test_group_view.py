@@ -48,6 +48,8 @@ def test_what_cannot_be_told_apart_is_refused():
         groups.gap_chart({"age": {"old": row}}, "points", "words")
     with pytest.raises(ValueError, match="groups"):
         groups.gap_chart({}, "points", "words")
+    with pytest.raises(ValueError, match="has no rows"):
+        groups.gap_chart({"age": {}}, "points", "words")
 
 
 def test_faces_stand_under_their_names(drawn):

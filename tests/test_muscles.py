@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vtff_lib import explain
-from vtff_lib.explain.muscles import PART, Removals
+from vtff_lib.explain.muscles import Removals
 from vtff_lib.synthetic_faces import ACTION_UNITS, REGIONS, render, sample
 
 FACES = sample(range(8), split="test")
@@ -78,7 +78,7 @@ def scene() -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     count = len(TAKEN.face)
     places = torch.zeros(count, 7, 7)
-    rows = PART[TAKEN.unit]  # a row of cells for each part
+    rows = TAKEN.part  # a row of cells for each part
     places[torch.arange(count), rows] = 0.1 + torch.rand(count, 7, generator=generator)
     losses = torch.randn(count, generator=generator)
     return {"places": places, "losses": losses, "pairs": explain.pairs_of(TAKEN, losses, 0.1)}

@@ -8,7 +8,9 @@ import torch
 from figures.experiments import robustness, runs
 from figures.experiments.ablation import KEPT, build
 from figures.experiments.harness import FIGURES
+from vtff_lib.config import VTFFConfig
 from vtff_lib.synthetic_faces import sample
+from vtff_lib.vtff import VTFF
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +71,24 @@ def test_a_look_tells_every_model_and_the_gate(faces, seen):
     shut = robustness.look(models, seen["blur, pixels"][0.0], faces.labels)
     assert shut["gate"] > 0.99
     assert shut["full"] == shut["full, gate to LBP"]
+
+
+def test_a_mean_over_a_place_weighs_cells_by_what_lies_inside():
+    heat = torch.tensor([[[1.0, 2.0, 4.0]]])
+    place = torch.tensor([[[1, 1, 1, 0, 0, 0], [1, 1, 0, 0, 0, 0]]]).bool()
+    found = robustness.over({"gate": heat.expand(2, -1, -1)}, torch.cat([place, place & False]))
+    assert found["gate"][0].item() == pytest.approx((1 + 2 / 4) / (1 + 1 / 4))
+    assert found["gate"][1].isnan()
+
+
+@pytest.mark.parametrize("gated_branch", ["lbp", "rgb"])
+def test_the_gate_is_told_as_the_weight_of_lbp_whichever_branch_it_multiplies(seen, gated_branch):
+    model = VTFF(VTFFConfig.tiny(8, image_size=64, gated_branch=gated_branch)).eval()
+    for part in (model.fusion.global_attention, model.fusion.local_attention):
+        torch.nn.init.zeros_(part.layers[-1].weight)
+        torch.nn.init.constant_(part.layers[-1].bias, 2)  # a gate of σ(4) everywhere
+    weight = robustness.gate_maps(model, seen["blur, pixels"][0.0][0])["gate"]
+    assert ((weight > 0.9) if gated_branch == "lbp" else (weight < 0.1)).all()
 
 
 def test_missing_weights_are_named(tmp_path, monkeypatch):

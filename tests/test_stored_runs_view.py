@@ -69,3 +69,10 @@ def test_discs_are_as_large_as_their_bins_and_the_second_share_is_hollow(drawn):
 def test_what_has_no_names_is_refused(draw):
     with pytest.raises(ValueError, match="will not do"):
         draw([1.0], "accuracy")
+
+
+def test_a_third_share_is_refused_and_a_large_loss_stays_in_the_picture(drawn):
+    with pytest.raises(ValueError, match="3 shares are too many"):
+        stored_runs.reliability(BINS, dict.fromkeys("abc", "right"))
+    stored_runs.side_by_side({"A": RUN | {"train_loss": [9.0, 1.0]}}, every=10)
+    assert drawn[0].get_ylim() == (stored_runs.BREAK, 9)

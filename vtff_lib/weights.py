@@ -18,7 +18,8 @@ from vtff_lib import files
 from vtff_lib.refusals import as_path
 
 WRAPPING = re.compile(r"^(module\.|_orig_mod\.)+")
-OUTER = ("model", "net", "model_state_dict", "state_dict")  # what training scripts save it under
+# What training scripts save it under; `model` may hold settings, or another of these.
+OUTER = ("state_dict", "model_state_dict", "model", "net", "state_dict")
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:

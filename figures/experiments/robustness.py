@@ -21,12 +21,13 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur
 
 from figures.experiments.ablation import KEPT
-from figures.experiments.gate_by import gate_maps, over
 from figures.experiments.harness import Record, experiment, first_seeds
 from figures.experiments.runs import weights_of
+from vtff_lib import explain
 from vtff_lib.datasets import load_default
 from vtff_lib.evaluation.comparisons import compare
 from vtff_lib.evaluation.measure import predict
+from vtff_lib.explain.pointing import share_of_cells
 from vtff_lib.explain.surgery import Surgery, operated
 from vtff_lib.inputs import resize
 from vtff_lib.synthetic_faces import Faces, render, sample
@@ -119,6 +120,27 @@ def forced_accuracy(model: VTFF, images: Tensor, labels: Tensor, lbp_weight: flo
         with torch.no_grad(), operated(model, [Surgery(lbp_weight=lbp_weight)] * len(batch)):
             right += int((model(batch).logits.argmax(dim=1) == truth).sum())
     return right / len(labels)
+
+
+@torch.no_grad()
+def gate_maps(model: VTFF, images: Tensor) -> dict[str, Tensor]:
+    """Return the LBP branch's mean weight and its share of the energy, of each cell."""
+    pairs = []
+    for batch in images.split(64):
+        out = model(batch, return_maps=True)
+        gate = explain.gate(out).values
+        weight = gate if model.config.gated_branch == "lbp" else 1 - gate
+        share = explain.energy_share(out, model.config.gated_branch).values
+        pairs.append(torch.stack([weight, share]))
+    weight, share = torch.cat(pairs, dim=1)
+    return {"gate": weight, "energy share": share}
+
+
+def over(maps: dict[str, Tensor], places: Tensor) -> dict[str, Tensor]:
+    """Return each face's mean over `places` `(N, H, W)`, NaN where there are none."""
+    inside = share_of_cells(places, maps["gate"])
+    total = inside.sum(dim=(1, 2))
+    return {name: (heat * inside).sum(dim=(1, 2)) / total for name, heat in maps.items()}
 
 
 def look(models: dict[str, VTFF], picture: Picture, labels: Tensor) -> dict[str, float]:

@@ -159,7 +159,7 @@ def goes_on_step_by_step(make):
         states.append(unbroken.state())
         unbroken.step()
         weights.append(unbroken.weight.tolist())
-    for stop in (9, 3, 6, 1):
+    for stop in (9, 4, 6, 1):
         second = make()
         second.load(states[stop])
         for wanted in weights[stop:]:
@@ -230,6 +230,7 @@ ANSWERS = {
             (lambda make: goes_on(make, loaded=True), "that forgets its momentum"),
             (lambda make: goes_on(make, stops=(4, 8)), "that begins its epoch anew"),
             (lambda make: goes_on(make, stops=(1, 2), end=4), "that forgets its random state"),
+            (lambda make: goes_on(make, stops=(5,)), "just where an epoch ends"),
             (lambda make: goes_on(make, later=0), "whose state is no copy"),
             (counts_only, "that counts its steps from 0 again"),
             (lambda make: False, "refuses a run that goes on exactly"),

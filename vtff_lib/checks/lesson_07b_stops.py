@@ -102,6 +102,16 @@ class ByEpochs(Run):
         super().load(state | {"number": state["number"] // STEPS * STEPS})
 
 
+class TwiceTheLast(Run):
+    """Killed between two epochs, it learns the last image of the old one again."""
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go one step back where an epoch ended."""
+        number = state["number"]
+        back = number > 0 and number % STEPS == 0
+        super().load(state | {"number": number - back})
+
+
 class LentOut(Run):
     """Its state is no copy, and changes with the run."""
 
@@ -124,6 +134,8 @@ FAULTY: dict[type[Run], str] = {
     ByEpochs: "that begins its epoch anew. It is right where an epoch ends: stop in the middle.",
     DrawnRun: "that forgets its random state. It is right until the epoch is over: go on into the "
     "next one.",
+    TwiceTheLast: "that goes wrong only when it is stopped just where an epoch ends: try every "
+    "number of steps.",
     LentOut: "whose state is no copy: the run goes on after `state()`, and so do the weights in "
     "it. Let it take a step more before it is killed.",
 }
@@ -137,6 +149,6 @@ def goes_on_exactly(answer: Callable[[type[Run]], bool]) -> str:
     for faulty, words in FAULTY.items():
         require(not call(answer, faulty), f"Your test lets a run pass {words}")
     return (
-        f"It let two right runs pass, and caught {len(FAULTY)} that forget. Lesson 07's loop needs "
-        "no random state in its checkpoint: that is one thing less to forget."
+        f"It let two right runs pass, and caught {len(FAULTY)} that go wrong. Lesson 07's loop "
+        "needs no random state in its checkpoint: that is one thing less to forget."
     )

@@ -28,19 +28,19 @@ class Comparison(NamedTuple):
     pairs: int
 
 
-def student_p(t: float, degrees: int) -> float:
+def student_p(t: float, degrees: float) -> float:
     """Return how often |t| or more comes about by chance, with this many degrees of freedom.
 
     Raises:
         ValueError: if there is no degree of freedom, or `t` is no number; infinity will do.
     """
-    check_whole("degrees", degrees)
+    check_number("degrees", degrees, 1)
     if not isinstance(t, float) or math.isnan(t):
         check_number("t", t)
     return float(2 * special.stdtr(degrees, -abs(t)))
 
 
-def student_t(degrees: int, share: float = 0.95) -> float:
+def student_t(degrees: float, share: float = 0.95) -> float:
     """Return the t between whose minus and plus `share` of Student's distribution lies.
 
     Args:
@@ -52,7 +52,7 @@ def student_t(degrees: int, share: float = 0.95) -> float:
 
     Source: "Student" 1908, "The probable error of a mean".
     """
-    check_whole("degrees", degrees)
+    check_number("degrees", degrees, 1)
     check_number("share", share, 0, BELOW_1)
     return float(special.stdtrit(degrees, (1 + share) / 2))
 
@@ -111,7 +111,7 @@ def crossed(scores: np.ndarray) -> Crossed:
         ValueError: if it is no such array, a draw has no score, or fewer than two people have one.
 
     Sources: Satterthwaite 1946, "An approximate distribution of estimates of variance components";
-    the crossed design as in Owen 2007, "The pigeonhole bootstrap". Taught in 08.
+    the crossed design as in Owen 2007, "The pigeonhole bootstrap".
     """
     if not isinstance(scores, np.ndarray) or scores.ndim != 2 or scores.dtype.kind not in "fiub":
         raise ValueError(f"scores={shown(scores)} will not do; give an array of numbers, (D, P).")
@@ -131,8 +131,8 @@ def crossed(scores: np.ndarray) -> Crossed:
     if not error:
         return Crossed(Estimate(middle, middle, middle), 0.0, 0.0 if middle else 1.0)
     freedom = variance**2 / sum(part**2 / degrees for degrees, part in parts)
-    reach = float(special.stdtrit(freedom, 0.975)) * error
-    p = float(2 * special.stdtr(freedom, -abs(middle / error)))
+    reach = student_t(freedom) * error
+    p = student_p(middle / error, freedom)
     return Crossed(Estimate(middle, middle - reach, middle + reach), error, p)
 
 

@@ -17,10 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vtff_lib.refusals import check_number, check_shape, check_tensor, describe, shown
-from vtff_lib.synthetic_faces import ACTION_UNIT_NAMES, ACTION_UNITS, REGIONS
+from vtff_lib.synthetic_faces import UNIT_REGIONS
 from vtff_lib.synthetic_faces.faces import Faces
-
-PART = torch.tensor([REGIONS.index(ACTION_UNIT_NAMES[unit][1][0]) for unit in ACTION_UNITS])
 
 
 class Removals(NamedTuple):
@@ -33,7 +31,7 @@ class Removals(NamedTuple):
     @property
     def part(self) -> Tensor:
         """The region that the unit belongs to, an index into `REGIONS`, as `expression_masks`."""
-        return PART[self.unit]
+        return torch.tensor(UNIT_REGIONS)[self.unit]
 
 
 def removals(faces: Faces, active: float = 0.3) -> Removals:

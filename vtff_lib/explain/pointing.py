@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vtff_lib.refusals import check_number, check_tensor, describe
-from vtff_lib.synthetic_faces import ACTION_UNIT_NAMES, ACTION_UNITS, REGIONS
+from vtff_lib.synthetic_faces import ACTION_UNITS, REGIONS, UNIT_REGIONS
 
 ACTIVE = 0.3  # from this intensity on a unit counts; what strays into other expressions is weaker
 
@@ -41,9 +41,8 @@ def expression_masks(regions: Tensor, action_units: Tensor, active: float = ACTI
             f"(N, H, W) and (N, {len(ACTION_UNITS)}, 2)."
         )
     moved = torch.zeros(len(regions), 1 + len(REGIONS), dtype=torch.bool, device=regions.device)
-    for unit, intensity in zip(ACTION_UNITS, action_units.amax(dim=2).unbind(1), strict=True):
-        first = ACTION_UNIT_NAMES[unit][1][0]
-        moved[:, 1 + REGIONS.index(first)] |= intensity >= active
+    for part, intensity in zip(UNIT_REGIONS, action_units.amax(dim=2).unbind(1), strict=True):
+        moved[:, 1 + part] |= intensity >= active
     return moved.gather(1, regions.long().flatten(1)).view(regions.shape)
 
 

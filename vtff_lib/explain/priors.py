@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from vtff_lib.explain.heat_maps import check_classes
-from vtff_lib.refusals import check_tensor, describe, is_a, is_dense
+from vtff_lib.refusals import check_tensor, describe, has_values, is_a
 
 
 def prior(maps: Tensor, persons: Tensor, classes: Tensor | None = None) -> Tensor:
@@ -24,7 +24,8 @@ def prior(maps: Tensor, persons: Tensor, classes: Tensor | None = None) -> Tenso
             one person.
     """
     check_tensor("maps", maps, "(N, h, w)", "real", finite=True)
-    if not is_dense(persons) or not is_a(persons.dtype, "whole") or persons.shape != maps.shape[:1]:
+    whole = has_values(persons) and is_a(persons.dtype, "whole")
+    if not whole or persons.shape != maps.shape[:1]:
         raise ValueError(
             f"persons are {describe(persons)}; {len(maps)} maps need whole numbers "
             f"({len(maps)},), one for each."

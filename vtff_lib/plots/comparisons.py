@@ -6,12 +6,11 @@ Taught in 09.
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from vtff_lib.evaluation.intervals import Estimate
-from vtff_lib.plots.pictures import COLOURS, INK, Picture, picture
+from vtff_lib.plots.pictures import COLOURS, INK, Picture, picture, tidy
 from vtff_lib.refusals import check_by_name
 
 # Colour, line and mark: readable in grey, too. A name that holds one of these words has its style.
@@ -53,7 +52,7 @@ def paired_points(
         (colour, _, mark), values = _style_of(name), list(by_seed.values())
         axis.scatter([column] * len(values), values, color=colour, marker=mark, s=22, zorder=3)
     axis.set_xticks(range(len(names)), names)
-    _tidy(axis, "", ylabel)
+    tidy(axis, "", ylabel)
     return picture(figure, alt, caption)
 
 
@@ -85,7 +84,7 @@ def forest_plot(
         axis.plot(difference.value, height, mark, color=colour, ms=5)
     axis.set_yticks(range(len(rows)), list(rows))
     axis.invert_yaxis()
-    _tidy(axis, xlabel, "")
+    tidy(axis, xlabel, "")
     return picture(figure, alt, caption)
 
 
@@ -126,13 +125,6 @@ def curves_in_panels(
             axis.axhline(level, color=INK, lw=0.8, ls=":")
         axis.set_xticks(range(len(ticks[title])), list(map(str, ticks[title])))
         axis.set_ylim(limits)
-        _tidy(axis, title, "" if number % columns else ylabel)
+        tidy(axis, title, "" if number % columns else ylabel)
     axis.legend(fontsize=8, frameon=False)
     return picture(figure, alt, caption)
-
-
-def _tidy(axis: Axes, xlabel: str, ylabel: str) -> None:
-    axis.set_xlabel(xlabel, fontsize=9)
-    axis.set_ylabel(ylabel, fontsize=9)
-    axis.tick_params(labelsize=8)
-    axis.spines[["top", "right"]].set_visible(False)

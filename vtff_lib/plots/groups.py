@@ -44,6 +44,8 @@ def gap_chart(
         ValueError: if there is nothing to draw, or there are more than three series.
     """
     check_by_name("groups", groups)
+    if not all(groups.values()):
+        raise ValueError("A heading has no rows; give each at least one.")
     lines = [line for heading, rows in groups.items() for line in (heading, *rows)]
     first = next(iter(next(iter(groups.values())).values()))
     if len(first) > len(STYLES):

@@ -271,3 +271,11 @@ def draw_class_scores(axis: Axes, scores: Tensor, names: Sequence[str]) -> list[
     axis.set(xlim=(0, 1), xticks=(0, 0.5, 1), xticklabels=("0", "0.5", "1"))
     axis.tick_params(labelsize=8, length=0)
     return list(bars)
+
+
+def tidy(axis: Axes, xlabel: str, ylabel: str) -> None:
+    """Name the axes of a chart, in small letters, and leave two sides open."""
+    axis.set_xlabel(xlabel, fontsize=9)
+    axis.set_ylabel(ylabel, fontsize=9)
+    axis.tick_params(labelsize=8)
+    axis.spines[["top", "right"]].set_visible(False)

@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vtff_lib.plots.pictures import INK, Picture, picture
+from vtff_lib.plots.pictures import INK, Picture, picture, tidy
 from vtff_lib.refusals import check_by_name
 
 LINES = ("-", "--", ":", "-.")
@@ -50,7 +49,7 @@ def run_curves(
             axis.axhline(level, color=INK, lw=0.8, ls=":")
         if len(curves) > 1:
             axis.legend(frameon=False, fontsize=8)
-        _tidy(axis, time, "" if axis is not axes[0] else quantity)
+        tidy(axis, time, "" if axis is not axes[0] else quantity)
         axis.set_title(title, fontsize=9, loc="left", color=INK)
     axes[0].set_ylim(limits)
     ends = "; ".join(
@@ -64,14 +63,14 @@ def run_curves(
 def side_by_side(
     runs: Mapping[str, Mapping[str, Sequence[float]]], every: int, caption: str = ""
 ) -> Picture:
-    """Return loss and accuracy of runs by name, a column for each.
+    """Return loss and accuracy of runs on eight classes by name, a column for each.
 
     Args:
         runs: each with `train_loss`, `valid_loss`, `train_accuracy` and `valid_accuracy`.
         every: steps from one value to the next.
         caption: what to look for.
 
-    Losses have two scales: from 0 to `BREAK`, and above it in a narrow strip.
+    Losses have two scales: from 0 to `BREAK`, and above it in a narrow strip, to 5 at least.
 
     Raises:
         ValueError: if `runs` is no mapping of names.
@@ -85,13 +84,14 @@ def side_by_side(
         for axis, what in zip(rows[:, column], kinds, strict=True):
             axis.plot(run[f"train_{what}"], "--", color=INK, lw=1, label="training")
             axis.plot(run[f"valid_{what}"], color=INK, lw=1.7, label="validation")
-            _tidy(axis, "", "")
+            tidy(axis, "", "")
         for axis, level in zip(rows[1:, column], (math.log(8), 1 / 8), strict=True):
             axis.axhline(level, color=INK, lw=0.8, ls=":")
         rows[0, column].set_title(name, fontsize=10, color=INK)
         rows[0, column].spines["bottom"].set_visible(False)
         rows[0, column].tick_params(bottom=False)
-    rows[0, 0].set(ylim=(BREAK, 5), yticks=(3, 5))
+    losses = (max(*run["train_loss"], *run["valid_loss"]) for run in runs.values())
+    rows[0, 0].set(ylim=(BREAK, max(5, *losses)), yticks=(3, 5))
     rows[1, 0].set(ylim=(0, BREAK), yticks=(0, 1, 2))
     rows[2, 0].set_ylim(0, 1.05)
     rows[1, 0].set_ylabel("loss (nats)", fontsize=9)
@@ -118,9 +118,11 @@ def reliability(
         caption: what to look for.
 
     Raises:
-        ValueError: if `shares` is no mapping of names.
+        ValueError: if `shares` is no mapping of names, or they are more than two.
     """
     check_by_name("shares", shares)
+    if len(shares) > 2:
+        raise ValueError(f"{len(shares)} shares are too many; two can be told apart.")
     figure = Figure(figsize=(4.2, 3.9), layout="constrained")
     axis = figure.add_subplot()
     axis.plot([0, 1], [0, 1], color=INK, lw=0.8, ls=":")
@@ -137,13 +139,6 @@ def reliability(
     axis.set(xlim=(0, 1.03), ylim=(0, 1.05))
     axis.set_aspect("equal")
     axis.legend(frameon=False, fontsize=8, loc="upper left")
-    _tidy(axis, "mean confidence", "share")
+    tidy(axis, "mean confidence", "share")
     alt = f"Shares over mean confidence in {len(bins)} bins: {'; '.join(told)}."
     return picture(figure, alt, caption)
-
-
-def _tidy(axis: Axes, xlabel: str, ylabel: str) -> None:
-    axis.set_xlabel(xlabel, fontsize=9)
-    axis.set_ylabel(ylabel, fontsize=9)
-    axis.tick_params(labelsize=8)
-    axis.spines[["top", "right"]].set_visible(False)

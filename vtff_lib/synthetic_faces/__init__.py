@@ -14,5 +14,5 @@ from vtff_lib.names import SPLITS
 from vtff_lib.synthetic_faces.action_units import ACTION_UNIT_NAMES, ACTION_UNITS
 from vtff_lib.synthetic_faces.expressions import EXPRESSION_REGIONS
 from vtff_lib.synthetic_faces.faces import Faces, sample
-from vtff_lib.synthetic_faces.regions import REGIONS
+from vtff_lib.synthetic_faces.regions import REGIONS, UNIT_REGIONS
 from vtff_lib.synthetic_faces.rendering import Rendered, render

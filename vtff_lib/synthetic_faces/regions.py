@@ -3,13 +3,16 @@
 import torch
 from torch import Tensor
 
-from vtff_lib.synthetic_faces.action_units import Units
+from vtff_lib.synthetic_faces.action_units import ACTION_UNIT_NAMES, Units
 from vtff_lib.synthetic_faces.canvas import BOTTOM, Canvas, away
 from vtff_lib.synthetic_faces.features import brows, eyes, jaw_drop, mouth
 from vtff_lib.synthetic_faces.people import People
 from vtff_lib.synthetic_faces.surface import Outline
 
 REGIONS = ("brows", "eyes", "nose", "cheeks", "mouth", "forehead")
+UNIT_REGIONS = tuple(  # of each unit, the region whose feature it moves, an index into REGIONS
+    REGIONS.index(places[0]) for _, places in ACTION_UNIT_NAMES.values()
+)
 
 
 def face_regions(person: People, units: Units, form: Outline, canvas: Canvas) -> Tensor:

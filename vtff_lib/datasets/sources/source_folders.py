@@ -86,7 +86,8 @@ class LeftOut(list[str]):
         except ValueError as error:
             self.append(str(error))
         except OSError as error:
-            self.append(f"{Path(error.filename).name} cannot be read ({error.strerror}).")
+            name = Path(error.filename).name if error.filename else "A file"
+            self.append(f"{name} cannot be read ({error.strerror or error}).")
 
     def check(self, used: int) -> tuple[str, ...]:
         """Return the sentences; where not even half can be used, raise the first as an error.
