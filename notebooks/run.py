@@ -41,6 +41,7 @@ ENVIRONMENT = {
     "SOURCE_DATE_EPOCH": "0",
     "PYTHONHASHSEED": "0",
     "VTFF_PROGRESS": os.devnull,
+    "VTFF_OWN": os.devnull,
 }
 
 # Written as constants: what Jupyter puts here tells which Python last ran the lesson.

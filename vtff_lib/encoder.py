@@ -179,6 +179,26 @@ class TransformerEncoder(nn.Module):
         return self.norm(tokens), tuple(attentions) if return_weights else None
 
 
+def make_tokens(
+    fused: Tensor, projection: nn.Linear, cls_token: Tensor, positions: Tensor
+) -> Tensor:
+    """Make the tokens that the encoder reads: [cls], then the cells of a map row by row.
+
+        tokens = [cls; W · cell 1 + b; …] + positions
+
+    Args:
+        fused: `(N, C, h, w)`.
+        projection: C -> C_p, the same for each cell.
+        cls_token: `(1, 1, C_p)`, learned.
+        positions: `(1, 1 + h·w, C_p)`, learned, [cls] first.
+
+    Returns:
+        `(N, 1 + h·w, C_p)`.
+    """
+    cells = projection(fused.flatten(2).transpose(1, 2))  # (N, h·w, C_p)
+    return torch.cat([cls_token.expand(len(cells), -1, -1), cells], dim=1) + positions
+
+
 def resize_position_embedding(
     embedding: Tensor, grid: tuple[int, int], new_grid: tuple[int, int]
 ) -> Tensor:

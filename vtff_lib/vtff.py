@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from vtff_lib.attention import GlobalAttention
 from vtff_lib.backbone import ResNetTrunk
 from vtff_lib.config import VTFFConfig
-from vtff_lib.encoder import TransformerEncoder, resize_position_embedding
+from vtff_lib.encoder import TransformerEncoder, make_tokens, resize_position_embedding
 from vtff_lib.fusion import make_fusion
 from vtff_lib.inputs import Normalise, check_model, check_view, in_eval, of_this_thread
 from vtff_lib.lbp import LocalBinaryPattern
@@ -123,12 +123,10 @@ class VTFF(nn.Module):
         }
         fused, fusion_maps = self.fusion(maps.get("rgb"), maps.get("lbp"), return_maps=True)
 
-        tokens = self.token_projection(fused.flatten(2).transpose(1, 2))  # (N, h·w, C_p)
-        cls_token = self.cls_token.expand(fused.shape[0], -1, -1)
-        tokens = torch.cat([cls_token, tokens], dim=1)  # (N, 1 + h·w, C_p)
-        tokens = tokens + resize_position_embedding(
+        positions = resize_position_embedding(
             self.position_embedding, self.config.grid, (fused.shape[2], fused.shape[3])
         )
+        tokens = make_tokens(fused, self.token_projection, self.cls_token, positions)
         tokens, attentions = self.encoder(tokens, return_weights=return_maps)
         logits = self.head(tokens[:, 0])
         if not return_maps:

@@ -50,6 +50,7 @@ from vtff_lib.checks.lesson_06 import (
     logits_from_map,
     loss_without_looking,
 )
+from vtff_lib.checks.lesson_06_model import whole_model
 from vtff_lib.checks.lesson_07 import smoothed_loss
 from vtff_lib.checks.lesson_07_rates import moved_average, rate_share
 from vtff_lib.checks.lesson_07_runs import diagnosis, mirrored_codes
@@ -141,5 +142,6 @@ __all__ = [
     "twin_for_global",
     "what_follows",
     "who_notices",
+    "whole_model",
     "without_twins",
 ]

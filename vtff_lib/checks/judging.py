@@ -12,7 +12,7 @@ import html
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial, wraps
 from itertools import chain, islice
 from types import MappingProxyType
@@ -24,6 +24,7 @@ from torch import Tensor
 from vtff_lib.checks.lent import as_it_was, is_installed
 from vtff_lib.checks.solved import SOLVED
 from vtff_lib.checks.time_limit import TimeUp, within
+from vtff_lib.own import keep
 from vtff_lib.refusals import describe
 
 SECONDS = 8.0  # for one check; they take one or two
@@ -85,7 +86,9 @@ class Exercise:
 EXERCISES: dict[str, Exercise] = {}
 
 
-def exercise(lesson: str, task: str) -> Callable[[Callable[[Any], str]], Callable[[Any], Verdict]]:
+def exercise(
+    lesson: str, task: str, part: str | None = None
+) -> Callable[[Callable[[Any], str]], Callable[[Any], Verdict]]:
     """Make a check of a function that raises `Wrong` or returns what the answer shows.
 
     Whatever the answer does, a verdict comes of it within ten seconds, and all that it could touch
@@ -94,6 +97,7 @@ def exercise(lesson: str, task: str) -> Callable[[Callable[[Any], str]], Callabl
     Args:
         lesson: number of the lesson, "01" say.
         task: what is asked for, in a few words.
+        part: of the learner's VTFF that the answer is, to be kept if it is right (`vtff_lib.own`).
     """
 
     def make(demand: Callable[[Any], str]) -> Callable[[Any], Verdict]:
@@ -104,6 +108,9 @@ def exercise(lesson: str, task: str) -> Callable[[Callable[[Any], str]], Callabl
         def check(answer: Any) -> Verdict:
             with as_it_was(answer):
                 verdict = _tried(name, demand, answer)
+                if part and verdict:
+                    kept = keep(part, answer, lambda alone: bool(_tried(name, demand, alone)))
+                    verdict = replace(verdict, words=f"{verdict.words} {kept}".strip())
             SOLVED.note(verdict.exercise, verdict.right)
             return verdict
 
