@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from vtff_lib.checks.judging import call, close, exercise, far, require, require_tensor
 from vtff_lib.checks.models import SMALL
 from vtff_lib.checks.modules import lively, require_names
-from vtff_lib.own import first_difference
 from vtff_lib.inputs import resize
+from vtff_lib.own import first_difference
 from vtff_lib.pretrained import load_pretrained
 from vtff_lib.synthetic_faces import render, sample
 from vtff_lib.vtff import VTFF, VTFFOutput
@@ -22,9 +22,10 @@ ODD = replace(SMALL, depth=3, num_heads=2, attention_reduction=4, lbp_mean=(0.4,
 
 @exercise("06", "The whole model", part="MyVTFF")
 def whole_model(answer: type[nn.Module]) -> str:
-    """Check Exercise 2 of lesson 06: a class that takes the library's weights, and answers alike."""
+    """Check Exercise 2 of lesson 06: a class that takes the library's weights and answers as it."""
     for config, sizes in ((SMALL, ((3, 32, 32), (1, 24, 40))), (ODD, ((2, 40, 32),))):
-        reference = lively(VTFF(config)).eval()
+        reference = VTFF(config).eval()
+        lively(reference)
         mine = _with_weights_of(answer, reference)
         for count, height, width in sizes:
             images = torch.randint(0, 256, (count, 3, height, width), dtype=torch.uint8)

@@ -231,10 +231,15 @@ main {{ max-width: 1060px; margin: 0 auto; }}
             plots.draw_image(line[0], image, f"{_short(self.names[face])}\n{self._guess(face)}")
             plots.draw_image(line[1], local_binary_pattern(image), "" if row else "LBP view\n")
             for axis, (kind, heats) in zip(line[2:], maps.items(), strict=True):
-                top = 1.0 if kind == "gate" else max(heat.max().item() for heat in heats) or 1.0
+                scale, top = "amount", max(heat.max().item() for heat in heats) or 1.0
+                if kind == "gate":
+                    scale, top = "share", 1.0
                 title = "" if row else f"{STILL[kind]}\n0 to {top:.2g}"
-                plots.draw_over(axis, image, heats[row], title, vmin=0, vmax=top)
-        caption = "Each kind of map is on one scale for all faces: dark is 0, yellow the end named."
+                plots.draw_map(axis, heats[row], title, scale, (0.0, top))
+        caption = (
+            "Each kind of map is on one scale for all faces: the gate from blue (RGB) to orange "
+            "(LBP), the others from dark, 0, to yellow, the end named."
+        )
         return plots.picture(figure, words, caption)
 
     @property

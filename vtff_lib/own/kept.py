@@ -86,11 +86,8 @@ class Parts:
         count, total = len(set(self.mine) - {WHOLE}), len(PARTS) - 1
         if count in (0, total):
             return f"all {total} parts are {'yours' if count else THEIRS}"
-        verbs = ["is" if each == 1 else "are" for each in (count, total - count)]
-        return (
-            f"{count} of {total} parts {verbs[0]} yours, the other {total - count} {verbs[1]} the "
-            "library's"
-        )
+        others = "the other is" if count == total - 1 else f"the other {total - count} are"
+        return f"{count} of {total} parts {'is' if count == 1 else 'are'} yours, {others} {THEIRS}"
 
     def whose(self, name: str) -> str:
         """Return who has made a part."""

@@ -1,13 +1,11 @@
 """The live picture of what global and local attention answer. Taught in 03."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from torch import Tensor
 
-from vtff_lib.plots.pictures import COLOURS, INK, Picture, as_array, pale_grey, title_axis
+from vtff_lib.plots.pictures import COLOURS, INK, Picture, as_array, draw_map, title_axis
 from vtff_lib.plots.redrawn import RedrawnPicture
 
 
@@ -17,9 +15,8 @@ class AttentionPicture(RedrawnPicture):
     Args:
         channels: C, the number of bars.
         title: of the first panel.
-        over_face: whether a face is shown there and, pale, under L's map; else a map is.
         global_limit: the bars' axis goes from minus this to this; longer bars end there.
-        local_limit: the colours of L's map, and of a map that is asked about, likewise.
+        local_limit: the colours of L's map likewise, pale at 0.
     """
 
     HEIGHT = 2.55  # inches
@@ -29,15 +26,14 @@ class AttentionPicture(RedrawnPicture):
         self,
         channels: int,
         title: str,
-        over_face: bool,
         global_limit: float = 4,
         local_limit: float = 4,
     ):
-        self._over_face = over_face
         super().__init__()
-        self._limits: dict[str, Any] = {"vmin": -local_limit, "vmax": local_limit}
-        self._images = self._square(0, title, veiled=False)
-        self._images += self._square(1, "L(U): a score for each place", veiled=over_face)
+        asked = self._square(0, title).imshow(np.zeros((7, 7, 3)), extent=(0, 1, 1, 0))
+        scores, limits = np.zeros((7, 7)), (-local_limit, local_limit)
+        title = "L(U): a score for each place"
+        self._images = [asked, draw_map(self._square(1, title), scores, title, "signed", limits)]
         self._bar(self._images[-1])
         axis = self._axes(5.2, self.WIDTH - 5.3)
         title_axis(axis, "G(U): a score for each channel")
@@ -55,15 +51,11 @@ class AttentionPicture(RedrawnPicture):
         bottom = (h - self.TOP - self.SIDE) / h
         return self._figure.add_axes((left / w, bottom, width / w, self.SIDE / h))
 
-    def _square(self, column: int, title: str, veiled: bool) -> list[AxesImage]:
+    def _square(self, column: int, title: str) -> Axes:
         axis = self._axes(0.1 + column * (self.SIDE + 0.15), self.SIDE)
         axis.set_axis_off()
         title_axis(axis, title)
-        blank, frame = np.zeros((7, 7)), (0, 1, 1, 0)
-        if not veiled:
-            return [axis.imshow(blank, extent=frame, **self._limits)]
-        face = axis.imshow(blank, cmap="gray", vmin=0, vmax=1, extent=frame)
-        return [face, axis.imshow(blank, extent=frame, alpha=0.7, **self._limits)]
+        return axis
 
     def _bar(self, drawn: AxesImage) -> None:
         axis = self._axes(0.3 + 2 * self.SIDE, 0.1)
@@ -82,16 +74,14 @@ class AttentionPicture(RedrawnPicture):
         """Draw one answer.
 
         Args:
-            asked: a face `(3, H, W)` uint8, or a map `(h, w)`.
+            asked: a face `(3, H, W)` uint8.
             global_attention: G's scores, `(C,)`.
             local_attention: L's scores, `(h, w)`.
             alt, caption: the words of the picture.
             before: G's scores to compare with, `(C,)`: a dash at each bar.
         """
-        pale = [pale_grey(asked)] if self._over_face else []
-        shown = (as_array(asked), *pale, as_array(local_attention))
-        for image, values in zip(self._images, shown, strict=True):
-            image.set_data(values)
+        for image, values in zip(self._images, (asked, local_attention), strict=True):
+            image.set_data(as_array(values))
         for bar, score in zip(self._bars, global_attention.tolist(), strict=True):
             bar.set_height(score)
         scores = [] if before is None else before.tolist()

@@ -5,19 +5,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.colors import PowerNorm
 from matplotlib.image import AxesImage
 from torch import Tensor
 
-from vtff_lib.plots.pictures import Picture, as_array, draw_class_scores, pale_grey, title_axis
+from vtff_lib.plots.pictures import Picture, as_array, draw_class_scores, draw_map, title_axis
 from vtff_lib.plots.redrawn import RedrawnPicture
 
 
 class FacePicture(RedrawnPicture):
     """A face, its LBP view, two maps over it and the class scores: quick to draw again.
 
-    All scales are fixed. The colours of the attention follow its square root,
-    for an even share is as small as 1/50.
+    All scales are fixed: the gate's goes from blue (RGB) to orange (LBP), the attention's ends at a
+    fifth, for an even share is as small as 1/50.
 
     Args:
         class_names: of the scores, from top to bottom.
@@ -30,19 +29,17 @@ class FacePicture(RedrawnPicture):
 
     def __init__(self, class_names: Sequence[str]):
         super().__init__()
-        blank = np.zeros((7, 7))
         images = []
         for column, title in enumerate(("RGB view", "LBP view")):
             axis = self._panel(column, title)
             images.append(axis.imshow(np.zeros((7, 7, 3)), extent=(0, 1, 1, 0)))
-        maps = (  # title, power of the scale, ticks and their words
-            ("gate, mean over channels", 1, {0: "0 RGB", 0.5: "0.5", 1: "1 LBP"}),
-            ("where [cls] looks", 0.5, {0: "0", 0.02: "0.02", 0.1: "0.1", 0.5: "0.5", 1: "1"}),
+        maps: tuple[tuple[str, str, float, dict[float, str]], ...] = (
+            ("gate, mean over channels", "share", 1.0, {0: "0 RGB", 0.5: "0.5", 1: "1 LBP"}),
+            ("where [cls] looks", "amount", 0.2, {0: "0", 0.1: "0.1", 0.2: "0.2 or more"}),
         )
-        for column, (title, power, ticks) in enumerate(maps, start=2):
-            axis, norm = self._panel(column, title), PowerNorm(power, 0, 1)
-            images.append(axis.imshow(blank, cmap="gray", vmin=0, vmax=1, extent=(0, 1, 1, 0)))
-            images.append(axis.imshow(blank, norm=norm, alpha=0.7, extent=(0, 1, 1, 0)))
+        for column, (title, scale, high, ticks) in enumerate(maps, start=2):
+            axis = self._panel(column, title)
+            images.append(draw_map(axis, np.zeros((7, 7)), title, scale, (0, high)))
             self._bar(column, images[-1], ticks)
         axis = self._axes(8.85, self.TOP, 1.05, self.SIDE)
         title_axis(axis, "class scores")
@@ -90,8 +87,7 @@ class FacePicture(RedrawnPicture):
             probabilities: `(K,)`.
             alt, caption: the words of the picture.
         """
-        pale = pale_grey(rgb)
-        shown = (as_array(rgb), as_array(lbp), pale, as_array(gate), pale, as_array(attention))
+        shown = map(as_array, (rgb, lbp, gate, attention))
         for image, values in zip(self._images, shown, strict=True):
             image.set_data(values)
         for bar, value in zip(self._bars, probabilities.tolist(), strict=True):

@@ -3,25 +3,17 @@
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from torch import Tensor
 
 from vtff_lib.explain.heat_maps import HeatMap
-from vtff_lib.plots.pictures import COLOURS, INK, Picture, as_array, draw_image, picture
+from vtff_lib.plots.pictures import INK, Picture, as_array, draw_image, draw_map, picture
 from vtff_lib.refusals import check_by_name, check_tensor
 
 WIDTH = 5.0  # inches of a picture, so that its words can be read where it is shown narrow
 TEXT = 10.0  # points
 COLUMNS = 3  # of panels
-SCALES: dict[str, str | Colormap] = {  # one quantity, one way of colouring
-    "share": LinearSegmentedColormap.from_list(
-        "mixture", (COLOURS["rgb"], "#F2F2F2", COLOURS["lbp"])
-    ),
-    "amount": "viridis",
-    "signed": "PRGn",  # pale at zero, and neither blue nor orange
-}
 
 
 def maps_beside(
@@ -55,7 +47,7 @@ def maps_beside(
     ends = [heat.limits for heat in maps.values()]
     widest = min(low for low, _ in ends), max(high for _, high in ends)
     for axis, (name, heat), own in zip(axes, maps.items(), ends, strict=True):
-        drawn = _draw_map(axis, heat.values[0], heat.scale, *(widest if shared else own))
+        drawn = draw_map(axis, heat.values[0], "", heat.scale, widest if shared else own)
         _named(axis, name)
         _bar(figure, drawn, axis)
         if outline is not None:
@@ -94,7 +86,7 @@ def without_muscles(
     words = {"fontsize": TEXT, "color": INK, "va": "center"}
     axes[1, 0].text(0, 0.5, "below each face:\nwhere the\npicture changed,\nshare by cell", **words)
     for (row, column), change in zip(places[1:], changes, strict=True):
-        drawn = _draw_map(axes[row + 1, column], change, "amount", 0.0, changes.max().item())
+        drawn = draw_map(axes[row + 1, column], change, limits=(0.0, changes.max().item()))
     _bar(figure, drawn, axes[-2:].ravel().tolist(), aspect=40)
     return picture(figure, alt, caption)
 
@@ -102,11 +94,6 @@ def without_muscles(
 def _named(axis: Axes, title: str) -> None:
     axis.set_axis_off()
     axis.set_title(title, fontsize=TEXT, color=INK, pad=3)
-
-
-def _draw_map(axis: Axes, heat: Tensor, scale: str, low: float, high: float) -> AxesImage:
-    frame = (0, 1, 1, 0)
-    return axis.imshow(as_array(heat), cmap=SCALES[scale], vmin=low, vmax=high, extent=frame)
 
 
 def _bar(figure: Figure, drawn: AxesImage, axes: Axes | list[Axes], aspect: int = 12) -> Axes:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
@@ -23,6 +24,7 @@ from torch import Tensor
 from vtff_lib.names import check_class_names
 from vtff_lib.refusals import (
     check_by_name,
+    check_choice,
     check_sizes,
     check_tensor,
     check_whole,
@@ -41,16 +43,30 @@ COLOURS = {
     "tokens": "#56B4E9",
 }
 INK = "#333333"
+SCALES: dict[str, str | Colormap] = {  # one quantity, one way of colouring, in all lessons
+    "amount": "viridis",
+    "share": LinearSegmentedColormap.from_list(
+        "mixture", (COLOURS["rgb"], "#F2F2F2", COLOURS["lbp"])
+    ),
+    "signed": "PRGn",  # pale at zero, and neither blue nor orange
+}
+DPI = 100  # pixels of the page for an inch of a figure
+SHARP = 2  # pixels of the file for one of the page
 NUMBERS = (LogFormatter, ScalarFormatter)  # write numbers, and no words of ours
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG with words: `alt` says what is to be seen, `caption` what to look for."""
+    """A PNG with words: `alt` says what is to be seen, `caption` what to look for.
+
+    It is shown as wide as `width` pixels of the page, and never wider than the page; if that is 0,
+    as wide as the PNG.
+    """
 
     png: bytes
     alt: str
     caption: str = ""
+    width: int = 0
 
     def __post_init__(self) -> None:
         for words in (self.alt, self.caption):
@@ -60,10 +76,11 @@ class Picture:
     def html(self, state: str = "") -> str:
         """Return the picture as HTML; `state` is noted in `data-state` for whoever waits for it."""
         source = base64.b64encode(self.png).decode()
+        width = f"width:{self.width}px;" if self.width else ""
         return (
             f'<figure data-state="{html.escape(state)}" style="margin:0;overflow-x:auto">'
             f'<img alt="{html.escape(self.alt)}" src="data:image/png;base64,{source}" '
-            'style="max-width:100%">'
+            f'style="{width}max-width:100%">'
             '<figcaption style="font-style:italic;margin:4px 6px">'
             f"{html.escape(self.caption)}</figcaption></figure>"
         )
@@ -88,8 +105,8 @@ def picture(figure: Figure, alt: str, caption: str = "") -> Picture:
     """Draw `figure` and return it with its words."""
     as_text(figure)
     png = io.BytesIO()
-    figure.savefig(png, format="png", facecolor="white")
-    return Picture(png.getvalue(), alt, caption)
+    figure.savefig(png, format="png", facecolor="white", dpi=SHARP * DPI)
+    return Picture(png.getvalue(), alt, caption, round(figure.get_figwidth() * DPI))
 
 
 def as_array(image: Tensor | np.ndarray) -> np.ndarray:
@@ -139,25 +156,28 @@ def draw_image(axis: Axes, image: Tensor | np.ndarray, title: str = "", **style:
     title_axis(axis, title)
 
 
-def draw_over(
-    axis: Axes, face: Tensor | np.ndarray, heat: Tensor, title: str = "", **style: Any
+def draw_map(
+    axis: Axes,
+    heat: Tensor | np.ndarray,
+    title: str = "",
+    scale: str = "amount",
+    limits: tuple[float, float] = (0.0, 1.0),
 ) -> AxesImage:
-    """Draw a coarse map `(h, w)` as a veil over its face, uint8 or 0 to 1.
+    """Draw a coarse map `(h, w)` as a square of its own, to stand beside its face.
 
-    The face is drawn pale, so that the lightness of the veil stays that of the colour bar.
+    Args:
+        axis: where.
+        heat: the map.
+        title: above it.
+        scale: `"amount"` from dark to light, `"share"` from blue (RGB) to orange (LBP), or
+            `"signed"` with a pale middle.
+        limits: the values at the ends of the scale.
     """
-    pale = pale_grey(face)
-    axis.imshow(pale, cmap="gray", vmin=0, vmax=1)
-    frame = (-0.5, pale.shape[1] - 0.5, pale.shape[0] - 0.5, -0.5)
+    check_choice("scale", scale, SCALES)
     title_axis(axis, title)
-    return axis.imshow(as_array(heat), extent=frame, alpha=0.7, **style)
-
-
-def pale_grey(face: Tensor | np.ndarray) -> np.ndarray:
-    """Return a face, uint8 or 0 to 1, as light greys `(H, W)` from 0.65 to 1."""
-    face = as_array(face)
-    grey = face.mean(axis=-1) if face.ndim == 3 else face
-    return 0.65 + 0.35 * grey / (255 if face.dtype == np.uint8 else 1)
+    low, high = limits
+    frame = (0, 1, 1, 0)
+    return axis.imshow(as_array(heat), cmap=SCALES[scale], vmin=low, vmax=high, extent=frame)
 
 
 def images(
@@ -192,30 +212,49 @@ def feature_maps(
     return picture(figure, alt, caption)
 
 
-def over_face(
+def beside_face(
     face: Tensor | np.ndarray,
     maps: Mapping[str, Tensor],
     alt: str,
     caption: str = "",
     label: str = "",
-    columns: int = 0,
-    **style: Any,
+    scale: str = "amount",
+    limits: tuple[float, float] | None = None,
+    columns: int = 3,
 ) -> Picture:
-    """Return maps `(h, w)` over one face, all on one scale, with its bar, in rows of `columns`.
+    """Return a face and, beside it, maps `(h, w)` on one scale with its bar, in rows of `columns`.
 
-    The scale reaches from the least to the largest value of all maps, unless `vmin`, `vmax` say
-    otherwise: maps that are compared must share it. `label` says what the bar measures.
+    Args:
+        face: `(3, H, W)`, uint8 or 0 to 1.
+        maps: by title.
+        alt, caption: words of the picture.
+        label: what the bar measures.
+        scale: see `draw_map`.
+        limits: of the scale. By default they reach from the least to the largest value of all
+            maps; of a signed scale, as far to both sides.
+        columns: of panels, the face among them.
     """
     check_by_name("maps", maps)
     values = np.concatenate([as_array(heat).ravel() for heat in maps.values()])
-    style = {"vmin": values.min(), "vmax": values.max()} | style
-    figure, axes = panels(len(maps), columns, size=2.1)
-    figure.set_figwidth(2.1 * (columns or len(maps)) + 0.8)  # room for the bar
+    widest = float(np.abs(values).max())
+    reach = (-widest, widest) if scale == "signed" else (float(values.min()), float(values.max()))
+    low, high = reach if limits is None else limits
+    figure, (first, *axes) = panels(1 + len(maps), min(columns, 1 + len(maps)), size=1.65)
+    figure.set_figheight(figure.get_figheight() + 0.6)  # for the bar
+    draw_image(first, face, "the face")
     for axis, (title, heat) in zip(axes, maps.items(), strict=True):
-        drawn = draw_over(axis, face, heat, title, **style)
-    bar = figure.colorbar(drawn, ax=axes, shrink=0.8, pad=0.02)
-    bar.ax.tick_params(labelsize=8)
-    bar.set_label(label, fontsize=8)
+        drawn = draw_map(axis, heat, title, scale, (low, high))
+    below, above = values.min() < low, values.max() > high
+    bar = figure.colorbar(
+        drawn,
+        ax=[first, *axes],
+        location="bottom",
+        aspect=40,
+        pad=0.03,
+        extend=("both" if above else "min") if below else ("max" if above else "neither"),
+    )
+    bar.ax.tick_params(labelsize=9)
+    bar.set_label(label, fontsize=9)
     return picture(figure, alt, caption)
 
 

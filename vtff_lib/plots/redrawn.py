@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from vtff_lib.plots.pictures import Picture, as_text
+from vtff_lib.plots.pictures import DPI, SHARP, Picture, as_text
 
 
 class RedrawnPicture:
@@ -19,10 +19,10 @@ class RedrawnPicture:
     and return `_redrawn`. All scales have to stay.
     """
 
-    WIDTH, HEIGHT, DPI = 9.6, 2.5, 100  # inches, inches, pixels an inch
+    WIDTH, HEIGHT = 9.6, 2.5  # inches
 
     def __init__(self) -> None:
-        self._figure = Figure(figsize=(self.WIDTH, self.HEIGHT), dpi=self.DPI)
+        self._figure = Figure(figsize=(self.WIDTH, self.HEIGHT), dpi=SHARP * DPI)
         self._figure.set_layout_engine("none")  # whatever a matplotlibrc asks for
         self._canvas = FigureCanvasAgg(self._figure)
 
@@ -43,4 +43,4 @@ class RedrawnPicture:
         png = io.BytesIO()
         pixels = np.asarray(self._canvas.buffer_rgba())[..., :3]
         Image.fromarray(pixels).save(png, format="png", compress_level=3)
-        return Picture(png.getvalue(), alt, caption)
+        return Picture(png.getvalue(), alt, caption, round(self.WIDTH * DPI))
