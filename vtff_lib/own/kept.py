@@ -24,7 +24,8 @@ from vtff_lib.refusals import check_choice
 PATIENCE = 2.0  # seconds for which another kernel that writes is waited for
 MODULE = "my_vtff"
 THEIRS = "the library's"
-OPENING = '''"""My VTFF: the parts that I wrote in lessons 01 to 06; the library stands in for the others.
+OPENING = '''\
+"""My VTFF: the parts that I wrote in lessons 01 to 06; the library's stand in for the rest.
 
 A check that passes puts a part here, in place of the one before. Between the lines that begin with
 `# ----` all is yours to change; `vtff_lib.own.erase_parts()` deletes the file.
