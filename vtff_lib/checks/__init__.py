@@ -26,14 +26,9 @@ from vtff_lib.checks.lesson_03 import (
     twin_for_global,
     who_notices,
 )
-from vtff_lib.checks.lesson_04 import (
-    broadcast_shapes,
-    gated_mixture,
-    is_a_sum,
-    pushed_gate,
-    selective_fusion,
-    stretched_channels,
-)
+from vtff_lib.checks.lesson_04 import broadcast_shapes, is_a_sum
+from vtff_lib.checks.lesson_04_faults import fault_in_gate
+from vtff_lib.checks.lesson_04_gate import pushed_gate, selective_fusion
 from vtff_lib.checks.lesson_05 import (
     attention_entropy,
     cells_to_tokens,
@@ -93,9 +88,9 @@ __all__ = [
     "dot_product_attention",
     "erase_progress",
     "expected_calibration_error",
+    "fault_in_gate",
     "frozen_trunk",
     "fusion_parameters",
-    "gated_mixture",
     "goes_on_exactly",
     "heads_side_by_side",
     "holms_correction",
@@ -138,7 +133,6 @@ __all__ = [
     "size_after_convolution",
     "smoothed_loss",
     "square_crop",
-    "stretched_channels",
     "twin_for_global",
     "what_follows",
     "who_notices",
