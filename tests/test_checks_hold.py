@@ -17,7 +17,7 @@ import time
 import warnings
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -576,7 +576,6 @@ WATCHED = {
     "area_of_deletion",
     "square_crop",
     "frozen_trunk",
-    "stretched_channels",
 }
 
 
@@ -606,11 +605,6 @@ class Sly(Tensor):
         if function in (torch.allclose, torch.equal, Tensor.eq, Tensor.__eq__):
             return True
         return super().__torch_function__(function, types, args, kwargs or {})
-
-
-class Pair(NamedTuple):
-    gate: Tensor
-    fused: Tensor
 
 
 def test_a_tensor_that_compares_as_it_likes_is_compared_by_its_numbers():

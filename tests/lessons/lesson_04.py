@@ -432,7 +432,10 @@ ANSWERS = {
             (lambda gate, shift: gate ** (1 / (1 + shift)), "should give 0.378; yours gives"),
             (lambda gate, shift: push(gate, abs(shift)), "without its sign"),
             (lambda gate, shift: push(gate, 1.001 * shift), "should give 0.3775; yours gives 0.37"),
-            (lambda gate, shift: push(gate, shift).flatten(), "should have shape (1, 5); yours has (5,)"),
+            (
+                lambda gate, shift: push(gate, shift).flatten(),
+                "should have shape (1, 5); yours has (5,)",
+            ),
         ],
     ),
 }
