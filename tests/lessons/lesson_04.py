@@ -110,6 +110,23 @@ def sum_within(share):
     return answer
 
 
+def rest_of(scores):
+    table = scores.flatten(1).double()
+    return table - (table.mean(1, keepdim=True) + table.mean(0, keepdim=True) - table.mean())
+
+
+def sum_by_mean_of_rest(scores):
+    return rest_of(scores).abs().mean() <= 1e-6 * scores.abs().max()
+
+
+def sum_by_rest_above_0(scores):
+    return rest_of(scores).max() <= 1e-5 * scores.abs().max()
+
+
+def sum_by_largest_above_0(scores):
+    return rest_of(scores).abs().max() <= 1e-5 * scores.max()
+
+
 def sum_by_last_place(scores):
     return sum_by_differences(scores.flatten(1)[:, None, [0, -1]])
 
@@ -262,6 +279,18 @@ class FusionOfOtherNames(FusionOfMine):
         del self.rgb_weight
 
 
+class FusionOfOneWeight(FusionOfMine):
+    def __init__(self, channels, reduction=8):
+        super().__init__(channels, reduction)
+        self.lbp_weight = self.rgb_weight
+
+
+class FusionWithNorm(FusionOfMine):
+    def __init__(self, channels, reduction=8):
+        super().__init__(channels, reduction)
+        self.norm = nn.BatchNorm2d(channels)
+
+
 class FusionOfAFixedSize(FusionOfMine):
     def __init__(self, channels, reduction):
         super().__init__(channels, reduction)
@@ -285,6 +314,10 @@ def in_weighted_maps(self, rgb_map, lbp_map):
 def of_plain_maps(self, rgb_map, lbp_map):
     u = rgb_map + lbp_map
     return self.mix(rgb_map, lbp_map, self.gate(u), u)
+
+
+def of_detached_maps(self, rgb_map, lbp_map, gate, u):
+    return torch.lerp(rgb_map.detach(), lbp_map.detach(), gate)
 
 
 def in_place(self, rgb_map, lbp_map, gate, u):
@@ -354,6 +387,9 @@ ANSWERS = {
             (sum_of_all_but_the_last_place, "any cell of place (2, 4)."),
             (sum_cell_by_cell, "not one for each cell"),
             (lambda scores: str(sum_by_means(scores)), "Return True or False; yours is 'True'"),
+            (sum_by_mean_of_rest, "an average over many cells hides a single one"),
+            (sum_by_rest_above_0, "what is left may be below 0, too"),
+            (sum_by_largest_above_0, "below 0 everywhere"),
             (lambda scores: 0.25, "Return True or False; yours is 0.25"),
             (sum_but_for_the_last_cell, "if it is [c, i, j] = [3, 2, 4]."),
         ],
@@ -368,7 +404,6 @@ ANSWERS = {
             (gate_test_of_range, "one that you were given"),
             (Gate((1, 4, 4, 5)), "of the first face for all faces"),
             (Gate((2, 3, 4, 5)), "for a score of 1000"),
-            (Gate((2, 3, 1, 1)), "puts channel scores at other channels"),
             (BlindGate((2, 3, 4, 5), scale=1e3), "writes the mixture over the RGB map"),
             (FusedAlone((2, 3, 4, 5), scale=1e3), "returns the weight of the RGB map as the gate"),
             (gate_test_too_strict, "only written differently (with tanh, and as RGB plus"),
@@ -401,6 +436,9 @@ ANSWERS = {
             (mixes(lambda rgb, lbp, gate: lbp * gate + rgb), "added whole: its share is 1 - gate"),
             (mixes(lambda rgb, lbp, gate: (lbp + rgb) * gate), "multiplies both maps"),
             (mixes(lambda rgb, lbp, gate: gate), "You returned the gate"),
+            (fusion(mix=of_detached_maps), "that comes back to the two maps is not"),
+            (FusionOfOneWeight, "both maps behind lbp_weight"),
+            (FusionWithNorm, "weights that are not asked for: norm.weight"),
             (mixes(lambda rgb, lbp, gate: (torch.lerp(rgb, lbp, gate), gate)), "return it alone"),
             (
                 mixes(lambda rgb, lbp, gate: torch.lerp(rgb, lbp, gate.detach())),

@@ -1,7 +1,7 @@
 """The checks of lesson 04: broadcasting, and what a sum of scores can say."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import product
+from itertools import count, product
 from operator import itemgetter
 from typing import Any
 
@@ -92,6 +92,12 @@ def _above_zero(channels: int, height: int, width: int, seed: int) -> Tensor:
     return 1 + _noise(channels, 1, 1, seed=seed).abs() + places
 
 
+def _balanced() -> Tensor:
+    """Return a sum whose mean is 0, and none of whose cells is close to it."""
+    scores = torch.tensor([-7.3, 1.1, 6.2])[:, None, None] + torch.tensor([[-0.7, 0.3, 0.4]])
+    return scores - scores.mean()
+
+
 def _changed(scores: Tensor, cell: tuple[int, int, int], share: float = 1.0) -> Tensor:
     """Return scores with one cell changed by a share of the largest."""
     scores = scores.clone()
@@ -142,17 +148,22 @@ def _cases() -> Iterator[tuple[str, Tensor, bool]]:
     for words, scores in {
         "the same at all places: let L be 0": _noise(4, 1, 1, seed=7) * torch.ones(4, 3, 5),
         "the same in all channels: let G be 0": _noise(1, 3, 5, seed=7) * torch.ones(4, 3, 5),
-        "0 everywhere; then nothing is left, and 0 ≤ 0, but not 0 < 0": torch.zeros(4, 3, 5),
+        "0 everywhere; nothing is left, but 0 < 0 is false, and 0 / 0 no number": (
+            torch.zeros(4, 3, 5)
+        ),
+        "below 0 everywhere; its largest score is that of `abs`": -_above_zero(4, 3, 5, seed=0),
+        "0 on average; compare with the largest score, not with the mean": _balanced(),
         "of a single channel: let it be L": _noise(1, 3, 5, seed=8),
         "of a single place: let it be G": _noise(5, 1, 1, seed=8),
     }.items():
         yield f"You reject a map that is a sum though it looks odd. It is {words}.", scores, True
-    for seed in range(3):
+    seeds = count(20)
+    for scale in (1.0, 1.0, 1.0, 1e4):
         yield (
             "You accept sums whose cells are far from 0, and reject one of (64, 7, 7) with cells "
             "close to 0, where the rounding of large scores is left. Compare with the *largest* "
             "score, not each cell with itself, as `torch.allclose` and `isclose` do.",
-            _sum(64, 7, 7, seed=20 + seed),
+            scale * _sum(64, 7, 7, seed=next(seeds)),
             True,
         )
     yield (
@@ -174,6 +185,16 @@ def is_a_sum(answer: Callable[[Tensor], bool]) -> str:
         "You accept a sum in which one cell was changed by 0.05 % of the largest score. That is "
         "more than rounding: allow for less.",
     )
+    large = _above_zero(200, 20, 20, seed=11)
+    for sign, words in (
+        (1, "You reject it in a small map: an average over many cells hides a single one."),
+        (-1, "You reject it where the cell is raised: what is left may be below 0, too (`abs`)."),
+    ):
+        require(
+            not _verdict(answer, _changed(large, (150, 7, 3), sign * 5e-4)),
+            f"You accept a sum of shape (200, 20, 20) in which one cell is "
+            f"{'raised' if sign > 0 else 'lowered'} by 0.05 % of the largest score. {words}",
+        )
     for axis, shapes in (("row", ((4, 3, 1), (1, 1, 5))), ("column", ((4, 1, 5), (1, 3, 1)))):
         scores = _noise(*shapes[0], seed=1) + _noise(*shapes[1], seed=2)
         require(

@@ -79,16 +79,16 @@ RIGHT_GATES: dict[str, Callable[..., Mixture]] = {
     "with the logarithm of the sigmoid": _of_scores(lambda g, local: F.logsigmoid(g + local).exp()),
 }
 FAULTY_GATES: dict[str, Callable[..., Mixture]] = {
-    "you were given": _of_scores(
-        lambda g, local: (torch.sigmoid(g) + torch.sigmoid(local)) / 2
-    ),
+    "you were given": _reordered,
     "gives the gate to the RGB map, and 1 - gate to the LBP map": _exchanged,
     "returns the weight of the RGB map as the gate": lambda rgb, lbp, g, local: (
         torch.sigmoid(-g - local),
         torch.lerp(rgb, lbp, torch.sigmoid(g + local)),
     ),
     "weighs RGB by σ(1 - G ⊕ L), so that both weights do not sum to 1": _without_sum_one,
-    "puts channel scores at other channels (it reshapes where axes have to be moved)": _reordered,
+    "takes the mean of σ(G) and σ(L)": _of_scores(
+        lambda g, local: (torch.sigmoid(g) + torch.sigmoid(local)) / 2
+    ),
     "takes the channel scores of the first face for all faces": _of_scores(
         lambda g, local: torch.sigmoid(g[:1] + local)
     ),
@@ -111,5 +111,6 @@ def fault_in_gate(answer: Callable[[Callable[..., Any]], Any]) -> str:
     judge_test(answer, RIGHT_GATES, FAULTY_GATES)
     return (
         f"Your test passes {len(RIGHT_GATES)} right versions and fails {len(FAULTY_GATES)} faulty "
-        "ones. The given one was right where the scores sum to 0, and nearly nowhere else."
+        "ones. The given one reshapes where axes have to be moved, so a score lands at another "
+        "channel: where all channels have the same score, nobody sees it."
     )

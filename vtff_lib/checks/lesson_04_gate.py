@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from vtff_lib.checks.judging import call, exercise, judge, require, require_tensor
+from vtff_lib.checks.judging import call, close, exercise, judge, require, require_tensor
 from vtff_lib.checks.modules import Case, judge_module
 from vtff_lib.fusion import AttentionalSelectiveFusion
 
@@ -28,7 +28,15 @@ def _mistakes(fusion: AttentionalSelectiveFusion, rgb: Tensor, lbp: Tensor) -> M
 
     crossed = fusion.rgb_weight(lbp) + fusion.lbp_weight(rgb)
     both = g.sigmoid() + local.sigmoid()
+    raw = "Both maps have to go through their weights: U is W_c · X_RGB + W_l · X_LBP. "
     u_is = {
+        f"{raw}Yours has both maps behind rgb_weight.": seen_rgb + fusion.rgb_weight(lbp),
+        f"{raw}Yours has both maps behind lbp_weight.": seen_lbp + fusion.lbp_weight(rgb),
+        f"{raw}In yours both see the RGB map.": seen_rgb + fusion.lbp_weight(rgb),
+        f"{raw}In yours both see the LBP map.": seen_lbp + fusion.rgb_weight(lbp),
+        f"{raw}In yours the LBP map has none.": seen_rgb + lbp,
+        f"{raw}In yours the RGB map has none.": rgb + seen_lbp,
+        f"{raw}In yours the maps themselves are added, too.": u + rgb + lbp,
         "The gate has seen the plain sum of the maps: U needs rgb_weight and lbp_weight.": rgb
         + lbp,
         "The gate has seen the RGB map alone. U is the sum of both weighted maps.": seen_rgb,
@@ -77,6 +85,28 @@ def _mistakes(fusion: AttentionalSelectiveFusion, rgb: Tensor, lbp: Tensor) -> M
         "G has seen the weighted LBP map and L the weighted RGB map. Both look at U, the sum.": (
             gate_of(seen_lbp, seen_rgb)
         ),
+        "G has seen the RGB map and L the LBP map. Both look at U, of both.": gate_of(rgb, lbp),
+        "G has seen the LBP map and L the RGB map. Both look at U, of both.": gate_of(lbp, rgb),
+        "G has seen U ⊗ σ(L(U)). Here both look at U itself, side by side.": (
+            gate_of(u * local.sigmoid(), u)
+        ),
+        "Your gate is σ of twice the sum, as a softmax over the scores and their negatives gives. "
+        "Take σ of the sum.": torch.sigmoid(2 * (g + local)),
+        "Your gate is the sum cut to 0 and 1; a sigmoid never gets there.": (g + local).clamp(0, 1),
+        "Your gate is a hard sigmoid, made of straight lines.": (
+            torch.nn.functional.hardsigmoid(g + local)
+        ),
+        "Your gate is a ReLU of the sum; a share comes from a sigmoid.": (g + local).relu(),
+        "Your gate is σ(G) + L: the sigmoid comes after the sum.": g.sigmoid() + local,
+        "Your gate is G + σ(L): the sigmoid comes after the sum.": g + local.sigmoid(),
+        "Your gate is σ of the larger of G and L; they are added.": (
+            torch.sigmoid(torch.maximum(g, local))
+        ),
+        "You took G of the first face for all faces.": torch.sigmoid(g[:1] + local),
+        "You took L of the first face for all faces.": torch.sigmoid(g + local[:1]),
+        "The gate is not used: this is the mean of both maps.": torch.full_like(gate, 0.5),
+        "The gate is not used: this is the LBP map.": torch.ones_like(gate),
+        "The gate is not used: this is the RGB map.": torch.zeros_like(gate),
         "L has seen U ⊗ σ(G(U)). Here both look at U itself, side by side.": (
             gate_of(u, u * g.sigmoid())
         ),
@@ -92,6 +122,19 @@ def _mistakes(fusion: AttentionalSelectiveFusion, rgb: Tensor, lbp: Tensor) -> M
         **{words: mix(weight) for words, weight in gate_is.items()},
         "You mixed the weighted maps W_c · X_RGB and W_l · X_LBP. The weights only make U; what is "
         "mixed are the maps themselves.": torch.lerp(seen_rgb, seen_lbp, gate),
+        "You mixed the weighted maps, and the other way round. The weights only make U; what is "
+        "mixed are the maps themselves, the LBP map by the gate.": torch.lerp(
+            seen_lbp, seen_rgb, gate
+        ),
+        "The gate is not used: this is the sum of both maps.": lbp + rgb,
+        "You took the larger of both weighed maps; they are added.": (
+            torch.maximum(lbp * gate, rgb * (1 - gate))
+        ),
+        "The RGB map's part is subtracted; it is added.": lbp * gate - rgb * (1 - gate),
+        "You subtracted the RGB map from 1; it is the gate that is.": lbp * gate + (1 - rgb) * gate,
+        "The gate is applied twice to the LBP map, and once to the rest.": (
+            lbp * gate * gate + rgb * (1 - gate)
+        ),
         "You returned the gate. What is asked for is the fused map.": gate,
         "You returned U. What is asked for is the fused map.": u,
         "You returned G ⊕ L. What is asked for is the fused map.": g + local,
@@ -126,11 +169,19 @@ CASES = (
 )
 
 
+def _gradients(fusion: nn.Module, maps: Tensor) -> Tensor:
+    """Return what comes back to both maps of the sum of squares of the fused one."""
+    given = maps.clone().requires_grad_()
+    fusion(given[0], given[1]).square().sum().backward()
+    return torch.zeros_like(maps) if given.grad is None else given.grad
+
+
 @exercise("04", "The selective fusion, whole", part="MyFusion")
 def selective_fusion(answer: Callable[..., Any]) -> str:
     """Check Exercise 4 of lesson 04: MyFusion, from both maps to the fused one."""
     judge_module(answer, AttentionalSelectiveFusion, CASES, _mistakes)
-    mine = call(answer, 16, 4).eval()
+    mine, twin = call(answer, 16, 4).eval(), AttentionalSelectiveFusion(16, 4).eval()
+    twin.load_state_dict(mine.state_dict())
     maps = torch.randn(2, 3, 16, 5, 4)
     given = maps.clone()
     fused = call(lambda: mine(given[0], given[1]))
@@ -143,6 +194,11 @@ def selective_fusion(answer: Callable[..., Any]) -> str:
         torch.equal(maps, given),
         "The fused map is right, but one of the two maps that were given is changed in place "
         "(`+=`, or a method that ends in `_`). Make a new tensor.",
+    )
+    require(
+        close(_gradients(mine, maps), _gradients(twin, maps), 1e-4),
+        "The fused map is right, but the gradient that comes back to the two maps is not, and the "
+        "trunks would learn from it: does something stand outside of the graph (`detach()`)?",
     )
     return "U decides, the maps themselves are mixed, and no fused value leaves their range."
 
@@ -184,6 +240,16 @@ def _push(answer: Any, scores: Tensor, shift: float) -> None:
         ),
         "You multiplied the odds by the shift. Adding to a score multiplies the odds by e^shift.": (
             odds * shift / (1 + odds * shift)
+        ),
+        "You took the odds gate/(1 - gate) for the score; it is their logarithm.": (
+            torch.sigmoid(odds + shift)
+        ),
+        "You moved the gate along its slope, gate · (1 - gate); only for small shifts is that "
+        "near. Undo the sigmoid.": gate + shift * gate * (1 - gate),
+        "The shift is in it twice.": torch.sigmoid(scores + 2 * shift),
+        "You took tanh in place of the sigmoid.": torch.tanh(scores + shift),
+        "You added the shift and divided by 1 + shift; it is the scores that are shifted.": (
+            (gate + shift) / (1 + shift)
         ),
         "You stopped at the odds, e^(score + shift). The gate is odds / (1 + odds).": odds
         * s.exp(),
