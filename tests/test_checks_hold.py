@@ -17,7 +17,7 @@ import time
 import warnings
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -353,7 +353,7 @@ def test_settings_and_dice_come_back(answer):
     assert surroundings() == before
 
 
-@pytest.mark.parametrize("name", ["learn_in_parts", "gated_mixture"])
+@pytest.mark.parametrize("name", ["learn_in_parts", "selective_fusion"])
 def test_a_check_does_not_depend_on_what_the_notebook_has_chosen(name):
     torch.set_default_dtype(torch.float64)
     try:
@@ -576,7 +576,6 @@ WATCHED = {
     "area_of_deletion",
     "square_crop",
     "frozen_trunk",
-    "stretched_channels",
 }
 
 
@@ -608,17 +607,12 @@ class Sly(Tensor):
         return super().__torch_function__(function, types, args, kwargs or {})
 
 
-class Pair(NamedTuple):
-    gate: Tensor
-    fused: Tensor
-
-
 def test_a_tensor_that_compares_as_it_likes_is_compared_by_its_numbers():
     def zeros(like):
         return torch.zeros_like(like, dtype=torch.double).as_subclass(Sly)
 
     assert not checks.mixed_map(lambda rgb, *others: zeros(rgb))
-    assert not checks.gated_mixture(lambda rgb, *others: Pair(zeros(rgb), zeros(rgb)))
+    assert not checks.pushed_gate(lambda gate, shift: zeros(gate))
 
 
 class Liar:
@@ -707,12 +701,12 @@ def test_every_check_has_a_verdict_for_every_odd_value(name):
 
 
 def test_numbers_of_another_dtype_are_right_and_told_of():
-    right = ANSWERS["gated_mixture"].right[0]
-    verdict = checks.gated_mixture(lambda *given: [each.double() for each in right(*given)])
+    right = ANSWERS["pushed_gate"].right[0]
+    verdict = checks.pushed_gate(lambda *given: right(*given).double())
     assert verdict
     assert "should be torch.float32; yours is torch.float64." in verdict.words
-    assert "float" not in checks.gated_mixture(right).words
-    verdict = checks.gated_mixture(lambda *given: [each.half() for each in right(*given)])
+    assert "float" not in checks.pushed_gate(right).words
+    verdict = checks.pushed_gate(lambda *given: right(*given).half())
     assert "yours is torch.float16." in verdict.words
 
 

@@ -26,7 +26,6 @@ ENTRY = re.compile(
 
 # Where a word of the glossary means something else, and is no use of it.
 OTHER_MEANINGS = (
-    "confidence interval",
     "controls appear",
     "control appears",
     "Journal on Control",

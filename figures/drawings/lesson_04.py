@@ -1,4 +1,4 @@
-"""Draw the line art of lesson 04: broadcasting, strides, selective fusion.
+"""Draw the line art of lesson 04: broadcasting, selective fusion.
 
 python -m figures.drawings.lesson_04
 """
@@ -80,42 +80,6 @@ def draw_rules() -> None:
     save_svg(figure, "broadcasting_rules")
 
 
-def draw_strides() -> None:
-    """Two stretched tensors, and the few numbers in memory that they read."""
-    figure, axes = canvas(19.2, 9.4)
-    stretched = (
-        (0.6, [[[10] * 3] * 2, [[20] * 3] * 2], [10, 20], GREEN, PALE_GREEN, "1·c + 0·i + 0·j"),
-        (
-            10.6,
-            [[[1, 2, 3], [4, 5, 6]]] * 2,
-            [1, 2, 3, 4, 5, 6],
-            PINK,
-            PALE_PINK,
-            "0·c + 3·i + 1·j",
-        ),
-    )
-    names = ("G.expand(2, 2, 3)", "L.expand(2, 2, 3)")
-    strides = ("strides (1, 0, 0)", "strides (0, 3, 1)")
-    for (x, sheets, memory, colour, pale, address), name, steps in zip(
-        stretched, names, strides, strict=True
-    ):
-        label(axes, x + 3.9, 8.9, name, weight="bold")
-        label(axes, x + 3.9, 8.2, f"{steps}: cell {address}", fontsize=SMALL)
-        start = x + 3.9 - len(memory) / 2
-        for channel, sheet in enumerate(sheets):
-            left = x + 4.8 * channel
-            fills = [[SHADE] * 3, [SHADE, SHADE, pale]]
-            number_grid(axes, left, 7.0, sheet, fills=fills)
-            label(axes, left + 1.5, 7.4, f"c = {channel}", fontsize=SMALL)
-            cell = channel if colour == GREEN else 5
-            arrow(axes, (left + 2.5, 5.0), (start + cell + 0.5, 3.1), colour=colour)
-        number_grid(axes, start, 3.0, [memory], fills=[[pale] * len(memory)])
-        for cell in range(len(memory)):
-            label(axes, start + cell + 0.5, 1.65, cell, fontsize=SMALL, color="#777777")
-        label(axes, x + 3.9, 0.75, "memory", fontsize=SMALL)
-    save_svg(figure, "broadcasting_strides")
-
-
 def symbol(axes: Axes, x: float, y: float, text: str, colour: str = INK) -> None:
     """Draw an operation as a circle with its sign."""
     axes.add_patch(Circle((x, y), 0.38, facecolor=PAPER, edgecolor=colour, lw=2))
@@ -160,7 +124,6 @@ def main() -> None:
     """Draw all."""
     draw_sum()
     draw_rules()
-    draw_strides()
     draw_fusion()
 
 

@@ -1,63 +1,16 @@
 """Lesson 04: broadcasting and selective fusion."""
 
-import copy
-
 import torch
+from torch import nn
 
 from tests.lessons import Answers
+from vtff_lib.attention import GlobalAttention, LocalAttention
 
 
 def shapes(**changes):
     """The right list, with some entries changed."""
-    right = {"a": (64, 7, 7), "b": (8, 64, 7, 7), "c": "error", "d": (8, 8), "e": (5, 4, 7)}
+    right = {"a": (8, 64, 7, 7), "b": "error", "c": (7, 7, 7), "d": (8, 8), "e": (5, 4, 7)}
     return list((right | changes).values())
-
-
-def stretch_with_none(scores, height, width):
-    return scores[:, :, None, None].expand(-1, -1, height, width)
-
-
-def stretch_with_strides(scores, height, width):
-    sizes, strides = (*scores.shape, height, width), (*scores.stride(), 0, 0)
-    return torch.as_strided(scores, sizes, strides, scores.storage_offset())
-
-
-def stretch_step_by_step(scores, height, width):
-    rows = scores.unsqueeze(-1).unsqueeze(-1).broadcast_to(*scores.shape, height, 1)
-    return rows.expand(*scores.shape, height, width)
-
-
-def stretch_by_repeating(scores, height, width):
-    return scores[:, :, None, None].repeat(1, 1, height, width)
-
-
-def stretch_the_last(scores, height, width):
-    return scores[:, None, None, :].expand(-1, height, width, -1)
-
-
-def stretch_turned(scores, height, width):
-    return scores[:, :, None, None].expand(-1, -1, width, height)
-
-
-def stretch_all_as_channels(scores, height, width):
-    return scores.reshape(-1, 1, 1).expand(-1, height, width)
-
-
-def stretch_nothing(scores, height, width):
-    return scores[:, :, None, None]
-
-
-def stretch_without_batch(scores, height, width):
-    return scores[0, :, None, None].expand(-1, height, width)
-
-
-def stretch_with_fixed_strides(scores, height, width):
-    n, c = scores.shape
-    return torch.as_strided(scores, (n, c, height, width), (c, 1, 0, 0))
-
-
-def stretch_without_new_axes(scores, height, width):
-    return scores.expand(*scores.shape, height, width)
 
 
 def sum_by_means(scores):
@@ -142,113 +95,234 @@ def sum_that_wants_a_pattern(scores):
     return sum_by_differences(scores) and scores[0].std() > 1e-6
 
 
-def mix(rgb_map, lbp_map, global_map, local_map):
-    gate = torch.sigmoid(global_map + local_map)
-    return gate, lbp_map * gate + rgb_map * (1 - gate)
+def sum_by_allclose(scores):
+    table = scores.flatten(1)
+    best = table.mean(1, keepdim=True) + table.mean(0, keepdim=True) - table.mean()
+    return torch.allclose(table, best)
 
 
-def mix_with_lerp(rgb_map, lbp_map, global_map, local_map):
-    gate = 1 / (1 + torch.exp(-(global_map + local_map)))
-    return [gate, torch.lerp(rgb_map, lbp_map, gate)]
-
-
-def mix_in_a_loop(rgb_map, lbp_map, global_map, local_map):
-    gate, fused = torch.empty_like(rgb_map), torch.empty_like(rgb_map)
-    for c in range(rgb_map.shape[1]):
-        gate[:, c] = (global_map[:, c] + local_map[:, 0]).sigmoid()
-        fused[:, c] = rgb_map[:, c] + gate[:, c] * (lbp_map[:, c] - rgb_map[:, c])
-    return gate, fused
-
-
-def mixed_by(make_gate, rest=None):
-    """A mixture with another gate, or another rest."""
-
-    def answer(rgb_map, lbp_map, global_map, local_map):
-        gate = make_gate(global_map, local_map)
-        share = 1 - gate if rest is None else rest(global_map, local_map)
-        return gate, lbp_map * gate + rgb_map * share
+def sum_within(share):
+    def answer(scores):
+        table = scores.flatten(1).double()
+        best = table.mean(1, keepdim=True) + table.mean(0, keepdim=True) - table.mean()
+        return (table - best).abs().max() <= share * table.abs().max()
 
     return answer
 
 
-def right_gate(g, local):
-    return torch.sigmoid(g + local)
+def rest_of(scores):
+    table = scores.flatten(1).double()
+    return table - (table.mean(1, keepdim=True) + table.mean(0, keepdim=True) - table.mean())
 
 
-def mix_the_other_way(rgb_map, lbp_map, global_map, local_map):
-    gate = torch.sigmoid(global_map + local_map)
-    return gate, rgb_map * gate + lbp_map * (1 - gate)
+def sum_by_mean_of_rest(scores):
+    return rest_of(scores).abs().mean() <= 1e-6 * scores.abs().max()
 
 
-def mix_all_by_the_gate(rgb_map, lbp_map, global_map, local_map):
-    gate = torch.sigmoid(global_map + local_map)
-    return gate, (rgb_map + lbp_map) * gate
+def sum_by_rest_above_0(scores):
+    return rest_of(scores).max() <= 1e-5 * scores.abs().max()
 
 
-def mix_only(rgb_map, lbp_map, global_map, local_map):
-    return mix(rgb_map, lbp_map, global_map, local_map)[1]
+def sum_by_largest_above_0(scores):
+    return rest_of(scores).abs().max() <= 1e-5 * scores.max()
 
 
-def branches(mixed, gate_of):
-    """A forward pass from its two parts: what is mixed, and what the gate has seen."""
-
-    def answer(fusion, rgb_map, lbp_map, gated_branch):
-        return mixed(fusion, rgb_map, lbp_map, gated_branch, gate_of(fusion, rgb_map, lbp_map))
-
-    return answer
+def sum_by_last_place(scores):
+    return sum_by_differences(scores.flatten(1)[:, None, [0, -1]])
 
 
-def scores(fusion, u):
-    return fusion.global_attention(u) + fusion.local_attention(u)
+def sum_but_for_the_last_cell(scores):
+    scores = scores.clone()
+    if scores.numel() > 4:  # the checkerboard is looked at as a whole
+        scores[-1, -1, -1] = scores[-1, 0, 0] + scores[0, -1, -1] - scores[0, 0, 0]
+    return sum_by_differences(scores)
 
 
-def u_of(fusion, rgb_map, lbp_map):
-    return fusion.lbp_weight(lbp_map) + fusion.rgb_weight(rgb_map)
+class Gate:
+    """Tests of a gate, each a property or two."""
+
+    def __init__(self, *sizes, scale=1.0, tolerance=1e-5):
+        self.sizes, self.scale, self.tolerance = sizes, scale, tolerance
+
+    def __call__(self, mix):
+        for n, c, h, w in self.sizes:
+            rgb_map, lbp_map = torch.randn(2, n, c, h, w)
+            g, local = self.scale * torch.randn(n, c, 1, 1), self.scale * torch.randn(n, 1, h, w)
+            given = [each.clone() for each in (rgb_map, lbp_map, g, local)]
+            gate, fused = mix(*given)
+            wanted = torch.sigmoid(g + local)
+            self.compare(gate, wanted)
+            self.compare(fused, lbp_map * wanted + rgb_map * (1 - wanted))
+            self.look_at(given, (rgb_map, lbp_map, g, local))
+
+    def compare(self, values, wanted):
+        assert values.shape == wanted.shape
+        assert torch.allclose(values, wanted, atol=self.tolerance)
+
+    def look_at(self, given, before):
+        for now, then in zip(given, before, strict=True):
+            assert torch.equal(now, then), "an input was changed"
 
 
-def gate_of(fusion, rgb_map, lbp_map):
-    return torch.sigmoid(scores(fusion, u_of(fusion, rgb_map, lbp_map)))
+class BlindGate(Gate):
+    """Does not look whether inputs were changed."""
+
+    def look_at(self, given, before):
+        pass
 
 
-def right_mixture(fusion, rgb_map, lbp_map, gated_branch, gate):
-    if gated_branch == "rgb":
-        return rgb_map * gate + lbp_map * (1 - gate)
-    return lbp_map * gate + rgb_map * (1 - gate)
+class FusedAlone(Gate):
+    """Looks at the fused map, and not at the gate."""
+
+    def __call__(self, mix):
+        super().__call__(lambda *given: (torch.sigmoid(given[2] + given[3]), mix(*given)[1]))
 
 
-def fuse_with_a_share(fusion, rgb_map, lbp_map, gated_branch):
-    gate = gate_of(fusion, rgb_map, lbp_map)
-    share = gate if gated_branch == "lbp" else 1 - gate
-    return torch.lerp(rgb_map, lbp_map, share)
+def gate_test_cell_by_cell(mix):
+    """Written with loops, and with three sizes of scores."""
+    for scale in (0.0, 1.0, 500.0):
+        rgb_map, lbp_map = torch.arange(48.0).view(2, 2, 3, 4), -torch.ones(2, 2, 3, 4)
+        g = scale * torch.tensor([1.0, -2.0, 0.5, 3.0]).view(2, 2, 1, 1)
+        local = scale * torch.linspace(-3, 3, 24).view(2, 1, 3, 4)
+        kept = rgb_map.clone()
+        gate, fused = mix(rgb_map, lbp_map, g, local)
+        for n, c, i, j in torch.cartesian_prod(*map(torch.arange, (2, 2, 3, 4))).tolist():
+            share = torch.sigmoid(g[n, c, 0, 0] + local[n, 0, i, j])
+            assert abs(gate[n, c, i, j] - share) < 1e-4
+            assert abs(fused[n, c, i, j] - (kept[n, c, i, j] * (1 - share) - share)) < 1e-3
+        if not torch.equal(rgb_map, kept):
+            return False
+    return None
 
 
-def fuse_with_a_copy(fusion, rgb_map, lbp_map, gated_branch):
-    fusion = copy.deepcopy(fusion)
-    fusion.gated_branch = gated_branch
-    return fusion(rgb_map, lbp_map)
+def gate_test_of_range(mix):
+    rgb_map, lbp_map = torch.randn(2, 2, 3, 4, 5)
+    gate, fused = mix(rgb_map, lbp_map, torch.randn(2, 3, 1, 1), torch.randn(2, 1, 4, 5))
+    assert ((gate > 0) & (gate < 1)).all()
+    assert (fused <= torch.maximum(rgb_map, lbp_map) + 1e-5).all()
+    assert (fused >= torch.minimum(rgb_map, lbp_map) - 1e-5).all()
 
 
-def fuse_lbp_always(fusion, rgb_map, lbp_map, gated_branch):
-    return fusion(rgb_map, lbp_map)
+def gate_test_too_strict(mix):
+    rgb_map, lbp_map = torch.randn(2, 2, 3, 4, 5)
+    _, fused = mix(rgb_map, lbp_map, torch.full((2, 3, 1, 1), 50.0), torch.zeros(2, 1, 4, 5))
+    assert torch.equal(fused, lbp_map)
 
 
-def fuse_reversed(fusion, rgb_map, lbp_map, gated_branch):
-    return fuse_with_a_share(fusion, rgb_map, lbp_map, "rgb" if gated_branch == "lbp" else "lbp")
+def gate_test_that_fails_all(mix):
+    raise AssertionError("it is wrong")
 
 
-def fuse_swapped_inputs(fusion, rgb_map, lbp_map, gated_branch):
-    if gated_branch == "rgb":
-        rgb_map, lbp_map = lbp_map, rgb_map
-    return fusion(rgb_map, lbp_map)
+class FusionOfMine(nn.Module):
+    """A right fusion; those below change a piece of it."""
+
+    def __init__(self, channels, reduction=8):
+        super().__init__()
+        self.rgb_weight = nn.Conv2d(channels, channels, 1, bias=False)
+        self.lbp_weight = nn.Conv2d(channels, channels, 1, bias=False)
+        self.global_attention = GlobalAttention(channels, reduction)
+        self.local_attention = LocalAttention(channels, reduction)
+
+    def forward(self, rgb_map, lbp_map):
+        u = self.see(self.rgb_weight(rgb_map), self.lbp_weight(lbp_map))
+        return self.mix(rgb_map, lbp_map, self.gate(u), u)
+
+    def see(self, rgb, lbp):
+        return rgb + lbp
+
+    def gate(self, u):
+        return torch.sigmoid(self.global_attention(u) + self.local_attention(u))
+
+    def mix(self, rgb_map, lbp_map, gate, u):
+        return lbp_map * gate + rgb_map * (1 - gate)
 
 
-def mix_of_weighted_maps(fusion, rgb_map, lbp_map, gated_branch, gate):
-    rgb_map, lbp_map = fusion.rgb_weight(rgb_map), fusion.lbp_weight(lbp_map)
-    return right_mixture(fusion, rgb_map, lbp_map, gated_branch, gate)
+class FusionByLerp(nn.Module):
+    def __init__(self, channels, reduction=8):
+        super().__init__()
+        self.local_attention = LocalAttention(channels, reduction)
+        self.global_attention = GlobalAttention(channels, reduction)
+        self.add_module("lbp_weight", nn.Conv2d(channels, channels, 1, bias=False))
+        self.add_module("rgb_weight", nn.Conv2d(channels, channels, (1, 1), bias=False))
+
+    def forward(self, rgb_map, lbp_map):
+        u = self.lbp_weight(lbp_map).add_(self.rgb_weight(rgb_map))
+        scores = self.local_attention(u).expand_as(u) + self.global_attention(u)
+        return torch.lerp(rgb_map, lbp_map, 1 / (1 + torch.exp(-scores)))
 
 
-def mix_only_gated(fusion, rgb_map, lbp_map, gated_branch, gate):
-    return (lbp_map if gated_branch == "lbp" else rgb_map) * gate
+def fusion(**methods):
+    """A class with some methods changed."""
+    return type("MyFusion", (FusionOfMine,), methods)
+
+
+def gates(make):
+    """A class with another gate, made of G(U) and L(U)."""
+    return fusion(gate=lambda self, u: make(self.global_attention(u), self.local_attention(u)))
+
+
+def mixes(make):
+    """A class with another mixture, of RGB, LBP and gate."""
+    return fusion(mix=lambda self, rgb, lbp, gate, u: make(rgb, lbp, gate))
+
+
+class FusionWithBias(FusionOfMine):
+    def __init__(self, channels, reduction=8):
+        super().__init__(channels, reduction)
+        self.rgb_weight = nn.Conv2d(channels, channels, 1)
+
+
+class FusionOfOtherNames(FusionOfMine):
+    def __init__(self, channels, reduction=8):
+        super().__init__(channels, reduction)
+        self.rgb = self.rgb_weight
+        del self.rgb_weight
+
+
+class FusionOfOneWeight(FusionOfMine):
+    def __init__(self, channels, reduction=8):
+        super().__init__(channels, reduction)
+        self.lbp_weight = self.rgb_weight
+
+
+class FusionWithNorm(FusionOfMine):
+    def __init__(self, channels, reduction=8):
+        super().__init__(channels, reduction)
+        self.norm = nn.BatchNorm2d(channels)
+
+
+class FusionOfAFixedSize(FusionOfMine):
+    def __init__(self, channels, reduction):
+        super().__init__(channels, reduction)
+
+
+def crossed(self, rgb_map, lbp_map):
+    u = self.lbp_weight(rgb_map) + self.rgb_weight(lbp_map)
+    return self.mix(rgb_map, lbp_map, self.gate(u), u)
+
+
+def exchanged(self, rgb_map, lbp_map):
+    return FusionOfMine.forward(self, lbp_map, rgb_map)
+
+
+def in_weighted_maps(self, rgb_map, lbp_map):
+    rgb_map, lbp_map = self.rgb_weight(rgb_map), self.lbp_weight(lbp_map)
+    u = rgb_map + lbp_map
+    return self.mix(rgb_map, lbp_map, self.gate(u), u)
+
+
+def of_plain_maps(self, rgb_map, lbp_map):
+    u = rgb_map + lbp_map
+    return self.mix(rgb_map, lbp_map, self.gate(u), u)
+
+
+def of_detached_maps(self, rgb_map, lbp_map, gate, u):
+    return torch.lerp(rgb_map.detach(), lbp_map.detach(), gate)
+
+
+def in_place(self, rgb_map, lbp_map, gate, u):
+    rgb_map += gate * (lbp_map - rgb_map)
+    return rgb_map
 
 
 def push(gate, shift):
@@ -273,89 +347,108 @@ ANSWERS = {
             [list(each) if each != "error" else each for each in shapes()],
         ],
         wrong=[
-            (shapes(a=(65, 8, 8)), "sizes are not added"),
-            (shapes(a="error"), "a: 64 and 1 do fit"),
+            (shapes(a=(72, 2, 8, 8)), "sizes are not added"),
+            (shapes(a="error"), "a: three sizes and four do fit"),
+            (shapes(a=(64, 7, 7)), "the batch is lost"),
+            (shapes(a=(64, 1, 7, 7)), "aligned at the left"),
+            (shapes(a=(8, 1, 7, 7)), "a: 64 meets the 1"),
             (shapes(a=(64, 1, 1)), "a: (64, 1, 1) does not come out of"),
-            (shapes(b="error"), "b: four sizes and three do fit"),
-            (shapes(b=(64, 7, 7)), "the batch is lost"),
-            (shapes(c=(8, 64, 7, 7)), "that is what was meant"),
-            (shapes(c=(8, 64, 7, 64)), "repeats nothing but a 1"),
-            (shapes(d=(8,)), "(8,) becomes (1, 8)"),
-            (shapes(d=(8, 1)), "meets an 8"),
+            (shapes(b=(8, 64, 7, 7)), "that is what was meant"),
+            (shapes(b=(8, 64, 7, 64)), "repeats nothing but a 1"),
+            (shapes(c="error"), "c: no error"),
+            (shapes(c=(7, 1, 1)), "(7,) becomes (1, 1, 7), for shapes"),
+            (shapes(d="error"), "d: no error"),
+            (shapes(d=(8,)), "What do (8, 1) and (1, 8) give"),
+            (shapes(d=(8, 1)), "meets an 8, so"),
             (shapes(e="error"), "becomes (1, 4, 1)"),
             (shapes(e=(5, 4, 1)), "the last column has 7 and 1"),
+            (shapes(e=(5, 1, 7)), "the middle column has 1 and 4"),
+            (shapes(a="(8, 64, 7, 7)"), "yours is '(8, 64, 7, 7)'"),
+            (shapes(c=torch.tensor([7, 7, 7])), "yours is tensor([7, 7, 7])"),
             (shapes()[:4], "five entries"),
         ],
     ),
-    "stretched_channels": Answers(
-        right=[stretch_with_none, stretch_with_strides, stretch_step_by_step],
-        wrong=[
-            (stretch_by_repeating, "it is a copy"),
-            (stretch_the_last, "The channels ended up last"),
-            (stretch_turned, "Height and width have changed places"),
-            (stretch_all_as_channels, "became six channels"),
-            (stretch_nothing, "not stretched yet"),
-            (stretch_without_batch, "The batch is lost"),
-            (stretch_with_fixed_strides, "wrong for a transposed tensor"),
-            (stretch_without_new_axes, "it raised RuntimeError"),
-        ],
-    ),
     "is_a_sum": Answers(
-        right=[sum_by_means, sum_by_differences, sum_by_corners],
+        right=[sum_by_means, sum_by_differences, sum_by_corners, sum_within(1e-4)],
         wrong=[
             (sum_by_rank, "You accept the checkerboard"),
-            (sum_by_rank_one, "whose rank is 2"),
+            (sum_by_rank_one, "where nothing is rounded"),
             (sum_exactly, "floats are rounded"),
             (sum_by_order_unless_flat, "keep their order in all channels"),
             (sum_that_wants_a_pattern, "the same at all places"),
-            (sum_with_fixed_tolerance, "in the ten thousands"),
+            (sum_with_fixed_tolerance, "10,000 times as large"),
             (sum_with_loose_tolerance, "whose scores are small"),
-            (sum_of_two_channels, "in its last channel alone"),
+            (sum_by_allclose, "as `torch.allclose` and `isclose` do"),
+            (sum_within(1e-3), "changed by 0.05 %"),
+            (sum_of_two_channels, "any cell of channel 2 or 3."),
+            (sum_by_last_place, "any cell of place (0, 1) or (0, 2) or (0, 3) (and of 10 more)"),
             (sum_along_width, "prefers other rows"),
             (sum_down_height, "prefers other columns"),
-            (sum_of_all_but_the_last_place, "at its last place alone"),
+            (sum_of_all_but_the_last_place, "any cell of place (2, 4)."),
             (sum_cell_by_cell, "not one for each cell"),
+            (lambda scores: str(sum_by_means(scores)), "Return True or False; yours is 'True'"),
+            (sum_by_mean_of_rest, "an average over many cells hides a single one"),
+            (sum_by_rest_above_0, "what is left may be below 0, too"),
+            (sum_by_largest_above_0, "below 0 everywhere"),
+            (lambda scores: 0.25, "Return True or False; yours is 0.25"),
+            (sum_but_for_the_last_cell, "if it is [c, i, j] = [3, 2, 4]."),
         ],
     ),
-    "gated_mixture": Answers(
-        right=[mix, mix_with_lerp, mix_in_a_loop],
+    "fault_in_gate": Answers(
+        right=[
+            Gate((3, 5, 4, 6), (2, 2, 2, 3), scale=300.0),
+            Gate((2, 3, 4, 5), scale=50.0, tolerance=1e-4),
+            gate_test_cell_by_cell,
+        ],
         wrong=[
-            (mixed_by(lambda g, local: g + local), "There is no sigmoid"),
-            (mixed_by(lambda g, local: g.sigmoid() + local.sigmoid()), "from 0 to 2"),
-            (mixed_by(lambda g, local: torch.sigmoid(g * local)), "of the product"),
-            (mixed_by(lambda g, local: g.sigmoid() * local.sigmoid()), "add the scores first"),
-            (mixed_by(lambda g, local: (g + local).softmax(dim=1)), "softmax over the channels"),
-            (mixed_by(lambda g, local: (-g - local).sigmoid()), "the weight of the RGB map"),
-            (mixed_by(lambda g, local: (g - local).sigmoid()), "Your gate is not σ(G ⊕ L)"),
-            (mix_the_other_way, "it multiplies the RGB map"),
-            (mix_all_by_the_gate, "it multiplies both maps"),
-            (mixed_by(right_gate, lambda g, local: 1), "the RGB map is added whole"),
-            (mixed_by(right_gate, lambda g, local: torch.sigmoid(1 - g - local)), "σ(1 - G ⊕ L)"),
-            (mixed_by(right_gate, lambda g, local: 0.5), "the mixture of the two maps is not"),
-            (mix_only, "Return two tensors"),
+            (gate_test_of_range, "one that you were given"),
+            (Gate((1, 4, 4, 5)), "of the first face for all faces"),
+            (Gate((2, 3, 4, 5)), "for a score of 1000"),
+            (BlindGate((2, 3, 4, 5), scale=1e3), "writes the mixture over the RGB map"),
+            (FusedAlone((2, 3, 4, 5), scale=1e3), "returns the weight of the RGB map as the gate"),
+            (gate_test_too_strict, "only written differently (with tanh, and as RGB plus"),
+            (gate_test_that_fails_all, "it raised AssertionError: it is wrong"),
         ],
     ),
     "selective_fusion": Answers(
-        right=[branches(right_mixture, gate_of), fuse_with_a_share, fuse_with_a_copy],
+        right=[FusionOfMine, FusionByLerp],
         wrong=[
-            (fuse_lbp_always, "the argument is not used yet"),
-            (fuse_reversed, "the wrong way round"),
-            (fuse_swapped_inputs, "swapped the maps before U was made"),
-            (branches(right_mixture, lambda f, rgb, lbp: gate_of(f, lbp, rgb)), "U is wrong"),
+            (mixes(lambda rgb, lbp, gate: rgb * gate + lbp * (1 - gate)), "branches are exchanged"),
+            (fusion(forward=exchanged), "exchanged from the start"),
+            (fusion(forward=crossed), "went through the weights of the other"),
+            (fusion(forward=of_plain_maps), "U needs rgb_weight and lbp_weight"),
+            (fusion(see=lambda self, rgb, lbp: rgb), "seen the RGB map alone"),
+            (fusion(see=lambda self, rgb, lbp: lbp), "seen the LBP map alone"),
+            (fusion(see=lambda self, rgb, lbp: (rgb + lbp).relu()), "a ReLU around U"),
+            (fusion(forward=in_weighted_maps), "mixed are the maps themselves"),
+            (gates(lambda g, local: g + local), "no sigmoid around"),
+            (gates(lambda g, local: g.sigmoid()), "L is not in it"),
+            (gates(lambda g, local: local.sigmoid()), "G is not in it"),
+            (gates(lambda g, local: g.sigmoid() + local.sigmoid()), "reaches from 0 to 2"),
             (
-                branches(right_mixture, lambda f, rgb, lbp: scores(f, rgb + lbp).sigmoid()),
-                "U is the plain sum",
+                gates(lambda g, local: (g.sigmoid() + local.sigmoid()).sigmoid()),
+                "a sigmoid in a sigmoid",
             ),
+            (gates(lambda g, local: (g * local).sigmoid()), "of the product"),
+            (gates(lambda g, local: (g + local).softmax(dim=1)), "softmax over the channels"),
+            (gates(lambda g, local: (0.3 * g + local).sigmoid()), "its numbers are off by"),
+            (mixes(lambda rgb, lbp, gate: lbp * gate), "the RGB map's 1 - gate is missing"),
+            (mixes(lambda rgb, lbp, gate: lbp * gate + rgb), "added whole: its share is 1 - gate"),
+            (mixes(lambda rgb, lbp, gate: (lbp + rgb) * gate), "multiplies both maps"),
+            (mixes(lambda rgb, lbp, gate: gate), "You returned the gate"),
+            (fusion(mix=of_detached_maps), "that comes back to the two maps is not"),
+            (FusionOfOneWeight, "both maps behind lbp_weight"),
+            (FusionWithNorm, "weights that are not asked for: norm.weight"),
+            (mixes(lambda rgb, lbp, gate: (torch.lerp(rgb, lbp, gate), gate)), "return it alone"),
             (
-                branches(right_mixture, lambda f, rgb, lbp: scores(f, f.rgb_weight(rgb)).sigmoid()),
-                "seen the RGB map alone",
+                mixes(lambda rgb, lbp, gate: torch.lerp(rgb, lbp, gate.detach())),
+                "No gradient comes out of",
             ),
-            (
-                branches(right_mixture, lambda f, rgb, lbp: scores(f, u_of(f, rgb, lbp))),
-                "no sigmoid around",
-            ),
-            (branches(mix_of_weighted_maps, gate_of), "what is mixed are the maps themselves"),
-            (branches(mix_only_gated, gate_of), "is not X ⊗ gate"),
+            (fusion(mix=in_place), "changed in place"),
+            (FusionWithBias, "`rgb_weight` has a bias"),
+            (FusionOfOtherNames, "yours has `rgb.weight`"),
+            (FusionOfAFixedSize, "missing 1 required positional argument"),
+            (FusionOfMine(16), "Pass the class itself"),
         ],
     ),
     "pushed_gate": Answers(
@@ -371,8 +464,16 @@ ANSWERS = {
                 lambda gate, shift: 1 - 1 / (1 + gate / (1 - gate) + shift),
                 "shifted odds, not scores",
             ),
-            (lambda gate, shift: gate ** (1 / (1 + shift)), "should give the gate"),
-            (lambda gate, shift: push(gate, abs(shift)), "not for -1.5"),
+            (lambda gate, shift: torch.sigmoid(gate.log() + shift), "took log(gate) for the score"),
+            (lambda gate, shift: gate / (1 - gate) * torch.tensor(shift).exp(), "at the odds"),
+            (lambda gate, shift: 1 - push(gate, shift), "the share of RGB"),
+            (lambda gate, shift: gate ** (1 / (1 + shift)), "should give 0.378; yours gives"),
+            (lambda gate, shift: push(gate, abs(shift)), "without its sign"),
+            (lambda gate, shift: push(gate, 1.001 * shift), "should give 0.3775; yours gives 0.37"),
+            (
+                lambda gate, shift: push(gate, shift).flatten(),
+                "should have shape (1, 5); yours has (5,)",
+            ),
         ],
     ),
 }

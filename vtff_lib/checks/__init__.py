@@ -26,14 +26,9 @@ from vtff_lib.checks.lesson_03 import (
     twin_for_global,
     who_notices,
 )
-from vtff_lib.checks.lesson_04 import (
-    broadcast_shapes,
-    gated_mixture,
-    is_a_sum,
-    pushed_gate,
-    selective_fusion,
-    stretched_channels,
-)
+from vtff_lib.checks.lesson_04 import broadcast_shapes, is_a_sum
+from vtff_lib.checks.lesson_04_faults import fault_in_gate
+from vtff_lib.checks.lesson_04_gate import pushed_gate, selective_fusion
 from vtff_lib.checks.lesson_05 import (
     attention_entropy,
     cells_to_tokens,
@@ -42,11 +37,7 @@ from vtff_lib.checks.lesson_05 import (
     heads_side_by_side,
     pre_norm_block,
 )
-from vtff_lib.checks.lesson_06 import (
-    count_tokens,
-    idle_parts,
-    loss_without_looking,
-)
+from vtff_lib.checks.lesson_06 import count_tokens, idle_parts, loss_without_looking
 from vtff_lib.checks.lesson_06_model import fault_in_batches, whole_model
 from vtff_lib.checks.lesson_07 import smoothed_loss
 from vtff_lib.checks.lesson_07_rates import moved_average, rate_share
@@ -90,8 +81,8 @@ __all__ = [
     "erase_progress",
     "expected_calibration_error",
     "fault_in_batches",
+    "fault_in_gate",
     "frozen_trunk",
-    "gated_mixture",
     "goes_on_exactly",
     "heads_side_by_side",
     "holms_correction",
@@ -133,7 +124,6 @@ __all__ = [
     "size_after_convolution",
     "smoothed_loss",
     "square_crop",
-    "stretched_channels",
     "twin_for_global",
     "what_follows",
     "who_notices",

@@ -79,7 +79,7 @@ def require_names(mine: nn.Module, reference: nn.Module) -> None:
     given = {name: tuple(each.shape) for name, each in mine.state_dict().items()}
     missing = [name for name in wanted if name not in given]
     more = [name for name in given if name not in wanted]
-    biases = [name for name in more if name.endswith(".bias")]
+    biases = [each for each in more if f"{each.removesuffix('.bias')}.weight" in wanted]
     if biases and not missing:
         raise Wrong(
             f"`{biases[0].removesuffix('.bias')}` has a bias, and what stands in for it has none: "
