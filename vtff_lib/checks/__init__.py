@@ -9,8 +9,9 @@ to be kept: `checks.keep_progress()`; `checks.erase_progress()` forgets it and d
 """
 
 from vtff_lib.checks.judging import EXERCISES, Exercise, Verdict
-from vtff_lib.checks.lesson_01 import lbp_code, lbp_in_circular_order, lbp_of_image
-from vtff_lib.checks.lesson_01_codes import lbp_histogram, lbp_transitions, light_that_leaves_codes
+from vtff_lib.checks.lesson_01 import lbp_code, lbp_in_circular_order
+from vtff_lib.checks.lesson_01_image import lbp_of_image
+from vtff_lib.checks.lesson_01_light import fault_in_lbp, light_that_leaves_codes
 from vtff_lib.checks.lesson_02 import (
     block_output,
     running_statistics,
@@ -93,6 +94,7 @@ __all__ = [
     "dot_product_attention",
     "erase_progress",
     "expected_calibration_error",
+    "fault_in_lbp",
     "frozen_trunk",
     "fusion_parameters",
     "gated_mixture",
@@ -105,10 +107,8 @@ __all__ = [
     "is_a_sum",
     "keep_progress",
     "lbp_code",
-    "lbp_histogram",
     "lbp_in_circular_order",
     "lbp_of_image",
-    "lbp_transitions",
     "learn_in_parts",
     "least_confidence",
     "light_that_leaves_codes",
