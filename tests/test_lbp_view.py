@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from vtff_lib.lbp import OFFSETS, local_binary_pattern
-from vtff_lib.plots.lbp import LightPicture, curves_picture, textures_picture, window_picture
+from vtff_lib.plots.lbp import LightPicture, curves_picture, window_picture
 from vtff_lib.plots.pictures import COLOURS, Picture
 
 WINDOW = torch.tensor([[120, 42, 88], [37, 90, 103], [91, 65, 200]])
@@ -67,7 +67,7 @@ def draw(view: LightPicture, shares=(0.5, 0.25, 0.1), level: float = 4, seed: in
     generator = torch.Generator().manual_seed(seed)
     rgb = torch.randint(0, 256, (3, 32, 32), generator=generator).byte()
     changed = torch.full((32, 32), level)
-    return view.draw(rgb, local_binary_pattern(rgb), changed, shares, "alt", "caption")
+    return view.draw(rgb, local_binary_pattern(rgb), changed, shares)
 
 
 def test_the_bars_of_a_light_are_as_long_as_the_shares():
@@ -89,13 +89,17 @@ def test_a_light_that_is_drawn_again_looks_as_at_first():
     assert draw(view).png == first.png
 
 
-def test_curves_and_textures_carry_their_words():
+def test_a_light_says_its_shares_in_words():
+    drawn = draw(LightPicture(), shares=(1, 0.25, 0.1))
+    for words in (drawn.alt, drawn.caption):
+        assert "100% of the RGB numbers, 25% of the LBP codes and 10% of the comparisons" in words
+
+
+def test_curves_carry_their_words_and_stand_under_their_anchor():
     curve = {"one": {1: 0.1, 2: 0.4}, "two": {1: 0.2, 2: 0.3}}
-    drawn = curves_picture({"noise": curve, "blur": curve}, "share", "alt", "caption")
+    charts = {"noise": curve, "blur": curve}
+    drawn, higher = (
+        curves_picture(charts, "share", ("anchor", value), "alt", "caption") for value in (0.5, 0.9)
+    )
     assert (drawn.alt, drawn.caption) == ("alt", "caption")
-    texture = torch.randint(0, 256, (16, 16)).byte()
-    histogram = torch.bincount(texture.flatten(), minlength=256) / 256
-    drawn = textures_picture({"speckle": texture}, [histogram], "alt", "caption")
-    assert (drawn.alt, drawn.caption) == ("alt", "caption")
-    flat = textures_picture({"speckle": texture}, [torch.zeros(256) + 1e-6], "alt", "caption")
-    assert flat.png != drawn.png
+    assert drawn.png != higher.png

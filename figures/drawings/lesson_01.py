@@ -101,7 +101,7 @@ def patterns() -> None:
         "corner": 0b00000111,
         "bright line's end": 0b00000001,
         "bright line": 0b00010001,
-        "checkerboard": 0b01010101,
+        "bright cross": 0b01010101,
     }
     for place, (words, code) in enumerate(shown.items()):
         ring(axes, 1.7 + 3.1 * place, 3.5, code, words)
