@@ -10,6 +10,7 @@ from PIL import Image
 from vtff_lib.lbp import OFFSETS, local_binary_pattern
 from vtff_lib.plots.lbp import LightPicture, curves_picture, window_picture
 from vtff_lib.plots.pictures import COLOURS, Picture
+from vtff_lib.widgets.lbp import SLIDERS, live_light, live_window
 
 WINDOW = torch.tensor([[120, 42, 88], [37, 90, 103], [91, 65, 200]])
 ORANGE = tuple(int(COLOURS["lbp"][place : place + 2], 16) for place in (1, 3, 5))
@@ -103,3 +104,34 @@ def test_curves_carry_their_words_and_stand_under_their_anchor():
     )
     assert (drawn.alt, drawn.caption) == ("alt", "caption")
     assert drawn.png != higher.png
+
+
+def shown(live) -> str:
+    """The HTML of a live picture, as it stands now."""
+    return live._repr_mimebundle_()["text/html"]
+
+
+def buttons(live) -> dict:
+    """Its buttons, by their words."""
+    return {each.description: each for each in live.children[0].children}
+
+
+def test_a_live_window_begins_with_its_first_pattern_and_a_button_sets_another():
+    live = live_window({"141": WINDOW.flatten().tolist(), "flat": [90] * 9})
+    assert "The code is 141." in shown(live)
+    buttons(live)["flat"].click()
+    assert "The code is 255." in shown(live)
+
+
+def test_a_button_of_a_live_light_moves_what_it_names_and_resets_the_rest():
+    calls: list[dict] = []
+
+    def draw(**values: float) -> Picture:
+        calls.append(values)
+        return Picture(b"", "alt")
+
+    live = live_light(draw, {"noisy": {"noise": 2.0}, "dim": {"brightness": 0.3}})
+    start = {name: value for name, (_, value, *_) in SLIDERS.items()} | {"eight_bits": False}
+    buttons(live)["noisy"].click()
+    buttons(live)["dim"].click()
+    assert calls == [start, start | {"noise": 2.0}, start | {"brightness": 0.3}]

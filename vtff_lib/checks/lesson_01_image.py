@@ -41,13 +41,14 @@ SHAPES = {
 def images() -> dict[str, Tensor]:
     """Return images `(H, W)` that tell slips apart, by what they are."""
     levels = torch.tensor([0, 3, 90, 127, 128, 200, 254, 255], dtype=torch.uint8)
-    near = torch.tensor([0.5, 0.5001, 0.5002, 0.5003])
+    near = torch.tensor([0.4990, 0.4996, 0.5002, 0.5008])
     return {
         "an image of few grey levels": torch.randint(0, 5, (5, 7), dtype=torch.uint8),
         "an image of bytes up to 255": levels[torch.randint(0, 8, (6, 4))],
         "an image without any 0": torch.randint(2, 6, (4, 6), dtype=torch.uint8),
-        "an image of fractions from -0.5 to 0.5": (torch.rand(4, 6) - 0.5).round(decimals=1),
-        "an image of fractions that differ by 0.0001": near[torch.randint(0, 4, (4, 5))],
+        "an image of fractions from -1.5 to 1.5": (3 * torch.rand(4, 6) - 1.5).round(decimals=1),
+        "an image of fractions that differ by 0.0006": near[torch.randint(0, 4, (4, 6))],
+        "an image of fractions that differ by 0.00001": 0.3 + torch.randint(0, 4, (4, 5)) / 100_000,
         "an image of whole numbers in the thousands": torch.randint(-3, 4, (4, 5)) * 700,
         "a flat image": torch.full((4, 5), 0.25),
         "a black image": torch.zeros(3, 4, dtype=torch.uint8),
@@ -101,7 +102,7 @@ def _first_difference(codes: Tensor, image: Tensor) -> str:
 
 
 def _shown(image: Tensor) -> list[list[float]]:
-    return [[round(value, 4) for value in row] for row in image.tolist()]
+    return [[round(value, 5) for value in row] for row in image.tolist()]
 
 
 def _require_each_alone(answer: Any) -> None:

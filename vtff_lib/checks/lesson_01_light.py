@@ -129,6 +129,7 @@ FAULTY: dict[str, Lbp] = {
     "counts a neighbour that is smaller by less than 0.001 as equal": lambda image: by_shifts(
         image, _nearly
     ),
+    "puts each code at the mirrored place": lambda image: by_shifts(image).flip(-1),
     "gives all channels the codes of their mean": lambda image: (
         by_shifts(image.double().mean(dim=-3, keepdim=True)).expand(image.shape)
         if image.ndim > 2

@@ -16,8 +16,8 @@ from vtff_lib.checks.judging import close, require
 from vtff_lib.lbp import OFFSETS
 
 READING = OFFSETS["reading"]
-AROUND = OFFSETS["circular"][4:] + OFFSETS["circular"][:4]  # clockwise from the upper left
-OUTSIDE = {"zero": 0.0, "one": 1.0, "white": 255.0, "more": float("inf"), "less": float("-inf")}
+CLOCKWISE = OFFSETS["circular"][4:] + OFFSETS["circular"][:4]  # from the upper left
+OUTSIDE = {"zero": 0.0, "one": 1.0, "more": float("inf"), "less": float("-inf")}
 AT_LEAST = (
     "Two equal grey values give 0 with yours. A neighbour that equals the centre counts as 1: "
     "use ≥, not >."
@@ -40,7 +40,7 @@ CIRCULAR = (
     "Your neighbours are right, but in circular order. Here the window is read like a page, from "
     "left to right and from top to bottom."
 )
-CLOCKWISE = (
+AROUND_IT = (
     "Your neighbours are right, but you go around the centre. Here the window is read like a page, "
     "from left to right and from top to bottom."
 )
@@ -56,11 +56,19 @@ SLIPS: Mapping[str, Mapping[str, Any]] = {  # words: arguments of `codes_of`
         "wraps": -1, "compare": operator.le},
     MIRRORED: {"places": READING[::-1]},
     CIRCULAR: {"places": OFFSETS["circular"]},
-    CLOCKWISE: {"places": AROUND},
-    f"{CLOCKWISE} And the first is worth 128, not 1.": {"places": AROUND[::-1]},
+    AROUND_IT: {"places": CLOCKWISE},
+    f"{AROUND_IT} And the first is worth 128, not 1.": {"places": CLOCKWISE[::-1]},
     COLUMNS: {"places": [(column, row) for row, column in READING]},
+    f"{AROUND_IT} The second bit is above, not left.": {
+        "places": [(column, row) for row, column in CLOCKWISE]},
+    "Left and right have changed places.": {"places": [(i, -j) for i, j in READING]},
+    "Above and below have changed places.": {"places": [(-i, j) for i, j in READING]},
     "You count the ones. Each neighbour is worth its own power of two: 128, 64, … 1.": {
         "after": lambda code: sum(code >> bit & 1 for bit in range(8))},
+    "You count the ones, the centre among them. Each neighbour is worth its own power of two.": {
+        "after": lambda code: 1 + sum(code >> bit & 1 for bit in range(8))},
+    "The first neighbour, upper left, is missing. It is worth 128.": {
+        "after": lambda code: code % 128},
     "Your number has nine digits: the centre is compared with itself. Leave it out.": {
         "after": lambda code: (code >> 4 << 5) + 16 + (code & 15)},
     "The centre counts as a ninth digit, and the first no longer fits into the byte.": {
@@ -69,7 +77,8 @@ SLIPS: Mapping[str, Mapping[str, Any]] = {  # words: arguments of `codes_of`
         "after": lambda code: 2 * code},
     "Your code is doubled once too often, and the first bit leaves the byte.": {
         "after": lambda code: 2 * code % 256},
-    "Each neighbour is worth half of what it should be: 128 for the first, 1 for the last.": {
+    "Your code is half of what it should be. Either the last neighbour is missing, or the first is "
+    "not worth 128.": {
         "after": lambda code: code // 2},
     "Your codes above 127 are negative: int8 ends there. A code needs uint8.": {
         "after": lambda code: (code + 128) % 256 - 128},
@@ -86,6 +95,8 @@ SLIPS: Mapping[str, Mapping[str, Any]] = {  # words: arguments of `codes_of`
         "before": lambda image: image.trunc() % 256},
     "The values are turned into int8 first, where 200 becomes -56. Compare them as they are.": {
         "before": lambda image: (image.trunc() + 128) % 256 - 128},
+    "The values are turned into 256 levels first, and what does not fit comes back at the other "
+    "end. Compare them as they are.": {"before": lambda image: (255 * image).trunc() % 256},
     "The values are limited to 0 and more first. Compare them as they are.": {
         "before": lambda image: image.clamp(min=0)},
     "The values are limited to 255 first. Compare them as they are.": {
@@ -94,27 +105,36 @@ SLIPS: Mapping[str, Mapping[str, Any]] = {  # words: arguments of `codes_of`
         "before": lambda image: image.clamp(0, 1)},
     "The signs are taken off first. Compare the values as they are.": {
         "before": lambda image: image.abs()},
-    "The smallest value is subtracted first. Inside the image no code notices; but the 0 outside "
-    "is then no longer what it was. Compare the values as they are.": {
-        "before": lambda image: image - image.min()},
+    "Outside the image you have its smallest value, not 0: was it subtracted first, or put there? "
+    "Inside the image no code notices.": {"before": lambda image: image - image.min()},
     "You scale the values to 0 … 1 first. Where all are equal that is 0 / 0, which is no number, "
     "and each comparison with it gives 0. Compare the values as they are.": {
         "before": lambda image: (image - image.min()) / (image.max() - image.min())},
-    "The mean is subtracted first. Inside the image no code notices; but the 0 outside is then no "
-    "longer what it was. Compare the values as they are.": {
-        "before": lambda image: image - image.mean()},
+    "Outside the image you have its mean, not 0: was it subtracted first, or put there? Inside the "
+    "image no code notices.": {"before": lambda image: image - image.mean()},
+    "A neighbour that is smaller by less than 1 counts as equal with yours. Compare the values as "
+    "they are.": {"compare": lambda neighbour, centre: neighbour > centre - 1},
+    "A neighbour that is hardly smaller, by 0.001 say, counts as equal with yours. Compare the "
+    "values as they are.": {"compare": lambda neighbour, centre: neighbour >= centre - 1e-3},
+    "The neighbours are compared with a mean, not with the centre.": {
+        "compare": lambda neighbour, centre: neighbour >= centre.mean()},
+    "The values are turned into float16 first, and near ones become equal. Compare them as they "
+    "are.": {"before": lambda image: image.half().double()},
+    "The values are turned into bfloat16 first, and near ones become equal. Compare them as they "
+    "are.": {"before": lambda image: image.bfloat16().double()},
     "The right edge is compared with the left one, and the top with the bottom: torch.roll wraps "
     "around. Outside the image all is 0.": {"border": "wrap"},
     "Outside the image you repeat the pixels of the edge; there all is 0.": {"border": "edge"},
     "Outside the image you mirror what is inside; there all is 0.": {"border": "reflect"},
     "Outside the image you put 1; there all is 0.": {"border": "one"},
-    "Outside the image you put 255; there all is 0.": {"border": "white"},
     "With yours a neighbour outside the image always counts 1. It is a 0 like others: where the "
     "centre is larger, it counts 0.": {"border": "more"},
     "With yours a neighbour outside the image always counts 0. It is a 0 like others: where the "
     "centre is not larger, it counts 1.": {"border": "less"},
     "The inner codes are right, but those of the outermost ring are all 0. Its pixels have codes "
     "too: compare them with the zeros outside.": {"border": "none"},
+    "The inner codes are right, but those of the outermost ring are all 255. Its pixels have codes "
+    "too: compare them with the zeros outside.": {"border": "all ones"},
     "The inner codes are right, but those of the outermost ring are those of their neighbours. Its "
     "pixels have codes of their own: compare them with the zeros outside.": {"border": "copied"},
 }  # fmt: skip
@@ -136,7 +156,7 @@ def codes_of(
         places: of the neighbours, most significant bit first.
         compare: neighbour and centre, 1 where true.
         border: what is outside: a name in `OUTSIDE`, "edge" (the nearest pixel), "reflect", "wrap"
-            (the other side); or "none" or "copied", where only the inside has codes.
+            (the other side); or "none", "all ones", "copied", where only the inside has codes.
         wraps: 1 if neighbour - centre, -1 if centre - neighbour is compared with 0 in uint8.
         before: what is done to the values first.
         after: what is done to the codes at last.
@@ -155,10 +175,11 @@ def codes_of(
             bit = compare(neighbour, values)
         codes = 2 * codes + bit
     codes = after(codes)
-    if border in ("none", "copied") and min(height, width) > 2:
+    if border in ("none", "all ones", "copied") and min(height, width) > 2:
         inner = codes[1:-1, 1:-1].double()[None]
-        mode = "constant" if border == "none" else "replicate"
-        codes = F.pad(inner, (1, 1, 1, 1), mode=mode)[0].long()
+        if border == "copied":
+            return F.pad(inner, (1, 1, 1, 1), mode="replicate")[0].long()
+        codes = F.pad(inner, (1, 1, 1, 1), value=255 if border == "all ones" else 0)[0].long()
     return codes
 
 
