@@ -44,14 +44,11 @@ from vtff_lib.checks.lesson_05 import (
     pre_norm_block,
 )
 from vtff_lib.checks.lesson_06 import (
-    block_multiply_adds,
     count_tokens,
-    fusion_parameters,
     idle_parts,
-    logits_from_map,
     loss_without_looking,
 )
-from vtff_lib.checks.lesson_06_model import whole_model
+from vtff_lib.checks.lesson_06_model import fault_in_batches, whole_model
 from vtff_lib.checks.lesson_07 import smoothed_loss
 from vtff_lib.checks.lesson_07_rates import moved_average, rate_share
 from vtff_lib.checks.lesson_07_runs import diagnosis, mirrored_codes
@@ -82,7 +79,6 @@ __all__ = [
     "Verdict",
     "area_of_deletion",
     "attention_entropy",
-    "block_multiply_adds",
     "block_output",
     "broadcast_shapes",
     "cells_to_tokens",
@@ -94,9 +90,9 @@ __all__ = [
     "dot_product_attention",
     "erase_progress",
     "expected_calibration_error",
+    "fault_in_batches",
     "fault_in_lbp",
     "frozen_trunk",
-    "fusion_parameters",
     "gated_mixture",
     "goes_on_exactly",
     "heads_side_by_side",
@@ -113,7 +109,6 @@ __all__ = [
     "least_confidence",
     "light_that_leaves_codes",
     "linear_cka",
-    "logits_from_map",
     "loss_without_looking",
     "mirrored_codes",
     "mixed_map",
