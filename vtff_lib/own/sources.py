@@ -37,8 +37,8 @@ def source_of(thing: Any, given: Collection[str] = ()) -> Source:
     definitions: dict[str, str] = {}
 
     def add(thing: Any) -> None:
-        name = thing.__name__
         node, text, names = _found(thing)
+        name = thing.__name__
         definitions[name] = ""  # it may need itself
         for needed in _names(node):
             if needed in given or needed in definitions or needed not in names:
