@@ -568,6 +568,7 @@ def kept(result):
 
 # What these are given is theirs to keep or to change, and to be told of.
 WATCHED = {
+    "lbp_of_image",
     "smoothed_loss",
     "moved_average",
     "expected_calibration_error",

@@ -36,7 +36,6 @@ OTHER_MEANINGS = (
     "share p costs",
     "power of two",
     "power cut",
-    "common shortcut",
     "squeezes each sum",
 )
 

@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 
 from vtff_lib.lbp import OFFSETS, local_binary_pattern
-from vtff_lib.plots.lbp import LightPicture, curves_picture, textures_picture, window_picture
+from vtff_lib.plots.lbp import LightPicture, curves_picture, window_picture
 from vtff_lib.plots.pictures import COLOURS, Picture
+from vtff_lib.widgets.lbp import SLIDERS, live_light, live_window
 
 WINDOW = torch.tensor([[120, 42, 88], [37, 90, 103], [91, 65, 200]])
 ORANGE = tuple(int(COLOURS["lbp"][place : place + 2], 16) for place in (1, 3, 5))
@@ -67,7 +68,7 @@ def draw(view: LightPicture, shares=(0.5, 0.25, 0.1), level: float = 4, seed: in
     generator = torch.Generator().manual_seed(seed)
     rgb = torch.randint(0, 256, (3, 32, 32), generator=generator).byte()
     changed = torch.full((32, 32), level)
-    return view.draw(rgb, local_binary_pattern(rgb), changed, shares, "alt", "caption")
+    return view.draw(rgb, local_binary_pattern(rgb), changed, shares)
 
 
 def test_the_bars_of_a_light_are_as_long_as_the_shares():
@@ -89,13 +90,48 @@ def test_a_light_that_is_drawn_again_looks_as_at_first():
     assert draw(view).png == first.png
 
 
-def test_curves_and_textures_carry_their_words():
+def test_a_light_says_its_shares_in_words():
+    drawn = draw(LightPicture(), shares=(1, 0.25, 0.1))
+    for words in (drawn.alt, drawn.caption):
+        assert "100% of the RGB numbers, 25% of the LBP codes and 10% of the comparisons" in words
+
+
+def test_curves_carry_their_words_and_stand_under_their_anchor():
     curve = {"one": {1: 0.1, 2: 0.4}, "two": {1: 0.2, 2: 0.3}}
-    drawn = curves_picture({"noise": curve, "blur": curve}, "share", "alt", "caption")
+    charts = {"noise": curve, "blur": curve}
+    drawn, higher = (
+        curves_picture(charts, "share", ("anchor", value), "alt", "caption") for value in (0.5, 0.9)
+    )
     assert (drawn.alt, drawn.caption) == ("alt", "caption")
-    texture = torch.randint(0, 256, (16, 16)).byte()
-    histogram = torch.bincount(texture.flatten(), minlength=256) / 256
-    drawn = textures_picture({"speckle": texture}, [histogram], "alt", "caption")
-    assert (drawn.alt, drawn.caption) == ("alt", "caption")
-    flat = textures_picture({"speckle": texture}, [torch.zeros(256) + 1e-6], "alt", "caption")
-    assert flat.png != drawn.png
+    assert drawn.png != higher.png
+
+
+def shown(live) -> str:
+    """The HTML of a live picture, as it stands now."""
+    return live._repr_mimebundle_()["text/html"]
+
+
+def buttons(live) -> dict:
+    """Its buttons, by their words."""
+    return {each.description: each for each in live.children[0].children}
+
+
+def test_a_live_window_begins_with_its_first_pattern_and_a_button_sets_another():
+    live = live_window({"141": WINDOW.flatten().tolist(), "flat": [90] * 9})
+    assert "The code is 141." in shown(live)
+    buttons(live)["flat"].click()
+    assert "The code is 255." in shown(live)
+
+
+def test_a_button_of_a_live_light_moves_what_it_names_and_resets_the_rest():
+    calls: list[dict] = []
+
+    def draw(**values: float) -> Picture:
+        calls.append(values)
+        return Picture(b"", "alt")
+
+    live = live_light(draw, {"noisy": {"noise": 2.0}, "dim": {"brightness": 0.3}})
+    start = {name: value for name, (_, value, *_) in SLIDERS.items()} | {"eight_bits": False}
+    buttons(live)["noisy"].click()
+    buttons(live)["dim"].click()
+    assert calls == [start, start | {"noise": 2.0}, start | {"brightness": 0.3}]

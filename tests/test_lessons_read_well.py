@@ -14,6 +14,7 @@ MOST_WORDS = 3500
 PROMISE = re.compile(
     r"### Exercise \d+: [^\n]+\n\n\*\d+ minutes · [●○]{3} · (?:VTFF needs it|a side trip)\*\n"
 )
+LIVE = re.compile(r"\bLive\(|\blive_\w+\(")
 READING, CODING, EXERCISE, WIDGET, PICTURE = 150, 100, 6, 8, 1  # words a minute, and minutes
 
 
@@ -39,8 +40,9 @@ def test_a_lesson_has_at_most_3500_words(lesson):
 
 def test_the_minutes_at_the_top_are_honest(lesson):
     every = [cell.source for cell in lesson.cells if cell.cell_type == "code"]
-    widgets = sum("Live(" in source for source in every)
-    pictures = sum("plots." in source and "Live(" not in source for source in every)
+    live = [bool(LIVE.search(source)) for source in every]
+    widgets = sum(live)
+    pictures = sum("plots." in each and not moves for each, moves in zip(every, live, strict=True))
     minutes = len(lesson.prose.split()) / READING + len(" ".join(every).split()) / CODING
     minutes += EXERCISE * len(lesson.exercises()) + WIDGET * widgets + PICTURE * pictures
     (told,) = re.findall(r"^\*(\d+) minutes\.", lesson.prose, re.MULTILINE)

@@ -1,13 +1,10 @@
-"""Draw the figures of lesson 01: bit orders, shifted images, patterns around a centre.
+"""Draw the figures of lesson 01: bit orders, and shifted images.
 
 Run `python -m figures.drawings.lesson_01`.
 """
 
-from math import cos, pi, sin
-
 import torch
-from matplotlib.axes import Axes
-from matplotlib.patches import Circle, Rectangle
+from matplotlib.patches import Rectangle
 
 from figures.drawings.line_art import PAPER, SHADE, arrow, canvas, label, number_grid, save_svg
 from vtff_lib.lbp import OFFSETS, local_binary_pattern
@@ -71,49 +68,11 @@ def shifts() -> None:
     save_svg(axes.figure, "lbp_shifts")
 
 
-def ring(axes: Axes, x: float, y: float, code: int, words: str) -> None:
-    """Draw the eight neighbours of a circular code around their centre."""
-    digits = [code >> bit & 1 for bit in range(8)]  # from the right, counter-clockwise
-    for place, digit in enumerate(digits):
-        angle = place * pi / 4
-        spot = (x + cos(angle), y + sin(angle))
-        axes.add_patch(Circle(spot, 0.27, facecolor=ONE if digit else PAPER, edgecolor=INK, lw=1.2))
-        if digit:
-            label(axes, *spot, "1", fontsize=9)
-        if digit != digits[(place + 1) % 8]:
-            turn = angle + pi / 8
-            ends = [(x + r * cos(turn), y + r * sin(turn)) for r in (0.75, 1.4)]
-            axes.plot(*zip(*ends, strict=True), color=INK, lw=2)
-    axes.add_patch(Circle((x, y), 0.2, facecolor=INK))
-    changes = sum(a != b for a, b in zip(digits, digits[1:] + digits[:1], strict=True))
-    label(axes, x, y - 1.85, words)
-    label(axes, x, y - 2.4, f"{code:08b}", family="monospace", fontsize=9)
-    label(axes, x, y - 2.9, f"{changes} changes", weight="bold" if changes <= 2 else "normal")
-
-
-def patterns() -> None:
-    """Draw uniform patterns and two that are not."""
-    _, axes = canvas(22, 5.2, inches=7.6)
-    shown = {
-        "bright spot": 0b00000000,
-        "flat or dark spot": 0b11111111,
-        "edge": 0b00011111,
-        "corner": 0b00000111,
-        "bright line's end": 0b00000001,
-        "bright line": 0b00010001,
-        "checkerboard": 0b01010101,
-    }
-    for place, (words, code) in enumerate(shown.items()):
-        ring(axes, 1.7 + 3.1 * place, 3.5, code, words)
-    save_svg(axes.figure, "lbp_patterns")
-
-
 def main() -> None:
     """Draw all."""
     assert local_binary_pattern(WINDOW)[1, 1] == 141
     orders()
     shifts()
-    patterns()
 
 
 if __name__ == "__main__":

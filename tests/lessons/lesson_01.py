@@ -36,22 +36,44 @@ def by_difference(window: Tensor) -> int:
     return horner(window - window[1, 1], compare=lambda difference, _: difference >= zero)
 
 
+def without_first_equal(window: Tensor) -> int:
+    values = window.flatten().tolist()
+    values.remove(centre := values[4])
+    return int("".join(str(int(value >= centre)) for value in values), 2)
+
+
+def scaled(window: Tensor) -> Tensor:
+    return (window - window.min()) / (window.max() - window.min())
+
+
+def wrapped_and_greater(window: Tensor) -> int:
+    zero = torch.zeros_like(window[1, 1])
+    return horner(window - window[1, 1], compare=lambda difference, _: difference > zero)
+
+
 LBP_CODE = Answers(
     right=[horner, by_weights, by_digits],
     wrong=[
         (lambda w: horner(w, compare=torch.gt), "use ≥, not >"),
         (lambda w: horner(w, READING[::-1]), "bits are in reverse"),
-        (lambda w: horner(w, compare=torch.le), "answers are turned round"),
-        (lambda w: horner(w, compare=torch.lt), "bits are all turned"),
+        (lambda w: horner(w, compare=torch.le), "answers are the wrong way about"),
+        (lambda w: horner(w, compare=torch.lt), "your bits is the opposite"),
         (lambda w: horner(w, CIRCULAR), "in circular order"),
         (lambda w: horner(w.T), "column by column"),
         (nine_digits, "nine digits"),
-        (by_difference, "compared in uint8"),
-        (lambda w: int((w >= w[1, 1]).sum()) - 1, "counted the ones"),
-        (lambda w: f"{horner(w):08b}", "the text '10001101'"),
+        (by_difference, "every difference is ≥ 0"),
+        (wrapped_and_greater, "wherever two values are not equal"),
+        (lambda w: int((w >= w[1, 1]).sum()) - 1, "count the ones"),
+        (lambda w: f"{horner(w):08b}", "int(digits, base=2)"),
+        (lambda w: str(horner(w)), "Return the number itself"),
         (lambda w: w >= w[1, 1], "one code, a whole number"),
-        (lambda w: 141, "bound to one window"),
-        (lambda w: 0, "has the code 141; yours is 0"),
+        (lambda w: 141, "Those tried before it, 1 of them, are right"),
+        (lambda w: 0, "has the code 141, 10001101 in binary; yours is 0"),
+        (lambda w: horner(w.int()), "fractions are cut off"),
+        (lambda w: horner(w.to(torch.uint8)), "turned into bytes first"),
+        (without_first_equal, "first value that equals the centre"),
+        (lambda w: horner(scaled(w)), "which is no number"),
+        (lambda w: horner(w.T, compare=torch.gt), "Two things at once"),
     ],
 )
 
@@ -80,8 +102,13 @@ def backwards(codes: Tensor) -> Tensor:
     return sum(((codes >> k) & 1) << (7 - k) for k in range(8))
 
 
+def two_swapped(codes: Tensor) -> Tensor:
+    swapped = codes & 0b11111100 | (codes & 1) << 1 | (codes & 2) >> 1
+    return by_bits(swapped)
+
+
 LBP_IN_CIRCULAR_ORDER = Answers(
-    right=[by_bits, by_table, one_by_one],
+    right=[by_bits, by_table, lambda codes: one_by_one(codes).byte()],
     wrong=[
         (lambda codes: codes, "Nothing has moved"),
         (lambda codes: by_bits(codes, CIRCULAR, READING), "translated the other way"),
@@ -91,7 +118,12 @@ LBP_IN_CIRCULAR_ORDER = Answers(
         (lambda codes: by_bits(codes, first=0, new=0), "from the low end in both codes"),
         (lambda codes: order_table("reading", "circular")[codes], "for a mask"),
         (lambda codes: by_table(codes).flatten(), "should have shape (2, 8, 16)"),
-        (lambda codes: codes * 0, "becomes 8 and 141 becomes 169"),
+        (lambda codes: codes * 0, "The code 128 has a 1 for one neighbour alone"),
+        (two_swapped, "The code 2 has a 1 for one neighbour alone"),
+        (lambda codes: by_bits(codes) - (codes == 255).byte(), "Each neighbour alone is right"),
+        (one_by_one, "should be uint8, and yours is int64"),
+        (lambda codes: by_bits(codes).to(torch.int8), "int8 ends there"),
+        (lambda codes: by_bits(codes, target=[(-i, j) for i, j in CIRCULAR]), "runs clockwise"),
     ],
 )
 
@@ -109,7 +141,7 @@ def by_shifts(image: Tensor, places=READING, compare=torch.ge, pad=F.pad) -> Ten
 def by_unfolding(image: Tensor) -> Tensor:
     windows = F.pad(image, (1, 1, 1, 1)).unfold(-2, 3, 1).unfold(-2, 3, 1)
     weights = torch.tensor([[128, 64, 32], [16, 0, 8], [4, 2, 1]])
-    return ((windows >= windows[..., 1:2, 1:2]) * weights).sum(dim=(-2, -1)).float()
+    return ((windows >= windows[..., 1:2, 1:2]) * weights).sum(dim=(-2, -1)).byte()
 
 
 def by_rolling_a_larger_image(image: Tensor) -> Tensor:
@@ -117,7 +149,7 @@ def by_rolling_a_larger_image(image: Tensor) -> Tensor:
     bits = [
         padded.roll((-row, -column), (-2, -1))[..., 1:-1, 1:-1] >= image for row, column in READING
     ]
-    return sum(bit.long() << (7 - k) for k, bit in enumerate(bits))
+    return sum(bit.byte() << (7 - k) for k, bit in enumerate(bits))
 
 
 def by_rolling(image: Tensor) -> Tensor:
@@ -134,7 +166,21 @@ def by_pixels(image: Tensor) -> Tensor:
         ]
         for p in pictures
     ]
-    return torch.tensor(codes).reshape(image.shape)
+    return torch.tensor(codes, dtype=torch.uint8).reshape(image.shape)
+
+
+def by_lists(image: Tensor) -> Tensor:
+    lead, (height, width) = image.shape[:-2], image.shape[-2:]
+    codes = []
+    for picture in F.pad(image, (1, 1, 1, 1)).reshape(-1, height + 2, width + 2).tolist():
+        for row in range(1, height + 1):
+            for column in range(1, width + 1):
+                code = 0
+                for i, j in READING:
+                    bit = picture[row + i][column + j] >= picture[row][column]
+                    code = 2 * code + int(bit)
+                codes.append(code)
+    return torch.tensor(codes, dtype=torch.uint8).reshape(*lead, height, width)
 
 
 def ring_left_out(image: Tensor) -> Tensor:
@@ -168,6 +214,23 @@ def first_dimensions(image: Tensor) -> Tensor:
     return codes
 
 
+def in_place(image: Tensor) -> Tensor:
+    codes = by_shifts(image)
+    image *= 0
+    return codes
+
+
+def with_views(image: Tensor) -> Tensor:
+    flat = image.view(-1, *image.shape[-2:])
+    return by_shifts(flat).view(image.shape)
+
+
+def of_mean(image: Tensor) -> Tensor:
+    if image.ndim < 3:
+        return by_shifts(image)
+    return by_shifts(image.double().mean(dim=-3, keepdim=True)).expand(image.shape)
+
+
 LBP_OF_IMAGE = Answers(
     right=[by_shifts, by_unfolding, by_rolling_a_larger_image, local_binary_pattern],
     wrong=[
@@ -176,17 +239,29 @@ LBP_OF_IMAGE = Answers(
         (edge_repeated, "repeat the pixels of the edge"),
         (lambda image: by_shifts(image)[..., 1:-1, 1:-1], "the outermost ring is missing"),
         (ring_left_out, "outermost ring are all 0"),
-        (lambda image: by_shifts(image, [(-i, -j) for i, j in READING]), "point-mirrored"),
+        (lambda image: by_shifts(image, [(-i, -j) for i, j in READING]), "bits are in reverse"),
         (lambda image: by_shifts(image, CIRCULAR), "in circular order"),
         (lambda image: by_shifts(image, [(j, i) for i, j in READING]), "column by column"),
-        (lambda image: by_shifts(image, compare=torch.le), "answers are turned round"),
-        (wrapped, "compared in uint8"),
+        (lambda image: by_shifts(image, compare=torch.le), "answers are the wrong way about"),
+        (wrapped, "every difference is ≥ 0"),
         (first_dimensions, "the last two dimensions"),
-        (lambda image: by_shifts(image.byte()), "is not. Compare its values"),
+        (lambda image: by_shifts(image.int()), "fractions are cut off"),
+        (lambda image: by_shifts((255 * image).round() if image.is_floating_point() else image),
+         "rounded to 256 levels"),
+        (lambda image: by_shifts(image - image.min()), "its smallest value, not 0"),
+        (lambda image: by_shifts(image, pad=lambda x, w: F.pad(x, w, value=1)), "you put 1"),
+        (lambda image: by_shifts(image).float(), "Every number is right, but"),
+        (lambda image: by_shifts(image.half()), "turned into float16"),
+        (lambda image: by_shifts(image, [(i, -j) for i, j in READING]), "Left and right"),
+        (lambda image: by_shifts(image, CIRCULAR, torch.gt), "Two things at once"),
         (by_pixels, "as a loop over pixels does"),
+        (by_lists, "as a loop over pixels does"),
+        (in_place, "another one afterwards"),
+        (with_views, "use `reshape`, not `view`"),
+        (of_mean, "the codes of their mean"),
         (lambda image: image * 0, "has the window"),
     ],
-)
+)  # fmt: skip
 
 LIGHT_THAT_LEAVES_CODES = Answers(
     right=[{"A", "B", "D", "H"}, ["h", "d", "b", "a"], "ABDH", "a, b, d, h"],
@@ -206,75 +281,69 @@ LIGHT_THAT_LEAVES_CODES = Answers(
 )
 
 
-def by_bincount(codes: Tensor) -> Tensor:
-    counts = [each.flatten().bincount(minlength=256) for each in codes]
-    return torch.stack(counts) / codes[0].numel()
+def against_the_library(lbp, chosen=lambda image: image) -> None:
+    steps = torch.randint(-2, 3, (2, 3, 6, 5))
+    for image in (steps.float(), steps / 5000, (steps % 3 * 100).byte()):
+        torch.testing.assert_close(lbp(image), local_binary_pattern(chosen(image)))
 
 
-def by_one_hot(codes: Tensor) -> Tensor:
-    return F.one_hot(codes.long(), 256).double().mean(dim=(1, 2))
+def by_hand(lbp) -> bool:
+    """Windows whose codes are told by the loop, in a batch."""
+    steps = torch.randint(-3, 4, (20, 3, 4, 3))
+    for images in (steps / 7000, steps.double(), torch.tensor([90, 100, 200])[steps % 3].byte()):
+        padded = F.pad(images, (1, 1, 1, 1))
+        codes = lbp(images)
+        for n in range(20):
+            row, column, channel = n % 4, n % 3, n % 3
+            window = padded[n, channel, row : row + 3, column : column + 3]
+            if codes[n, channel, row, column] != horner(window):
+                return False
+    return True
 
 
-def by_histc(codes: Tensor) -> Tensor:
-    return torch.stack(
-        [torch.histc(each.float(), 256, min=0, max=256) / each.numel() for each in codes]
-    )
+def one_photo(lbp) -> None:
+    photo = torch.randint(0, 256, (1, 3, 40, 40), dtype=torch.uint8)
+    assert torch.equal(lbp(photo), local_binary_pattern(photo))
 
 
-def stretched(codes: Tensor) -> Tensor:
-    return torch.stack([torch.histc(each.float(), 256) for each in codes])
+def worked_example(lbp) -> None:
+    assert lbp(torch.tensor([[120, 42, 88], [37, 90, 103], [91, 65, 200]]))[1, 1] == 141
 
 
-def to_its_peak(codes: Tensor) -> Tensor:
-    shares = by_bincount(codes)
-    return shares / shares.amax(1, keepdim=True)
+def inside_of_fractions(lbp) -> None:
+    image = torch.rand(2, 3, 30, 30) * 0.01
+    right = local_binary_pattern(image)[..., 1:-1, 1:-1]
+    assert torch.equal(lbp(image)[..., 1:-1, 1:-1], right)
 
 
-LBP_HISTOGRAM = Answers(
-    right=[by_bincount, by_one_hot, by_histc],
+def also_in_circular_order(lbp) -> None:
+    image = torch.rand(2, 3, 30, 30)
+    assert torch.equal(lbp(image), local_binary_pattern(image, order="circular"))
+
+
+def of_few_levels(lbp) -> None:
+    image = torch.randint(0, 4, (2, 3, 9, 9), dtype=torch.uint8)
+    assert torch.equal(lbp(image), local_binary_pattern(image))
+
+
+def without_negatives(lbp) -> None:
+    against_the_library(lambda image: lbp(image.abs()), lambda image: image.abs())
+
+
+def in_one_channel(lbp) -> None:
+    against_the_library(lambda image: lbp(image[0, 0]), lambda image: image[0, 0])
+
+
+FAULT_IN_LBP = Answers(
+    right=[against_the_library, by_hand],
     wrong=[
-        (lambda codes: by_bincount(codes) * codes[0].numel(), "These are counts"),
-        (lambda codes: by_bincount(codes) / 2, "sums to 1/2"),
-        (lambda codes: by_bincount(codes) * codes[0].numel() / 256, "divided by 256"),
-        (to_its_peak, "fullest bin to 1"),
-        (lambda codes: by_bincount(codes).mean(0), "one histogram of all images"),
-        (lambda codes: by_bincount(codes)[:, :255], "You have 255 bins"),
-        (lambda codes: torch.stack([each.flatten().bincount() for each in codes]), "`minlength`"),
-        (lambda codes: stretched(codes) / codes[0].numel(), "the same bin means another code"),
-        (stretched, "and they hold counts"),
-        (lambda codes: by_bincount(codes).T, "should have shape (2, 256)"),
-        (lambda codes: by_bincount(codes).roll(1, dims=1), "Code 31 has the share"),
-    ],
-)  # fmt: skip
-
-
-def changes(code: int, digits: str = "", wrap: bool = True) -> int:
-    digits = digits or f"{code:08b}"
-    following = digits[1:] + digits[:1] * wrap
-    return sum(a != b for a, b in zip(digits, following, strict=False))
-
-
-def by_exclusive_or(code: int) -> int:
-    turned = (code >> 1) | ((code & 1) << 7)
-    return (code ^ turned).bit_count()
-
-
-def by_tensor(code: int) -> Tensor:
-    bits = (torch.tensor(code) >> torch.arange(8)) & 1
-    return (bits != bits.roll(1)).sum()
-
-
-LBP_TRANSITIONS = Answers(
-    right=[changes, by_exclusive_or, by_tensor],
-    wrong=[
-        (lambda code: changes(code, wrap=False), "along a line"),
-        (lambda code: changes(code) // 2, "from 0 to 1 alone"),
-        (lambda code: changes(code, f"{code:b}"), "bin(14) is 0b1110"),
-        (lambda code: changes(code, f"{code:b}", wrap=False), "a line instead of a circle"),
-        (lambda code: changes(int(by_table(torch.tensor(code)))), "codes in reading order"),
-        (lambda code: changes(code) <= 2, "at most two changes"),
-        (lambda code: code.bit_count(), "count the ones"),
-        (lambda code: 2, "01010101 has 8"),
+        (worked_example, "one that stands in the cell above"),
+        (inside_of_fractions, "asks `>` in place of `≥`"),
+        (also_in_circular_order, "rejects a version that is right"),
+        (lambda lbp: (inside_of_fractions(lbp), of_few_levels(lbp)), "bytes for signed ones"),
+        (without_negatives, "negative numbers for 0"),
+        (in_one_channel, "the codes of their mean"),
+        (lambda lbp: lbp([[1, 2], [3, 4]]), "it raised AttributeError"),
     ],
 )
 
@@ -283,7 +352,6 @@ ANSWERS = {
     "lbp_in_circular_order": LBP_IN_CIRCULAR_ORDER,
     "lbp_of_image": LBP_OF_IMAGE,
     "light_that_leaves_codes": LIGHT_THAT_LEAVES_CODES,
-    "lbp_histogram": LBP_HISTOGRAM,
-    "lbp_transitions": LBP_TRANSITIONS,
+    "fault_in_lbp": FAULT_IN_LBP,
 }
 EQUAL: dict = {}

@@ -9,8 +9,9 @@ to be kept: `checks.keep_progress()`; `checks.erase_progress()` forgets it and d
 """
 
 from vtff_lib.checks.judging import EXERCISES, Exercise, Verdict
-from vtff_lib.checks.lesson_01 import lbp_code, lbp_in_circular_order, lbp_of_image
-from vtff_lib.checks.lesson_01_codes import lbp_histogram, lbp_transitions, light_that_leaves_codes
+from vtff_lib.checks.lesson_01 import lbp_code, lbp_in_circular_order
+from vtff_lib.checks.lesson_01_image import lbp_of_image
+from vtff_lib.checks.lesson_01_light import fault_in_lbp, light_that_leaves_codes
 from vtff_lib.checks.lesson_02 import (
     block_output,
     running_statistics,
@@ -82,6 +83,7 @@ __all__ = [
     "expected_calibration_error",
     "fault_in_batches",
     "fault_in_gate",
+    "fault_in_lbp",
     "frozen_trunk",
     "goes_on_exactly",
     "heads_side_by_side",
@@ -92,10 +94,8 @@ __all__ = [
     "is_a_sum",
     "keep_progress",
     "lbp_code",
-    "lbp_histogram",
     "lbp_in_circular_order",
     "lbp_of_image",
-    "lbp_transitions",
     "learn_in_parts",
     "least_confidence",
     "light_that_leaves_codes",

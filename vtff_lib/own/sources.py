@@ -3,6 +3,7 @@
 import ast
 import builtins
 import linecache
+import symtable
 import sys
 from collections.abc import Collection, Iterator
 from types import FunctionType, ModuleType
@@ -36,8 +37,8 @@ def source_of(thing: Any, given: Collection[str] = ()) -> Source:
     definitions: dict[str, str] = {}
 
     def add(thing: Any) -> None:
-        name = thing.__name__
         node, text, names = _found(thing)
+        name = thing.__name__
         definitions[name] = ""  # it may need itself
         for needed in _names(node):
             if needed in given or needed in definitions or needed not in names:
@@ -88,9 +89,20 @@ _DEFINITIONS = ast.FunctionDef | ast.ClassDef
 
 
 def _names(node: ast.AST) -> Iterator[str]:
-    """Yield the names that a definition reads, as they come, but for those of Python itself."""
+    """Yield the names that a definition takes from outside of it, but for those of Python itself.
+
+    They come in their order. An argument is no such name, even if the notebook has one like it.
+    """
+    tables = [symtable.symtable(ast.unparse(node), "definition", "exec")]
+    taken: set[str] = set()
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        outermost = table.get_type() == "module"
+        symbols = [each for each in table.get_symbols() if each.is_referenced()]
+        taken |= {each.get_name() for each in symbols if outermost or each.is_global()}
     for each in ast.walk(node):
-        if isinstance(each, ast.Name) and not hasattr(builtins, each.id):
+        if isinstance(each, ast.Name) and each.id in taken and not hasattr(builtins, each.id):
             yield each.id
 
 

@@ -11,7 +11,7 @@ from vtff_lib.plots.fusion import (
     under_lamps,
 )
 from vtff_lib.plots.groups import faces_by_name, gap_chart
-from vtff_lib.plots.lbp import LightPicture, curves_picture, textures_picture, window_picture
+from vtff_lib.plots.lbp import LightPicture, curves_picture, window_picture
 from vtff_lib.plots.maps import maps_beside, without_muscles
 from vtff_lib.plots.photos import found_face
 from vtff_lib.plots.pictures import (

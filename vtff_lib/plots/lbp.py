@@ -1,7 +1,6 @@
-"""The pictures of local binary patterns: a window bit by bit, a face in another light, histograms.
+"""The pictures of local binary patterns: a window bit by bit, a face in another light, curves.
 
 Those that follow a slider are laid out by hand: to search for a layout would take too long.
-Taught in 01.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,10 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from matplotlib.ticker import PercentFormatter
 from torch import Tensor
 
 from vtff_lib.lbp import OFFSETS
-from vtff_lib.plots.pictures import COLOURS, INK, Picture, as_array, draw_image, picture, title_axis
+from vtff_lib.plots.pictures import COLOURS, INK, Picture, as_array, picture, tidy, title_axis
 from vtff_lib.plots.redrawn import RedrawnPicture
 from vtff_lib.refusals import check_by_name, check_choice, describe
 
@@ -43,14 +43,14 @@ def window_picture(window: Tensor, order: str = "reading", comparison: str = "â‰
     bits = [int(COMPARISONS[comparison](window[place], centre)) for place in places]
     worth = [2 ** (7 - bit) for bit in range(8)]
     terms = [value for value, bit in zip(worth, bits, strict=True) if bit]
-    figure = Figure(figsize=(7.2, 2.6), dpi=100)
+    figure = Figure(figsize=(5.4, 2.3), dpi=100)
     figure.set_layout_engine("none")  # whatever a matplotlibrc asks for
     everything = {(i, j): f"{window[i, j].item():g}" for i in range(3) for j in range(3)}
     set_places = {place for place, bit in zip(places, bits, strict=True) if bit}
     tables = {
         "window": everything,
-        f"neighbour {comparison} {centre:g}?": dict(zip(places, map(str, bits), strict=True)),
-        f"worth, in {order} order": dict(zip(places, map(str, worth), strict=True)),
+        f"{comparison} {centre:g}?": dict(zip(places, map(str, bits), strict=True)),
+        "is worth": dict(zip(places, map(str, worth), strict=True)),
     }
     for index, (title, table) in enumerate(tables.items()):
         axis = figure.add_axes((0.02 + index * 0.34, 0.24, 0.28, 0.64))
@@ -59,7 +59,8 @@ def window_picture(window: Tensor, order: str = "reading", comparison: str = "â‰
     digits = "".join(map(str, bits))
     total = " + ".join(map(str, terms)) or "0"
     equation = f"{total} = {sum(terms)}" if len(terms) > 1 else total
-    figure.text(0.5, 0.09, f"binary {digits}:  {equation}", ha="center", fontsize=11, color=INK)
+    words = f"{order} order: {digits}\n{equation}"
+    figure.text(0.5, 0.03, words, ha="center", fontsize=10, color=INK)
     return picture(
         figure,
         alt=f"A window with {centre:g} in its centre, the eight comparisons with it, and what each "
@@ -81,59 +82,56 @@ def _draw_table(
             axis.add_patch(Rectangle((j, i), 1, 1, facecolor=fill, edgecolor=INK, lw=1))
             weight = "bold" if middle or (i, j) in coloured else "normal"
             label = axis.text(j + 0.5, i + 0.5, table.get((i, j), ""), ha="center", va="center")
-            label.set(fontsize=11, weight=weight, color=INK)
+            label.set(fontsize=10, weight=weight, color=INK)
 
 
 class LightPicture(RedrawnPicture):
     """A face in some light: both views, where comparisons changed, and the shares that did."""
 
+    WIDTH, HEIGHT = 5.2, 5.2
     BARS = (  # name, colour, hatch
         ("RGB numbers", COLOURS["rgb"], ""),
         ("LBP codes", COLOURS["lbp"], ""),
         ("comparisons", COLOURS["lbp"], "///"),
     )
+    PANELS = (  # title, left and lower edge
+        ("RGB view", 0.01, 0.53),
+        ("LBP view", 0.51, 0.53),
+        ("comparisons changed, of 8", 0.01, 0.02),
+    )
 
     def __init__(self) -> None:
         super().__init__()
-        titles = ("RGB view", "LBP view", "comparisons changed")
-        self._images = [self._panel(column, title) for column, title in enumerate(titles)]
+        self._images = [self._panel(*each) for each in self.PANELS]
         self._images[2].set_clim(0, 8)
-        scale_axis = self._figure.add_axes((0.62, 0.11, 0.01, 0.75))
+        scale_axis = self._figure.add_axes((0.445, 0.02, 0.02, 0.43))
         scale = self._figure.colorbar(self._images[2], cax=scale_axis, ticks=[0, 4, 8])
-        scale.ax.tick_params(labelsize=8, length=2)
+        scale.ax.tick_params(labelsize=9, length=2)
         self._bars, self._words = self._bar_chart()
         self._keep((*self._images, *self._bars, *self._words))
 
-    def _panel(self, column: int, title: str) -> AxesImage:
-        axis = self._figure.add_axes((0.005 + 0.205 * column, 0.11, 0.195, 0.75))
+    def _panel(self, title: str, left: float, lower: float) -> AxesImage:
+        axis = self._figure.add_axes((left, lower, 0.43, 0.43))
         axis.set_axis_off()
         title_axis(axis, title)
         return axis.imshow(np.zeros((7, 7)), extent=(0, 1, 1, 0))
 
     def _bar_chart(self) -> tuple[list[Rectangle], list[Text]]:
-        axis = self._figure.add_axes((0.76, 0.22, 0.17, 0.64))
+        axis = self._figure.add_axes((0.7, 0.1, 0.18, 0.35))
         bars: list[Rectangle] = []
         labels: list[Text] = []
         for row, (_, colour, hatch) in enumerate(self.BARS):
             bars += axis.barh(row, 0, color=colour, hatch=hatch, edgecolor=INK, lw=0.8)
             labels.append(axis.text(0, row, "", va="center", fontsize=9, color=INK))
         axis.set_yticks(range(3), [name for name, _, _ in self.BARS])
-        axis.set(xlim=(0, 1), xticks=(0, 0.5, 1), xticklabels=("0", "Â½", "1"))
+        axis.set(xlim=(0, 1), xticks=(0, 0.5, 1), xticklabels=("0", "50", "100 %"))
         axis.invert_yaxis()
-        axis.tick_params(labelsize=8.5, length=0)
+        axis.tick_params(labelsize=9, length=0)
         axis.spines[["top", "right"]].set_visible(False)
-        title_axis(axis, "share changed")
+        title_axis(axis, "changed")
         return bars, labels
 
-    def draw(
-        self,
-        rgb: Tensor,
-        lbp: Tensor,
-        changed: Tensor,
-        shares: Sequence[float],
-        alt: str,
-        caption: str = "",
-    ) -> Picture:
+    def draw(self, rgb: Tensor, lbp: Tensor, changed: Tensor, shares: Sequence[float]) -> Picture:
         """Draw one face.
 
         Args:
@@ -141,7 +139,6 @@ class LightPicture(RedrawnPicture):
             lbp: `(3, H, W)`, uint8.
             changed: how many of the eight comparisons changed, 0 to 8, `(H, W)`.
             shares: of RGB numbers, of LBP codes and of comparisons that changed, 0 to 1.
-            alt, caption: the words of the picture.
         """
         for image, values in zip(self._images, (rgb, lbp, changed), strict=True):
             image.set_data(as_array(values))
@@ -149,52 +146,43 @@ class LightPicture(RedrawnPicture):
             bar.set_width(share)
             word.set_text(f"{share:.0%}")
             word.set_x(share + 0.04)
-        return self._redrawn(alt, caption)
+        numbers, codes, comparisons = (f"{share:.0%}" for share in shares)
+        told = f"{numbers} of the RGB numbers, {codes} of the LBP codes and {comparisons} of the "
+        return self._redrawn(
+            "A face, its LBP view, a map of changed comparisons, and three bars: "
+            f"{told}comparisons changed.",
+            f"Changed: {told}comparisons. The map is the mean of the three channels.",
+        )
 
 
 def curves_picture(
     charts: Mapping[str, Mapping[str, Mapping[float, float]]],
     label: str,
+    anchor: tuple[str, float],
     alt: str,
     caption: str = "",
 ) -> Picture:
-    """Draw charts side by side, each with up to three curves of what the LBP view does.
+    """Draw charts side by side, each with up to two curves of shares, in %.
 
     Args:
-        charts: curves by what is across; points (across, up) by the curve's name.
+        charts: curves by what is across; points (across, share from 0 to 1) by the curve's name.
         label: what is up, the same for all.
+        anchor: the words for a share that all others are read against, a dotted line, and it.
         alt, caption: the words of the picture.
     """
     check_by_name("charts", charts)
-    figure = Figure(figsize=(7.4, 2.7), layout="constrained")
+    figure = Figure(figsize=(5.4, 3.2), layout="constrained")
     axes = figure.subplots(1, len(charts), sharey=True, squeeze=False)[0]
     for axis, (across, curves) in zip(axes, charts.items(), strict=True):
-        for style, (name, points) in zip(("o-", "s--", "^:"), curves.items(), strict=False):
-            axis.plot(*zip(*points.items(), strict=True), style, color=COLOURS["lbp"], label=name)
-        axis.set_xlabel(across, fontsize=9)
-        axis.set_ylim(bottom=0)
-        axis.tick_params(labelsize=8)
-        axis.spines[["top", "right"]].set_visible(False)
+        styles = (("s--", INK), ("o-", COLOURS["lbp"]))
+        for (style, colour), (name, points) in zip(styles, curves.items(), strict=False):
+            axis.plot(*zip(*points.items(), strict=True), style, color=colour, label=name)
+        axis.axhline(anchor[1], color=INK, lw=1, ls=":", label=anchor[0])
+        axis.set_ylim(0, 1.1 * anchor[1])
+        axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        tidy(axis, across, "")
+        axis.tick_params(labelsize=9)
     axes[0].set_ylabel(label, fontsize=9)
-    axes[0].legend(fontsize=8, frameon=False)
-    return picture(figure, alt, caption)
-
-
-def textures_picture(
-    textures: Mapping[str, Tensor], histograms: Sequence[Tensor], alt: str, caption: str = ""
-) -> Picture:
-    """Draw textures `(H, W)` in grey, and under each the histogram `(256,)` of its codes."""
-    check_by_name("textures", textures)
-    figure = Figure(figsize=(7.6, 3.4), layout="constrained")
-    axes = figure.subplots(2, len(textures), squeeze=False, height_ratios=(1.6, 1))
-    shared = 1.05 * max(histogram.max().item() for histogram in histograms)
-    for column, (name, histogram) in enumerate(zip(textures, histograms, strict=True)):
-        top, bottom = axes[:, column]
-        draw_image(top, textures[name], name, cmap="gray", vmin=0, vmax=255)
-        top.set_axis_off()
-        bottom.bar(range(256), histogram.tolist(), width=2, color=COLOURS["lbp"])
-        bottom.set(ylim=(0, shared), xticks=(0, 128, 255))
-        bottom.tick_params(labelsize=8, labelleft=column == 0)
-        bottom.set_xlabel("code", fontsize=9)
-    axes[1, 0].set_ylabel("share", fontsize=9)
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=3, fontsize=9, frameon=False)
     return picture(figure, alt, caption)
