@@ -18,14 +18,9 @@ from vtff_lib.checks.lesson_02 import (
     size_after_convolution,
 )
 from vtff_lib.checks.lesson_02_branches import compare_names, linear_cka
-from vtff_lib.checks.lesson_03 import (
-    mixed_map,
-    parameters_of_both,
-    scores_of_channels,
-    scores_of_places,
-    twin_for_global,
-    who_notices,
-)
+from vtff_lib.checks.lesson_03 import mixed_map
+from vtff_lib.checks.lesson_03_modules import global_attention, local_attention
+from vtff_lib.checks.lesson_03_notices import fault_in_attention, twin_for_global, who_notices
 from vtff_lib.checks.lesson_04 import (
     broadcast_shapes,
     gated_mixture,
@@ -93,9 +88,11 @@ __all__ = [
     "dot_product_attention",
     "erase_progress",
     "expected_calibration_error",
+    "fault_in_attention",
     "frozen_trunk",
     "fusion_parameters",
     "gated_mixture",
+    "global_attention",
     "goes_on_exactly",
     "heads_side_by_side",
     "holms_correction",
@@ -113,6 +110,7 @@ __all__ = [
     "least_confidence",
     "light_that_leaves_codes",
     "linear_cka",
+    "local_attention",
     "logits_from_map",
     "loss_without_looking",
     "mirrored_codes",
@@ -120,7 +118,6 @@ __all__ = [
     "moved_average",
     "paired_gap",
     "pairs_in_order",
-    "parameters_of_both",
     "people_apart",
     "points_inside",
     "pre_norm_block",
@@ -131,8 +128,6 @@ __all__ = [
     "rolled_out",
     "running_statistics",
     "score_to_report",
-    "scores_of_channels",
-    "scores_of_places",
     "seen_pixels",
     "selective_fusion",
     "size_after_convolution",
