@@ -342,14 +342,6 @@ def noise_centred_over_the_batch(u):
     return u + noise - noise.mean((0, 2, 3), keepdim=True)
 
 
-RIGHT = ["L", "both", "L", "both", "neither", "both"]
-
-
-def but(number, who):
-    """The right words, but for one change."""
-    return [who if n == number else word for n, word in enumerate(RIGHT, start=1)]
-
-
 ANSWERS = {
     "mixed_map": Answers(
         right=[mixed_by_einsum, mixed_by_convolution, mixed_in_a_loop, mixed_in_double],
@@ -517,22 +509,6 @@ ANSWERS = {
             (lambda u: u + 1, "G can tell them apart: in face 0"),
             (lambda u: u.mean((2, 3), keepdim=True), "should have shape (2, 5, 3, 4)"),
             (lambda u: u * torch.inf, "no finite numbers"),
-        ],
-    ),
-    "who_notices": Answers(
-        right=[RIGHT, tuple(RIGHT), "L, both l BOTH, neither both"],
-        wrong=[
-            (but(1, "both"), "Not both at change 1: what does mirroring do"),
-            (but(1, "neither"), "Not neither at change 1"),
-            (but(2, "L"), "Not L at change 2"),
-            (but(3, "both"), "Not both at change 3"),
-            (but(4, "L"), "Not L at change 4"),
-            (but(5, "both"), "Not both at change 5"),
-            (but(6, "G"), "Not G at change 6"),
-            (but(6, "neither"), "Not neither at change 6"),
-            (but(4, None), "Change 4 is still open"),
-            (but(2, "everybody"), "Change 2: 'everybody' is none of"),
-            (RIGHT[:5], "Give a list of 6 words"),
         ],
     ),
 }

@@ -20,7 +20,7 @@ from vtff_lib.checks.lesson_02 import (
 from vtff_lib.checks.lesson_02_branches import compare_names, linear_cka
 from vtff_lib.checks.lesson_03 import mixed_map
 from vtff_lib.checks.lesson_03_modules import global_attention, local_attention
-from vtff_lib.checks.lesson_03_notices import fault_in_attention, twin_for_global, who_notices
+from vtff_lib.checks.lesson_03_notices import fault_in_attention, twin_for_global
 from vtff_lib.checks.lesson_04 import (
     broadcast_shapes,
     gated_mixture,
@@ -136,7 +136,6 @@ __all__ = [
     "stretched_channels",
     "twin_for_global",
     "what_follows",
-    "who_notices",
     "whole_model",
     "without_twins",
 ]

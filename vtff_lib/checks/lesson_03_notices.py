@@ -1,4 +1,4 @@
-"""The checks of lesson 03 on what G and L notice: in words, by a test, and by a twin."""
+"""The checks of lesson 03 on what L and G notice: a test that finds it, and a twin."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -15,12 +15,8 @@ from vtff_lib.checks.judging import (
     close,
     exercise,
     require,
-    require_answer,
     require_tensor,
 )
-
-GLOBAL, LOCAL, BOTH, NEITHER = "G", "L", "both", "neither"
-WHO = (GLOBAL, LOCAL, BOTH, NEITHER)
 
 
 class _Matrices(LocalAttention):
@@ -144,40 +140,9 @@ FAULTY: dict[str, Callable[..., nn.Module]] = {
 }
 
 
-# Of each change: who notices, and a question that leads there.
-CHANGES: tuple[tuple[str, str], ...] = (
-    (LOCAL, "1: what does mirroring do to the mean of a channel? And to the value at one place?"),
-    (BOTH, "2: column 0 of a squeeze now meets what was in channel 1. In which of the two?"),
-    (LOCAL, "3: how much is added to the channel in all? And to each of the two corners?"),
-    (BOTH, "4: how much does the mean of 49 values move when one of them does?"),
-    (NEITHER, "5: where does batch norm take its mean and spread from in eval mode?"),
-    (BOTH, "6: where does batch norm take its mean and spread from in training, in G and in L?"),
-)
-
-
-@exercise("03", "Who notices?")
-def who_notices(answer: Any) -> str:
-    """Check Exercise 4 of lesson 03: of six changes, whether G, L, both or neither notice them."""
-    require_answer(answer)
-    words = answer.replace(",", " ").split() if isinstance(answer, str) else answer
-    require(
-        isinstance(words, list | tuple) and len(words) == len(CHANGES),
-        f"Give a list of {len(CHANGES)} words, one for each change, in order.",
-    )
-    lower = {who.lower(): who for who in WHO}
-    for number, (given, (right, question)) in enumerate(zip(words, CHANGES, strict=True), start=1):
-        who = lower.get(str(given).strip().lower())
-        require(
-            given is not None and given is not ..., f"Change {number} is still open: fill it in."
-        )
-        require(who, f"Change {number}: {given!r:.20} is none of 'G', 'L', 'both', 'neither'.")
-        require(who == right, f"Not {who} at change {question}")
-    return "You can tell from the arithmetic alone what each of them is able to see."
-
-
 @exercise("03", "Find the fault: an L that is not local")
 def fault_in_attention(answer: Callable[[Callable[..., nn.Module]], object]) -> str:
-    """Check Exercise 5 of lesson 03: a test of L that finds whatever else a score depends on."""
+    """Check Exercise 4 of lesson 03: a test of L that finds whatever else a score depends on."""
     judge_test(answer, RIGHT, FAULTY)
     return (
         f"Your test passes {len(RIGHT)} right versions and fails all {len(FAULTY)} faulty ones. "
@@ -188,7 +153,7 @@ def fault_in_attention(answer: Callable[[Callable[..., nn.Module]], object]) -> 
 
 @exercise("03", "A twin that G cannot tell apart")
 def twin_for_global(answer: Callable[[Tensor], Tensor]) -> str:
-    """Check Exercise 6 of lesson 03: another map with the same mean in every channel."""
+    """Check Exercise 5 of lesson 03: another map with the same mean in every channel."""
     for size in ((2, 5, 3, 4), (3, 2, 5, 3)):
         u = torch.randn(size)
         twin = require_tensor(call(answer, u), size, f"The twin of a map {size}").to(u.dtype)

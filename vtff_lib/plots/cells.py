@@ -33,7 +33,7 @@ def draw_cells(
     set_on_centres(drawn, *heat.shape)
     axis.set(xlim=(0, 1), ylim=(1, 0), xticks=(), yticks=())
     for side in axis.spines.values():
-        side.set(color=INK, linewidth=0.5)
+        side.set(visible=True, color=INK, linewidth=0.5)
     return drawn
 
 
