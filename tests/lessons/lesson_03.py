@@ -227,16 +227,16 @@ def scored(local_attention, *maps):
 
 def by_one_place(local_attention):
     """Only the place that is changed may change, and nothing may depend on where it is."""
-    u = torch.randn(3, 6, 4, 5, generator=torch.Generator().manual_seed(0))
-    for place in range(20):
+    u = torch.randn(3, 6, 4, 3, generator=torch.Generator().manual_seed(0))
+    for place in range(12):
         after = u.clone()
-        after[1, :, place // 5, place % 5] += 5
+        after[1, :, place // 3, place % 3] += 5
         before, moved = scored(local_attention, u, after)
-        assert before.shape == (3, 1, 4, 5)
+        assert before.shape == (3, 1, 4, 3)
         still = (before - moved).abs() < 1e-5
-        still[1, 0, place // 5, place % 5] = True
+        still[1, 0, place // 3, place % 3] = True
         assert still.all()
-    same, twice = scored(local_attention, u[..., :1, :1].expand(-1, -1, 4, 5), u)
+    same, twice = scored(local_attention, u[..., :1, :1].expand(-1, -1, 4, 3), u)
     assert torch.allclose(same, twice[..., :1, :1].expand_as(same), atol=1e-5)
 
 
@@ -355,7 +355,14 @@ ANSWERS = {
             (lambda x, y, w, v: mixed_by_einsum(x, y, w, 0 * v), "the LBP map is missing"),
             (lambda x, y, w, v: mixed_by_einsum(x, y, 0 * w, v), "the RGB map is missing"),
             (on_the_diagonal, "only the diagonal"),
-            (on_rows, "mixed the rows of the map"),
+            (lambda x, y, w, v: mixed_by_einsum(x, y, w.T, v), "You transposed rgb_weight"),
+            (lambda x, y, w, v: mixed_by_einsum(x, y, w, v) + x, "the RGB map itself once more"),
+            (
+                lambda x, y, w, v: mixed_by_einsum(x, y, w, v).movedim(1, 3).reshape(x.shape),
+                "`reshape` cut the numbers anew",
+            ),
+            (lambda x, y, w, v: mixed_by_einsum(x, y, w, v)[:1].expand_as(x), "U of the first"),
+            (on_rows, "You mixed the rows of the map"),
             (lambda x, y, w, v: mixed_by_einsum(x, y, w, v) + 0.5, "in face 0, row 0, column 0"),
             (lambda x, y, w, v: mixed_by_einsum(x, y, w, v)[0], "should have shape (2, 4, 4, 5)"),
             (lambda x, y, w, v: None, "is the `return` missing?"),
@@ -390,6 +397,19 @@ ANSWERS = {
             (made(then(torch.tanh)), "a tanh at the end"),
             (made(then(lambda scores: scores.softmax(1))), "a softmax over the channels"),
             (but_with(2, lambda *w: nn.GELU()), "stands a GELU"),
+            (but_with(2, lambda *w: nn.ReLU6()), "stands a ReLU6"),
+            (made(of(lambda u: u.std((2, 3), keepdim=True))), "the spread of each channel"),
+            (made(then(lambda scores: scores.flip(1))), "in the reverse order"),
+            (but_with(1, lambda c, s, k, r: nn.GroupNorm(1, s)), "stand Conv2d, GroupNorm, ReLU"),
+            (but_with(2, lambda *w: nn.Sequential(nn.ReLU(), nn.Dropout(0.1))), "has a dropout"),
+            (
+                with_layers(*FIVE[:3], lambda c, s, k, r: nn.Linear(s, k, bias=False), norm2),
+                "have a `Linear`",
+            ),
+            (
+                made(lambda self, u: self.layers(mean_of(u)) + self.layers(u.amax((2, 3), True))),
+                "as CBAM does",
+            ),
             (but_with(2, lambda *w: nn.LeakyReLU()), "stands a leaky ReLU"),
             (made(skipping(1)), "`layers[1]`, is left out"),
             (made(skipping(4)), "`layers[4]`, is left out"),
@@ -415,7 +435,7 @@ ANSWERS = {
                     lambda c, s, k, r: nn.Conv2d(r, c, 1, bias=False),
                     norm2,
                 ),
-                "yours gives 3. That is r.",
+                "yours gives 4. That is r.",
             ),
             (
                 but_with(0, lambda c, s, k, r: nn.Conv2d(c, s, 3, padding=1, bias=False)),
@@ -426,7 +446,7 @@ ANSWERS = {
                 "no scale and shift",
             ),
             (but_with(1, lambda c, s, k, r: nn.BatchNorm2d(s, momentum=0.5)), "has momentum=0.5"),
-            (LocalAttention, "excite should give 6; yours gives 1: G has"),
+            (LocalAttention, "excite should give 12; yours gives 1: G has"),
             (GlobalAttention(6, 3), "Pass the class itself"),
             (nn.Identity, "has no place for"),
         ],
@@ -465,11 +485,13 @@ ANSWERS = {
             (made(lambda self, u: self.layers(u) * u, OfAll), "a score for each of 6 channels"),
             (made(then(lambda s: s - mean_of(s), itself), OfAll), "each face's scores away"),
             (made(then(lambda s: -s, itself), OfAll), "with the other sign"),
+            (made(of(lambda u: u.amax(1, keepdim=True).expand_as(u)), OfAll), "the largest chann"),
+            (made(then(lambda s: F.avg_pool2d(s, 3, 1, 1), itself), OfAll), "with its neighbours"),
             (
                 made(then(lambda s: s + 1, itself), OfAll),
                 "The first that differs is at [0, 0, 0, 0]",
             ),
-            (GlobalAttention, "excite should give 1; yours gives 6: L has"),
+            (GlobalAttention, "excite should give 1; yours gives 12: L has"),
             (
                 with_layers(squeeze, relu, excite, base=OfAll, pooled=False),
                 "In your `layers` stand Conv2d, ReLU, Conv2d.",

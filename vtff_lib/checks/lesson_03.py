@@ -51,6 +51,12 @@ def _mistakes(
         "You multiplied by the transposed weights: row i of a weight makes channel i of U.": (
             mixed(rgb_map, rgb_weight.T) + mixed(lbp_map, lbp_weight.T)
         ),
+        "You transposed rgb_weight: row i of a weight makes channel i of U.": (
+            mixed(rgb_map, rgb_weight.T) + lbp_part
+        ),
+        "You transposed lbp_weight: row i of a weight makes channel i of U.": (
+            rgb_part + mixed(lbp_map, lbp_weight.T)
+        ),
         "Both maps got rgb_weight; the LBP map has a weight of its own.": (
             mixed(rgb_map + lbp_map, rgb_weight)
         ),
@@ -76,6 +82,9 @@ def _mistakes(
         "You mixed the maps by one weight, the sum of the two.": (
             mixed(rgb_map + lbp_map, rgb_weight + lbp_weight)
         ),
+        "You added the RGB map itself once more; U has only the two parts.": right + rgb_map,
+        "You added the LBP map itself once more; U has only the two parts.": right + lbp_map,
+        "The channels come out in the reverse order.": right.flip(1),
         "You averaged over the batch; every face has a U of its own.": (
             right.mean(0, keepdim=True).expand_as(right)
         ),
@@ -84,15 +93,13 @@ def _mistakes(
         "`permute`, or name the dimensions in `einsum`.": (
             _rows_confused(rgb_map, rgb_weight) + _rows_confused(lbp_map, lbp_weight)
         ),
-        "With the channels at the end, `map @ weight` multiplies by the transposed weight and "
-        "`reshape` cuts the numbers anew: bring the channels back by `permute`.": (
-            _cut_anew(rgb_map, rgb_weight) + _cut_anew(lbp_map, lbp_weight)
-        ),
+        "The channels stand at the end, and `reshape` cut the numbers anew instead of moving them "
+        "back: use `permute`.": (right.permute(0, 2, 3, 1).reshape(right.shape)),
     }
     if rgb_map.shape[2] == len(rgb_weight):
         mistakes |= {
-            "`weight @ map` mixed the rows of the map: `@` works on the last two dimensions. "
-            "It is the channels, dimension 1, that are to be mixed.": (
+            "You mixed the rows of the map, as `weight @ map` does: `@` works on the last two "
+            "dimensions. It is the channels, dimension 1, that are to be mixed.": (
                 rgb_weight @ rgb_map + lbp_weight @ lbp_map
             )
         }
@@ -102,10 +109,6 @@ def _mistakes(
 def _rows_confused(maps: Tensor, weight: Tensor) -> Tensor:
     rows = maps.reshape(len(maps), -1, maps.shape[1])  # (N, H·W, C), in pieces that are no place
     return (rows @ weight.T).reshape(maps.shape)
-
-
-def _cut_anew(maps: Tensor, weight: Tensor) -> Tensor:
-    return (maps.permute(0, 2, 3, 1) @ weight).reshape(maps.shape)
 
 
 def _difference(given: Tensor, right: Tensor) -> str:

@@ -14,6 +14,7 @@ ENDS: dict[str, Callable[[Tensor], Tensor]] = {
     "stands.": torch.sigmoid,
     "You put a tanh at the end. Here scores stay as they are.": torch.tanh,
     "You return scores with the other sign.": torch.neg,
+    "You return absolute values; scores may be negative.": torch.abs,
 }
 MIDDLES: dict[str, Callable[[Tensor], Tensor]] = {
     "There is no ReLU between squeeze and excite. Without it the two are one linear layer.": (
@@ -23,6 +24,13 @@ MIDDLES: dict[str, Callable[[Tensor], Tensor]] = {
     "Between squeeze and excite stands a tanh; it should be a ReLU.": torch.tanh,
     "Between squeeze and excite stands a GELU; it should be a ReLU.": F.gelu,
     "Between squeeze and excite stands a leaky ReLU; it should be a plain one.": F.leaky_relu,
+    "Between squeeze and excite stands a leaky ReLU, of slope 0.1; it should be a plain one.": (
+        lambda x: F.leaky_relu(x, 0.1)
+    ),
+    "Between squeeze and excite stands a ReLU6, which ends at 6; it should be a ReLU.": F.relu6,
+    "Between squeeze and excite stands a softplus; it should be a ReLU.": F.softplus,
+    "Between squeeze and excite stands a SiLU; it should be a ReLU.": F.silu,
+    "Between squeeze and excite you took absolute values; it should be a ReLU.": torch.abs,
 }
 
 
@@ -69,6 +77,10 @@ def _common_mistakes(module: Any, u: Tensor, right: Tensor) -> dict[str, Tensor]
             right - right.mean(0, keepdim=True)
         ),
         "You return twice the scores.": 2 * right,
+        "Every face got the scores of the first.": right[:1].expand_as(right),
+        "You brought each place's vector to length 1 first; the layers get it as it is.": (
+            _from(module.layers, F.normalize(u, dim=1))
+        ),
     }
 
 
@@ -107,6 +119,14 @@ def mistakes_of_global(module: Any, u: Tensor) -> dict[str, Tensor]:
         "You averaged over the channels too; each channel has a mean of its own.": (
             mean.mean(1, keepdim=True).expand_as(mean)
         ),
+        "You took the spread of each channel; G takes the mean.": u.std(places, keepdim=True),
+        "You added the largest value to the mean; G takes the mean alone.": (
+            mean + u.amax(places, keepdim=True)
+        ),
+        "You pooled in windows of 2×2 first, which leaves out the last row or column of an odd "
+        "map.": F.avg_pool2d(F.pad(u, (0, u.shape[3] < 2, 0, u.shape[2] < 2)), 2).mean(
+            places, keepdim=True
+        ),
         "You took the median of each channel; G takes the mean.": (
             u.flatten(2).median(2).values[:, :, None, None]
         ),
@@ -128,6 +148,11 @@ def mistakes_of_global(module: Any, u: Tensor) -> dict[str, Tensor]:
         ),
         "You multiplied the means by the scores, as SE does; G is the scores alone.": right * mean,
         "You added the means to the scores; G is the scores alone.": right + mean,
+        "You ran the layers twice; once is enough.": _from(module.layers, right),
+        "You added scores of the largest values, as CBAM does; G has those of the means alone.": (
+            right + _from(module.layers, u.amax(places, keepdim=True))
+        ),
+        "The channels come out in the reverse order.": right.flip(1),
     }
 
 
@@ -168,6 +193,27 @@ def mistakes_of_local(module: Any, u: Tensor) -> dict[str, Tensor]:
         ),
         "You summed the channels of U and scored the sum; L reads every channel.": (
             _from(module.layers, u.sum(1, keepdim=True).expand_as(u))
+        ),
+        "You averaged the channels of U and scored the mean; L reads every channel.": (
+            _from(module.layers, u.mean(1, keepdim=True).expand_as(u))
+        ),
+        "You scored the largest channel of each place; L reads every channel.": (
+            _from(module.layers, u.amax(1, keepdim=True).expand_as(u))
+        ),
+        "You took the mean over a place's channels away first; L reads its vector as it is.": (
+            _from(module.layers, u - u.mean(1, keepdim=True))
+        ),
+        "You took the smallest score of each face away; scores stay as they are.": (
+            right - right.amin((2, 3), keepdim=True)
+        ),
+        "You took the largest score of each face away; scores stay as they are.": (
+            right - right.amax((2, 3), keepdim=True)
+        ),
+        "You multiplied the scores by the mean of a place's channels; L is the scores alone.": (
+            right * u.mean(1, keepdim=True)
+        ),
+        "You averaged each score with its neighbours; L sees its own place alone.": (
+            F.avg_pool2d(right, 3, stride=1, padding=1)
         ),
         "You averaged over the batch; each face has its own scores.": (
             right.mean(0, keepdim=True).expand_as(right)

@@ -59,6 +59,7 @@ def local_attention(answer: Callable[..., nn.Module]) -> str:
             "lesson 04 broadcasts along it.",
             (count, 1, width, height): "Height and width have changed places.",
             (count, 1, 1, 1): "The places are gone: L does not pool.",
+            (count, height * width): "The places stand in one row; L is (N, 1, H, W).",
             (count, 1, height * width): "The places stand in one row; give them back their height "
             "and width.",
         }
@@ -79,25 +80,35 @@ def _require_layers(answer: Any, library: Callable[..., nn.Module]) -> None:
     """Say what is odd about the layers of a learner's module, if it has `layers` of five."""
     if isinstance(answer, nn.Module):
         return  # `judge_module` says that it wants the class
-    for channels, reduction in ((6, 3), (12, 4), (40, 5)):
+    for channels, reduction in ((12, 4), (40, 5), (6, 3)):
         mine = call(answer, channels, reduction)
         layers = getattr(mine, "layers", None)
         if not isinstance(layers, nn.Sequential):
             return  # `judge_module` looks for the names
         kinds = tuple(type(layer).__name__ for layer in layers)
-        fits = [name in mine.state_dict() for name in ("layers.1.weight", "layers.4.running_mean")]
+        theirs = library(channels, reduction)
+        fits = theirs.state_dict().keys() <= mine.state_dict().keys()
         affine = all(layer.affine for layer in layers if isinstance(layer, nn.BatchNorm2d))
         require(
             affine or "BatchNorm2d" not in kinds,
             "A batch norm of yours has no scale and shift (affine=False); they are learned.",
         )
         require(
-            all(fits) or kinds == ORDER,
+            fits or kinds == ORDER,
             f"In your `layers` stand {', '.join(kinds) or 'no layers'}. Asked for are five, in "
             "this order: squeeze, batch norm, ReLU, excite, batch norm.",
         )
+        require(
+            "Linear" not in kinds,
+            "Your `layers` have a `Linear`. It would give the same numbers, but the shipped "
+            "weights are those of convolutions with a 1×1 kernel.",
+        )
+        require(
+            not any("Dropout" in type(module).__name__ for module in mine.modules()),
+            "Your module has a dropout; G and L have none.",
+        )
         if kinds[: len(ORDER)] == ORDER:
-            _require_kinds(layers, library(channels, reduction).layers, channels, reduction)
+            _require_kinds(layers, theirs.layers, channels, reduction)
 
 
 def _require_kinds(layers: Any, wanted: Any, channels: int, reduction: int) -> None:
@@ -152,8 +163,8 @@ def _require_answer_in_eval(
     maps = torch.randn(8, *size[1:]) + 0.3
     reference = _balanced(library(6, 3), maps)
     mine = call(answer, 6, 3)
-    if not isinstance(mine, nn.Module) or mine.state_dict().keys() != reference.state_dict().keys():
-        return  # `judge_module` names what is missing
+    if not isinstance(mine, nn.Module) or _sizes(mine) != _sizes(reference):
+        return  # `judge_module` names what is missing, or of another size
     mine.load_state_dict(reference.state_dict())
     mine.eval()
     u, seen = maps[: size[0]], []
@@ -175,6 +186,10 @@ def _require_answer_in_eval(
     )
 
 
+def _sizes(module: nn.Module) -> dict[str, torch.Size]:
+    return {name: each.shape for name, each in module.state_dict().items()}
+
+
 @torch.no_grad()
 def _balanced(module: Any, u: Tensor) -> nn.Module:
     """Return a module of the library, in eval mode, whose numbers are of both signs in each layer.
@@ -189,7 +204,7 @@ def _balanced(module: Any, u: Tensor) -> nn.Module:
         x = conv(x)
         norm.running_mean.copy_(x.mean((0, 2, 3)) - 0.1)
         norm.running_var.copy_(x.var((0, 2, 3)) * 0.7 + 0.01)
-        norm.weight.copy_(1.2 + 0.3 * torch.rand_like(norm.weight))
+        norm.weight.copy_(5 + torch.rand_like(norm.weight))  # beyond 6, for ReLU6
         norm.bias.copy_(0.2 * torch.rand_like(norm.bias))
         x = norm(x).relu()
     return module

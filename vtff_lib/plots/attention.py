@@ -1,4 +1,4 @@
-"""The live picture of what global and local attention answer. Taught in 03."""
+"""The live picture of what global and local attention answer, for `widgets.moved_face`."""
 
 import numpy as np
 from matplotlib.axes import Axes

@@ -1,4 +1,4 @@
-"""Maps of a trunk's cells below or beside the faces that they are about. Taught in 03.
+"""Maps of a trunk's cells below or beside the faces that they are about.
 
 A cell is centred on the pixel `R · i` (lesson 02), so its square reaches half a cell to both sides
 of it: here maps are drawn so, and a strip to the right and below stays empty.
@@ -59,6 +59,8 @@ def maps_below_faces(
         alt, caption: words of the picture.
         label: what the bar measures.
         columns: how many faces stand side by side.
+
+    Taught in 03.
     """
     check_by_name("faces", faces)
     check_by_name("maps", maps)
@@ -95,6 +97,8 @@ def changes_beside_faces(
         faces: `(3, H, W)` each, uint8 or 0 to 1, by title.
         changes: under the same titles, maps `(h, w)` by what they are of.
         alt, caption: words of the picture.
+
+    Taught in 03.
     """
     check_by_name("faces", faces)
     check_by_name("changes", changes)
