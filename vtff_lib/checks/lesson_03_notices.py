@@ -146,8 +146,8 @@ def fault_in_attention(answer: Callable[[Callable[..., nn.Module]], object]) -> 
     judge_test(answer, RIGHT, FAULTY)
     return (
         f"Your test passes {len(RIGHT)} right versions and fails all {len(FAULTY)} faulty ones. "
-        "In the lesson's, group norm takes the mean over a face's places: shuffled, the mean is "
-        "the same, so only a change at one place shows it."
+        "In the lesson's, group norm takes the mean over a face's places, which is the same "
+        "after a shuffle."
     )
 
 
