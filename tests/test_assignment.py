@@ -236,16 +236,15 @@ def test_right_and_wrong_answers_get_what_they_deserve_and_are_told_why(course):
 
 RIGHT = dict.fromkeys(names(LESSON), True)
 ODD = {
-    "mixed_map": (0, "def mix_views(*given):\n    raise ValueError"),
-    "scores_of_channels": (0, "def score_channels(:"),
-    "scores_of_places": (0, "def score_places(*given):\n    while True:\n        pass"),
-    "twin_for_global": (1, chosen(LESSON, RIGHT)["twin_for_global"]),  # its check is deleted
-    "who_notices": (0, "raise SystemExit"),
-    "parameters_of_both": (
+    "mixed_map": (
         1,
-        "import warnings\n\ndef count_both(channels, reduction):\n    warnings.warn('slow')\n"
-        "    return (3 * channels**2 + 5 * channels) // reduction + 2 * channels + 2",
+        "import warnings\n\ndef mix_views(x, y, w, v):\n    warnings.warn('slow')\n"
+        "    mix = 'oc,nchw->nohw'\n    return torch.einsum(mix, w, x) + torch.einsum(mix, v, y)",
     ),
+    "global_attention": (0, "class MyGlobalAttention(:"),
+    "local_attention": (0, "def MyLocalAttention(*given):\n    while True:\n        pass"),
+    "fault_in_attention": (0, "raise SystemExit"),
+    "twin_for_global": (1, chosen(LESSON, RIGHT)["twin_for_global"]),  # its check is deleted
 }
 
 
@@ -255,7 +254,8 @@ def test_an_odd_answer_costs_its_own_mark_and_no_other(course, tmp_path):
     shutil.copytree(course, impatient, ignore=shutil.ignore_patterns("submitted", "autograded"))
     with (impatient / assignment.CONFIG).open("a", encoding="utf-8") as config:
         config.write(
-            "c.Execute.timeout_func = lambda cell: 3 if '(score_places' in cell.source else 120\n"
+            "c.Execute.timeout_func = (\n"
+            "    lambda cell: 3 if '(MyLocalAttention' in cell.source else 120\n)\n"
         )
     notebook = filled_in(short(released(course)), {name: code for name, (_, code) in ODD.items()})
     notebook.cells.remove(graded_cells(notebook)["check_twin_for_global"])

@@ -313,7 +313,7 @@ MISTAKES = [
     (names_the_parts_of_each_lesson, r"^\| One window, by hand;", "| A window;"),
     (names_the_parts_of_each_lesson, r"^\| A face, channel by channel", "| Ties on skin"),
     (names_the_parts_of_each_lesson, r"Exercises 2 and 3 \|", "Exercise 2 |"),
-    (lists_the_lessons, r"^(\| 03 .*?) 60 ", r"\1 65 "),
+    (lists_the_lessons, r"^(\| 03 .*?) 80 ", r"\1 65 "),
     (lists_the_lessons, r"^(\| 09 .*) 5 \|$", r"\1 6 |"),
     (lists_the_lessons, r"^(\| together .*) \d+ \|$", r"\1 99 |"),
     (quotes_the_checks, r'"use ≥, not >"', '"use >, not ≥"'),

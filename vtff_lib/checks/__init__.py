@@ -19,14 +19,9 @@ from vtff_lib.checks.lesson_02 import (
     size_after_convolution,
 )
 from vtff_lib.checks.lesson_02_branches import compare_names, linear_cka
-from vtff_lib.checks.lesson_03 import (
-    mixed_map,
-    parameters_of_both,
-    scores_of_channels,
-    scores_of_places,
-    twin_for_global,
-    who_notices,
-)
+from vtff_lib.checks.lesson_03 import mixed_map
+from vtff_lib.checks.lesson_03_modules import global_attention, local_attention
+from vtff_lib.checks.lesson_03_notices import fault_in_attention, twin_for_global
 from vtff_lib.checks.lesson_04 import broadcast_shapes, is_a_sum
 from vtff_lib.checks.lesson_04_faults import fault_in_gate
 from vtff_lib.checks.lesson_04_gate import pushed_gate, selective_fusion
@@ -81,10 +76,12 @@ __all__ = [
     "dot_product_attention",
     "erase_progress",
     "expected_calibration_error",
+    "fault_in_attention",
     "fault_in_batches",
     "fault_in_gate",
     "fault_in_lbp",
     "frozen_trunk",
+    "global_attention",
     "goes_on_exactly",
     "heads_side_by_side",
     "holms_correction",
@@ -100,13 +97,13 @@ __all__ = [
     "least_confidence",
     "light_that_leaves_codes",
     "linear_cka",
+    "local_attention",
     "loss_without_looking",
     "mirrored_codes",
     "mixed_map",
     "moved_average",
     "paired_gap",
     "pairs_in_order",
-    "parameters_of_both",
     "people_apart",
     "points_inside",
     "pre_norm_block",
@@ -117,8 +114,6 @@ __all__ = [
     "rolled_out",
     "running_statistics",
     "score_to_report",
-    "scores_of_channels",
-    "scores_of_places",
     "seen_pixels",
     "selective_fusion",
     "size_after_convolution",
@@ -126,7 +121,6 @@ __all__ = [
     "square_crop",
     "twin_for_global",
     "what_follows",
-    "who_notices",
     "whole_model",
     "without_twins",
 ]

@@ -1,6 +1,7 @@
 """The pictures of the lessons: one look, one colour for each thing, and words beside them."""
 
 from vtff_lib.plots.attention import AttentionPicture
+from vtff_lib.plots.cells import changes_beside_faces, maps_below_faces
 from vtff_lib.plots.comparisons import curves_in_panels, forest_plot, paired_points
 from vtff_lib.plots.face import FacePicture
 from vtff_lib.plots.fusion import (

@@ -1,26 +1,28 @@
-"""The live picture of what global and local attention answer. Taught in 03."""
+"""The live picture of what global and local attention answer, for `widgets.moved_face`."""
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.image import AxesImage
 from torch import Tensor
 
+from vtff_lib.plots.cells import set_on_centres
 from vtff_lib.plots.pictures import COLOURS, INK, Picture, as_array, draw_map, title_axis
 from vtff_lib.plots.redrawn import RedrawnPicture
 
 
 class AttentionPicture(RedrawnPicture):
-    """What was asked about, L's map and G's bars side by side, on scales that stay.
+    """What was asked about and L's map side by side, and G's bars below, on scales that stay.
 
     Args:
         channels: C, the number of bars.
         title: of the first panel.
         global_limit: the bars' axis goes from minus this to this; longer bars end there.
-        local_limit: the colours of L's map likewise, pale at 0.
+        local_limit: the colours of L's map likewise, pale at 0. Its cells are drawn around the
+            pixels that they are centred on (lesson 02), half a cell up and to the left.
     """
 
-    HEIGHT = 2.55  # inches
-    SIDE, TOP = 1.9, 0.25  # of a square panel, and of its title, in inches
+    WIDTH, HEIGHT = 5.0, 4.25  # inches
+    SIDE, TOP = 1.95, 0.25  # of a square panel, and of its title, in inches
+    BARS = 1.3  # inches: how high G's panel is
 
     def __init__(
         self,
@@ -30,37 +32,35 @@ class AttentionPicture(RedrawnPicture):
         local_limit: float = 4,
     ):
         super().__init__()
-        asked = self._square(0, title).imshow(np.zeros((7, 7, 3)), extent=(0, 1, 1, 0))
+        asked = self._square(0.1, title).imshow(np.zeros((7, 7, 3)), extent=(0, 1, 1, 0))
         scores, limits = np.zeros((7, 7)), (-local_limit, local_limit)
-        title = "L(U): a score for each place"
-        self._images = [asked, draw_map(self._square(1, title), scores, title, "signed", limits)]
-        self._bar(self._images[-1])
-        axis = self._axes(5.2, self.WIDTH - 5.3)
-        title_axis(axis, "G(U): a score for each channel")
+        axis = self._square(2.2, title := "L(U), for each place")
+        self._images = [asked, draw_map(axis, scores, title, "signed", limits)]
+        set_on_centres(self._images[-1], *scores.shape)
+        axis.set(xlim=(0, 1), ylim=(1, 0))
+        bar = self._axes(4.25, self.TOP, 0.1, self.SIDE)
+        self._figure.colorbar(self._images[-1], cax=bar)
+        bar.tick_params(labelsize=9, length=2, pad=1)
+        axis = self._axes(0.4, self.HEIGHT - 0.4 - self.BARS, self.WIDTH - 0.5, self.BARS)
+        title_axis(axis, "G(U), for each channel")
         axis.set(xlim=(-1, channels), ylim=(-global_limit, global_limit))
-        axis.set_xlabel("channel", fontsize=8, labelpad=1)
-        axis.tick_params(labelsize=8)
+        axis.set_xlabel("channel", fontsize=9, labelpad=1)
+        axis.tick_params(labelsize=9)
         axis.axhline(0, color=INK, lw=0.8)
         self._bars = list(axis.bar(range(channels), [0] * channels, color=COLOURS["global"]))
         self._before = axis.plot([], [], ls="", marker="_", ms=5 if channels > 32 else 12, c=INK)[0]
         self._keep((*self._images, *self._bars, self._before))
 
-    def _axes(self, left: float, width: float) -> Axes:
-        """Return axes as high as a panel, at a place in inches from the left."""
+    def _axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Return axes at a place in inches from the upper left corner."""
         w, h = self.WIDTH, self.HEIGHT
-        bottom = (h - self.TOP - self.SIDE) / h
-        return self._figure.add_axes((left / w, bottom, width / w, self.SIDE / h))
+        return self._figure.add_axes((left / w, 1 - (top + height) / h, width / w, height / h))
 
-    def _square(self, column: int, title: str) -> Axes:
-        axis = self._axes(0.1 + column * (self.SIDE + 0.15), self.SIDE)
+    def _square(self, left: float, title: str) -> Axes:
+        axis = self._axes(left, self.TOP, self.SIDE, self.SIDE)
         axis.set_axis_off()
         title_axis(axis, title)
         return axis
-
-    def _bar(self, drawn: AxesImage) -> None:
-        axis = self._axes(0.3 + 2 * self.SIDE, 0.1)
-        self._figure.colorbar(drawn, cax=axis).set_label("score", fontsize=8, labelpad=0)
-        axis.tick_params(labelsize=8, length=2, pad=1)
 
     def draw(
         self,
