@@ -92,7 +92,7 @@ class Parts:
 
     def whose(self, name: str) -> str:
         """Return who has made a part."""
-        return "yours" if name in self.mine else f"the library's {PARTS[name].library.__name__}"
+        return "yours" if name in self.mine else f"the library's {PARTS[name].name}"
 
     def __repr__(self) -> str:
         rows = [f"  {name:18}{each.what:22}{self.whose(name)}" for name, each in PARTS.items()]

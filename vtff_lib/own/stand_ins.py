@@ -4,16 +4,9 @@ A part has the interface of what stands in for it, and layers of the same names:
 weights fit it by name, and either can take the other's place.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
-
-from vtff_lib.attention import GlobalAttention, LocalAttention
-from vtff_lib.backbone import BasicBlock, ResNetTrunk
-from vtff_lib.encoder import EncoderBlock, MultiHeadSelfAttention, make_tokens
-from vtff_lib.fusion import AttentionalSelectiveFusion
-from vtff_lib.lbp import local_binary_pattern
-from vtff_lib.vtff import VTFF
 
 
 @dataclass(frozen=True)
@@ -23,29 +16,36 @@ class StandIn:
     Args:
         lesson: where it is written.
         what: it is, in a few words.
-        library: what stands in for it.
+        module: of the library, in which stands what stands in for it.
+        name: of that.
     """
 
     lesson: str
     what: str
-    library: Callable[..., Any]
+    module: str
+    name: str
+
+    @property
+    def library(self) -> Any:
+        """What stands in for it; imported when it is asked for."""
+        return getattr(import_module(f"vtff_lib.{self.module}"), self.name)
 
     @property
     def line(self) -> str:
         """Where the library's is imported from, as code."""
-        return f"from {self.library.__module__} import {self.library.__name__}"
+        return f"from vtff_lib.{self.module} import {self.name}"
 
 
 WHOLE = "MyVTFF"
 PARTS: dict[str, StandIn] = {
-    "my_lbp": StandIn("01", "the LBP view", local_binary_pattern),
-    "MyBlock": StandIn("02", "the residual block", BasicBlock),
-    "MyTrunk": StandIn("02", "the trunk", ResNetTrunk),
-    "MyGlobalAttention": StandIn("03", "G", GlobalAttention),
-    "MyLocalAttention": StandIn("03", "L", LocalAttention),
-    "MyFusion": StandIn("04", "the selective fusion", AttentionalSelectiveFusion),
-    "my_tokens": StandIn("05", "the tokens", make_tokens),
-    "MyAttention": StandIn("05", "attention in heads", MultiHeadSelfAttention),
-    "MyEncoderBlock": StandIn("05", "the encoder block", EncoderBlock),
-    WHOLE: StandIn("06", "the whole model", VTFF),
+    "my_lbp": StandIn("01", "the LBP view", "lbp", "local_binary_pattern"),
+    "MyBlock": StandIn("02", "the residual block", "backbone", "BasicBlock"),
+    "MyTrunk": StandIn("02", "the trunk", "backbone", "ResNetTrunk"),
+    "MyGlobalAttention": StandIn("03", "G", "attention", "GlobalAttention"),
+    "MyLocalAttention": StandIn("03", "L", "attention", "LocalAttention"),
+    "MyFusion": StandIn("04", "the selective fusion", "fusion", "AttentionalSelectiveFusion"),
+    "my_tokens": StandIn("05", "the tokens", "encoder", "make_tokens"),
+    "MyAttention": StandIn("05", "attention in heads", "encoder", "MultiHeadSelfAttention"),
+    "MyEncoderBlock": StandIn("05", "the encoder block", "encoder", "EncoderBlock"),
+    WHOLE: StandIn("06", "the whole model", "vtff", "VTFF"),
 }
