@@ -11,13 +11,9 @@ to be kept: `checks.keep_progress()`; `checks.erase_progress()` forgets it and d
 from vtff_lib.checks.judging import EXERCISES, Exercise, Verdict
 from vtff_lib.checks.lesson_01 import lbp_code, lbp_in_circular_order, lbp_of_image
 from vtff_lib.checks.lesson_01_codes import lbp_histogram, lbp_transitions, light_that_leaves_codes
-from vtff_lib.checks.lesson_02 import (
-    block_output,
-    running_statistics,
-    seen_pixels,
-    size_after_convolution,
-)
-from vtff_lib.checks.lesson_02_branches import compare_names, linear_cka
+from vtff_lib.checks.lesson_02 import running_statistics, seen_pixels, size_after_convolution
+from vtff_lib.checks.lesson_02_loading import fault_in_loading
+from vtff_lib.checks.lesson_02_parts import residual_block, trunk
 from vtff_lib.checks.lesson_03 import (
     mixed_map,
     parameters_of_both,
@@ -82,17 +78,16 @@ __all__ = [
     "area_of_deletion",
     "attention_entropy",
     "block_multiply_adds",
-    "block_output",
     "broadcast_shapes",
     "cells_to_tokens",
     "class_prior",
     "cls_and_positions",
-    "compare_names",
     "count_tokens",
     "diagnosis",
     "dot_product_attention",
     "erase_progress",
     "expected_calibration_error",
+    "fault_in_loading",
     "frozen_trunk",
     "fusion_parameters",
     "gated_mixture",
@@ -112,7 +107,6 @@ __all__ = [
     "learn_in_parts",
     "least_confidence",
     "light_that_leaves_codes",
-    "linear_cka",
     "logits_from_map",
     "loss_without_looking",
     "mirrored_codes",
@@ -128,6 +122,7 @@ __all__ = [
     "pushed_gate",
     "randomisation_control",
     "rate_share",
+    "residual_block",
     "rolled_out",
     "running_statistics",
     "score_to_report",
@@ -139,6 +134,7 @@ __all__ = [
     "smoothed_loss",
     "square_crop",
     "stretched_channels",
+    "trunk",
     "twin_for_global",
     "what_follows",
     "who_notices",

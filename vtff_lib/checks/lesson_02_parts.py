@@ -1,0 +1,189 @@
+"""The checks of lesson 02, second part: the residual block and the trunk, parts of VTFF."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vtff_lib.backbone import BasicBlock, ResNetTrunk
+from vtff_lib.checks.judging import NotDone, Wrong, call, close, exercise, require
+from vtff_lib.checks.lesson_02_mistakes import block_mistakes, trunk_mistakes
+from vtff_lib.checks.modules import Case, Mistakes, judge_module, lively, require_names
+
+BLOCKS = (
+    Case((1, 6, 1), ((2, 1, 5, 7),)),  # x itself would be stretched over six channels, and fit
+    Case((5, 5), ((2, 5, 3, 4),)),
+    Case((6, 6, 2), ((2, 6, 5, 8),)),  # the stride alone changes the shape
+    Case((4, 6, 2), ((3, 4, 7, 10),)),
+    Case((3, 5, 3), ((2, 3, 8, 7),)),
+)
+TRUNKS = (
+    Case((4, 3), ((2, 3, 45, 70),)),
+    Case((5, 1), ((2, 3, 21, 34),)),
+    Case((6, 2), ((2, 3, 64, 41),)),
+    Case((3, 4), ((2, 3, 70, 101),)),
+)
+SETTINGS = ("stride", "padding", "dilation", "groups", "padding_mode", "eps", "momentum")
+Names = Callable[[nn.Module, nn.Module, tuple[Any, ...]], None]
+
+
+@exercise("02", "The residual block", part="MyBlock")
+def residual_block(answer: type[nn.Module]) -> str:
+    """Check Exercise 3 of lesson 02: a class that does what `BasicBlock` does."""
+    _judge(answer, BasicBlock, BLOCKS, block_mistakes, _names_of_block)
+    return (
+        "In eval mode and in training mode it gives what the library's gives, and every weight "
+        "gets the same gradient. Note what the last ReLU means: what a block hands on is never "
+        "negative."
+    )
+
+
+@exercise("02", "The trunk", part="MyTrunk")
+def trunk(answer: type[nn.Module]) -> str:
+    """Check Exercise 4 of lesson 02: a class that does what `ResNetTrunk` does."""
+    _judge(answer, ResNetTrunk, TRUNKS, trunk_mistakes, _names_of_trunk)
+    _judge_against_torchvision(answer)
+    return (
+        "It takes the weights of torchvision's `resnet18` by name, all but the classifier's, and "
+        "makes the same map of the same picture."
+    )
+
+
+def _judge(
+    answer: Any,
+    library: Callable[..., nn.Module],
+    cases: Sequence[Case],
+    mistakes: Mistakes,
+    judge_names: Names,
+) -> None:
+    """Judge a module case by case; where it fails, name a setting of a layer that is to blame."""
+    for case in cases:
+        made = f"({', '.join(map(str, case.settings))})"
+        reference = lively(library(*case.settings))
+        try:
+            mine = None if isinstance(answer, nn.Module) else call(answer, *case.settings)
+            if isinstance(mine, nn.Module):
+                judge_names(mine, reference, case.settings)
+                require_names(mine, reference)
+                _judge_size(mine, reference, case, mistakes)
+            judge_module(answer, library, [case], mistakes)
+        except NotDone:
+            raise
+        except Wrong as wrong:
+            words = str(wrong)
+            if isinstance(mine, nn.Module) and "Size([" not in words:
+                words = next(odd_settings(mine, reference), words)
+            raise Wrong(f"{words} (This is of the one made with {made}.)") from wrong.__cause__
+
+
+def odd_settings(mine: nn.Module, reference: nn.Module) -> Iterator[str]:
+    """Yield which settings of layers of equal names differ, in words."""
+    theirs = dict(reference.named_modules())
+    for name, layer in mine.named_modules():
+        wanted = theirs.get(name)
+        if isinstance(layer, nn.Conv2d | nn.BatchNorm2d) and isinstance(wanted, type(layer)):
+            for setting in SETTINGS:
+                given, right = (getattr(each, setting, None) for each in (layer, wanted))
+                if given != right and not isinstance(given, str):
+                    yield f"`{name}` has {setting}={_plain(given)}; it should be {_plain(right)}."
+
+
+def _plain(value: Any) -> Any:
+    return value[0] if isinstance(value, tuple) and len({*value}) == 1 else value
+
+
+@torch.no_grad()
+def _judge_size(mine: nn.Module, reference: nn.Module, case: Case, mistakes: Mistakes) -> None:
+    """Say which mistake gives a map of the wrong size, if it is one that is known."""
+    mine.load_state_dict(reference.state_dict())
+    inputs = [torch.randn(shape) for shape in case.shapes]
+    given, right = call(mine.eval(), *inputs), reference.eval()(*inputs)
+    if isinstance(given, Tensor) and given.shape != right.shape:
+        for words, value in mistakes(reference, *inputs).items():
+            require(not close(given, value, 1e-4), words)
+
+
+def _names_of_block(mine: nn.Module, reference: nn.Module, settings: tuple[Any, ...]) -> None:
+    given, wanted = set(mine.state_dict()), set(reference.state_dict())
+    needed, has = (
+        any(name.startswith("downsample.") for name in names) for names in (wanted, given)
+    )
+    before, after, stride = (*settings, 1)[:3]
+    why = "its stride" if before == after else "the number of its channels"
+    require(
+        has or not needed or not given < wanted,
+        f"Here the shape changes, by {why} alone, and there is nothing in `downsample`: x cannot "
+        "be added as it is."
+        if stride == 1 or before == after
+        else "Here the shape changes, and there is nothing in `downsample`: x cannot be added.",
+    )
+    require(
+        needed or not wanted < given or not has,
+        "Here the shape stays, so nothing is to be learned on the shortcut: make `downsample` an "
+        "`nn.Identity()`, as torchvision leaves it out.",
+    )
+
+
+def _names_of_trunk(mine: nn.Module, reference: nn.Module, settings: tuple[Any, ...]) -> None:
+    given, wanted = set(mine.state_dict()), set(reference.state_dict())
+    more = sorted(given - wanted)
+    width, stages = settings
+    require(
+        not any(name.startswith("fc.") for name in more),
+        "The trunk ends in a map. Leave the classifier `fc` away.",
+    )
+    late = [name for name in more if name.startswith("layer") and int(name[5]) > stages]
+    require(
+        not late or not wanted < given,
+        f"`stages` is {stages} here, and yours has `{late[0] if late else ''}`: how many stages "
+        "there are is for whoever makes the trunk to say.",
+    )
+    same = given == wanted
+    first = mine.state_dict()["conv1.weight"].shape[0] if same else width
+    require(
+        first == width,
+        f"`width` is {width} here, and your stem has {first} channels: is `width` used?",
+    )
+    last = f"layer{stages}.1.conv2.weight"
+    shape = mine.state_dict()[last].shape[0] if same else 0
+    channels = width * 2 ** (stages - 1)
+    require(
+        not same or shape == channels,
+        f"With width {width}, stage {stages} has {channels} channels; yours has {shape}: from the "
+        "second stage on, each doubles them.",
+    )
+
+
+@torch.no_grad()
+def _judge_against_torchvision(answer: Callable[..., nn.Module]) -> None:
+    from torchvision.models import resnet18  # here, because it takes more than a second
+
+    try:
+        mine = call(answer)
+    except Wrong as wrong:
+        raise Wrong(
+            "Made without settings, the trunk should be ResNet-18's, of width 64 and with 4 "
+            f"stages. {wrong}"
+        ) from wrong.__cause__
+    theirs = lively(resnet18()).eval()
+    weights = {
+        name: each for name, each in theirs.state_dict().items() if not name.startswith("fc.")
+    }
+    shapes = {name: tuple(each.shape) for name, each in mine.state_dict().items()}
+    odd = [name for name in weights if shapes.get(name) != tuple(weights[name].shape)]
+    odd += [name for name in shapes if name not in weights]
+    require(
+        not odd,
+        "Made without settings, the trunk should be ResNet-18's, of width 64 and with 4 stages; "
+        f"of {len(weights)} tensors of torchvision's, {len(odd)} do not fit yours, "
+        f"`{odd[0] if odd else ''}` first.",
+    )
+    mine.load_state_dict(weights)
+    picture = torch.randn(1, 3, 64, 96)
+    features = nn.Sequential(*list(theirs.children())[:-2])(picture)  # without pooling and fc
+    given = call(mine.eval(), picture)
+    require(
+        close(given / features.max(), features / features.max(), 1e-4),
+        "With torchvision's weights yours gives another map than torchvision's `resnet18`.",
+    )
