@@ -11,9 +11,8 @@ to be kept: `checks.keep_progress()`; `checks.erase_progress()` forgets it and d
 from vtff_lib.checks.judging import EXERCISES, Exercise, Verdict
 from vtff_lib.checks.lesson_01 import lbp_code, lbp_in_circular_order, lbp_of_image
 from vtff_lib.checks.lesson_01_codes import lbp_histogram, lbp_transitions, light_that_leaves_codes
-from vtff_lib.checks.lesson_02 import running_statistics, seen_pixels, size_after_convolution
+from vtff_lib.checks.lesson_02 import residual_block, size_after_convolution, trunk
 from vtff_lib.checks.lesson_02_loading import fault_in_loading
-from vtff_lib.checks.lesson_02_parts import residual_block, trunk
 from vtff_lib.checks.lesson_03 import (
     mixed_map,
     parameters_of_both,
@@ -124,11 +123,9 @@ __all__ = [
     "rate_share",
     "residual_block",
     "rolled_out",
-    "running_statistics",
     "score_to_report",
     "scores_of_channels",
     "scores_of_places",
-    "seen_pixels",
     "selective_fusion",
     "size_after_convolution",
     "smoothed_loss",

@@ -1,4 +1,4 @@
-"""The checks of lesson 02, third part: find the fault in a function that loads weights."""
+"""The checks of lesson 02, second part: find the fault in a function that loads weights."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ Load = Callable[[nn.Module, Weights], object]
 
 @exercise("02", "Find the fault: a file is loaded whole, or not at all")
 def fault_in_loading(answer: Callable[[Load], object]) -> str:
-    """Check Exercise 6 of lesson 02: a test of a function that loads published weights."""
+    """Check Exercise 4 of lesson 02: a test of a function that loads published weights."""
     judge_test(answer, RIGHT, FAULTY)
     return (
         "Right versions pass, and eight faulty ones fail. The one that you were given fails "

@@ -21,7 +21,8 @@ def _through_block(block: BasicBlock, x: Tensor, **instead: Callable[[Tensor], T
         "change": nn.Identity(),
         "shortcut": block.downsample,
         "outer": F.relu,
-    } | instead
+    }
+    steps.update(instead)
     out = steps["inner"](steps["bn1"](steps["conv1"](x)))
     out = steps["change"](steps["bn2"](steps["conv2"](out)))
     return steps["outer"](out + steps["shortcut"](x))
