@@ -133,7 +133,9 @@ def check_call(source: str) -> ast.Call:
 
 
 def defines(node: ast.stmt) -> bool:
-    """Say if a statement only makes a name: an import, a function, a class or a constant."""
+    """Say if a statement only makes a name: an import, a function, a class, a part, a constant."""
+    if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("part("):
+        return True
     if isinstance(node, ast.Assign) and all(isinstance(each, ast.Name) for each in node.targets):
         try:
             ast.literal_eval(node.value)

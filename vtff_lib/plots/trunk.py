@@ -40,6 +40,7 @@ def losses_by_kind(
             label = "" if index else f"{kind}, stored"
             axis.plot(every, curve, style, color=INK, lw=0.9, label=label)
     tidy(axis, "step", "training loss")
+    axis.tick_params(labelsize=9)
     axis.set_ylim(bottom=0)
     axis.legend(fontsize=9, frameon=False)
     return picture(
@@ -76,8 +77,9 @@ def closest_channels(closest: Mapping[str, Tensor], names: Sequence[str]) -> Pic
     axis.invert_yaxis()
     axis.set_xlim(0, 1)
     tidy(axis, "size of r, on test faces", "")
+    axis.tick_params(axis="x", labelsize=9)
     axis.tick_params(axis="y", labelsize=9, length=0)
-    axis.legend(fontsize=9, frameon=False, loc="lower right")
+    axis.legend(fontsize=9, frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
     better = sum(b > a for a, b in zip(closest["rgb"], closest["lbp"], strict=True))
     return picture(
         figure,
