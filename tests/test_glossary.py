@@ -28,7 +28,6 @@ ENTRY = re.compile(
 OTHER_MEANINGS = (
     "confidence interval",
     "controls appear",
-    "control appears",
     "Journal on Control",
     "rotation invariant texture",
     "forgotten with the kernel",
