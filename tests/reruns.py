@@ -46,6 +46,8 @@ def _read(statement: str) -> set[str]:
         for each in table.get_symbols():
             if each.is_referenced() and (table is outer or each.is_global()):
                 names.add(each.get_name())
+    changed = [each.target for each in ast.walk(tree) if isinstance(each, ast.AugAssign)]
+    names |= {each.id for each in changed if isinstance(each, ast.Name)}
     own = bound(statement)
     loops = isinstance(tree.body[0], ast.For | ast.With | ast.If | ast.While)
     made = {each for each in own if loops and first.get(each) == "Store"}

@@ -7,7 +7,7 @@ from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 
 from vtff_lib.explain.heat_maps import HeatMap
-from vtff_lib.plots import maps
+from vtff_lib.plots import maps, pictures
 from vtff_lib.plots.pictures import COLOURS
 
 FACE = torch.arange(3 * 28 * 28).remainder(251).view(3, 28, 28).byte()
@@ -58,7 +58,7 @@ def test_maps_of_one_kind_share_the_widest_scale(drawn):
 
 
 def test_zero_is_pale_in_signed_maps_and_mixtures_go_from_rgb_to_lbp():
-    signed, share = (colormaps.get_cmap(maps.SCALES[scale]) for scale in ("signed", "share"))
+    signed, share = (colormaps.get_cmap(pictures.SCALES[scale]) for scale in ("signed", "share"))
     assert min(signed(0.5)[:3]) > 0.9 > max(min(signed(end)[:3]) for end in (0.0, 1.0))
     assert share(0.0)[:3] == pytest.approx(to_rgb(COLOURS["rgb"]))
     assert share(1.0)[:3] == pytest.approx(to_rgb(COLOURS["lbp"]))

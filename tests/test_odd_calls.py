@@ -223,7 +223,7 @@ CALLS = {
     "as_array": call(plots.as_array, IMAGES[0]),
     "class_scores": call(plots.class_scores, SHARES[0], NAMES, alt="scores"),
     "images": call(plots.images, {"a face": IMAGES[0]}, alt="a face"),
-    "over_face": call(plots.over_face, IMAGES[0], {"a map": MAPS[0]}, alt="a map"),
+    "beside_face": call(plots.beside_face, IMAGES[0], {"a map": MAPS[0]}, alt="a map"),
     "channel_scores": call(plots.channel_scores, torch.zeros(4), alt="scores"),
     "feature_maps": call(plots.feature_maps, MAP[0], MAP[0], [0, 1], alt="maps"),
 }  # fmt: skip

@@ -60,24 +60,44 @@ def test_what_is_no_single_image_is_refused(shape):
 def test_maps_that_are_compared_share_one_scale():
     """On scales of their own a dim map and a bright one look alike, and could be swapped."""
     ramp = torch.arange(49.0).reshape(7, 7)
-    together = pixels(plots.over_face(FACE, {"dim": 0.1 * ramp, "bright": ramp}, ""))
-    swapped = pixels(plots.over_face(FACE, {"bright": ramp, "dim": 0.1 * ramp}, ""))
-    assert np.abs(together[40:] - swapped[40:]).max() > 50  # under the titles
+    together = pixels(plots.beside_face(FACE, {"dim": 0.1 * ramp, "bright": ramp}, ""))
+    swapped = pixels(plots.beside_face(FACE, {"bright": ramp, "dim": 0.1 * ramp}, ""))
+    assert np.abs(together[80:] - swapped[80:]).max() > 50  # under the titles
 
 
 def test_the_scale_reaches_from_the_least_to_the_largest_value_of_all(monkeypatch):
     drawn = []
     monkeypatch.setattr(pictures, "picture", lambda figure, alt, caption: drawn.append(figure))
     ramp = torch.arange(49.0).reshape(7, 7) + 100
-    plots.over_face(FACE, {"a": ramp, "b": ramp / 2}, alt="", label="score")
-    *panels, bar = drawn[0].axes
-    assert [axis.images[-1].get_clim() for axis in panels] == [(50, 148)] * 2
-    assert bar.get_ylabel() == "score"
+    plots.beside_face(FACE, {"a": ramp, "b": ramp / 2}, alt="", label="score")
+    _, *maps, bar = drawn[0].axes
+    assert [axis.images[-1].get_clim() for axis in maps] == [(50, 148)] * 2
+    assert bar.get_xlabel() == "score"
+
+
+def test_a_signed_scale_is_pale_at_zero(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(pictures, "picture", lambda figure, alt, caption: drawn.append(figure))
+    plots.beside_face(FACE, {"a": torch.tensor([[-1.0, 0.0], [0.5, 3.0]])}, "", scale="signed")
+    image = drawn[0].axes[1].images[0]
+    assert image.get_clim() == (-3, 3)
+    colours = image.to_rgba(image.get_array())
+    assert colours[0, 1, :3].min() > 0.95
+    assert colours[1, 1, :3].min() < 0.3
+
+
+def test_what_lies_beyond_a_given_scale_is_told_by_its_bar(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(pictures, "picture", lambda figure, alt, caption: drawn.append(figure))
+    for limits in ((0, 2), (0, 0.5), (0.5, 2), (0.4, 0.6)):
+        plots.beside_face(FACE, {"a": torch.tensor([[0.0, 1.0]])}, "", limits=limits)
+    extended = [figure.axes[-1]._colorbar.extend for figure in drawn]
+    assert extended == ["neither", "max", "min", "both"]
 
 
 def test_a_given_scale_is_kept():
     flat = {"map": torch.full((7, 7), 0.02)}
-    low, high = (plots.over_face(FACE, flat, alt="", vmin=0, vmax=top) for top in (0.02, 1))
+    low, high = (plots.beside_face(FACE, flat, alt="", limits=(0, top)) for top in (0.02, 1))
     assert np.abs(pixels(low) - pixels(high)).max() > 50
 
 
@@ -89,7 +109,7 @@ def test_every_kind_of_picture_has_its_words_and_is_not_blank():
         plots.images({"face": FACE, "map": maps[0]}, **words),
         plots.found_face(photo, FaceBox(2, 3, 10, 10), photo, **words),
         plots.feature_maps(maps, maps, range(3), **words),
-        plots.over_face(FACE, {"map": maps[0]}, **words),
+        plots.beside_face(FACE, {"map": maps[0]}, **words),
         plots.channel_scores(torch.randn(8).bfloat16(), **words),
         plots.class_scores(torch.rand(3).bfloat16(), ["a", "b", "c"], **words),
         FacePicture("abc").draw(FACE, FACE, maps[0], maps[1], torch.rand(3), **words),
@@ -107,20 +127,19 @@ def test_the_box_is_drawn_where_the_face_was_found(monkeypatch):
     assert (box.get_xy(), box.get_width(), box.get_height()) == ((3, 2), 7, 11)
 
 
-def test_a_veil_covers_its_face_the_right_way_up():
+def test_a_map_stands_the_right_way_up_on_its_own_square():
     axis = Figure().add_subplot()
-    veil = plots.draw_over(axis, FACE[:, :20], torch.rand(4, 5))
-    assert veil.get_extent() == [-0.5, 31.5, 19.5, -0.5] == axis.images[0].get_extent()
+    drawn = plots.draw_map(axis, torch.rand(4, 5), "gate", "share")
+    assert drawn.get_extent() == [0, 1, 1, 0]
+    assert drawn.get_clim() == (0, 1)
+    with pytest.raises(ValueError, match="scale='heat' is unknown"):
+        plots.draw_map(axis, torch.rand(4, 5), scale="heat")
 
 
-@pytest.mark.parametrize("face", [FACE, FACE / 255, FACE[0], FACE.permute(1, 2, 0)])
-def test_a_face_under_a_veil_is_pale(face):
-    """So that the lightness of the veil is that of the colour bar."""
-    axis = Figure().add_subplot()
-    plots.draw_over(axis, face, torch.rand(4, 4))
-    shade = axis.images[0].get_array()
-    assert 0.64 < shade.min() < 0.7
-    assert 0.95 < shade.max() < 1.01
+def test_a_picture_has_twice_the_pixels_of_its_place_on_the_page():
+    shown = plots.beside_face(FACE, {"map": torch.rand(7, 7)}, alt="")
+    assert pixels(shown).shape[1] == 2 * shown.width
+    assert f"width:{shown.width}px;max-width:100%" in shown.html()
 
 
 def test_feature_maps_show_the_channels_asked_for_under_their_names(monkeypatch):
@@ -162,10 +181,10 @@ def test_class_scores_that_are_compared_stand_side_by_side(monkeypatch):
 def test_maps_in_rows_keep_their_order(monkeypatch):
     drawn = []
     monkeypatch.setattr(pictures, "picture", lambda figure, alt, caption: drawn.append(figure))
-    plots.over_face(FACE, {name: torch.rand(7, 7) for name in "abcd"}, alt="", columns=2)
+    plots.beside_face(FACE, {name: torch.rand(7, 7) for name in "abc"}, alt="", columns=2)
     places = {axis.get_title(): axis.get_subplotspec() for axis in drawn[0].axes[:4]}
     rows_and_columns = {n: (p.rowspan.start, p.colspan.start) for n, p in places.items()}
-    assert rows_and_columns == {"a": (0, 0), "b": (0, 1), "c": (1, 0), "d": (1, 1)}
+    assert rows_and_columns == {"the face": (0, 0), "a": (0, 1), "b": (1, 0), "c": (1, 1)}
 
 
 def view_of(view: FacePicture, seed: int) -> np.ndarray:
@@ -197,11 +216,8 @@ def test_each_part_of_a_view_is_shown_in_its_own_panel():
         other = part + 1 if part.is_floating_point() else part + 200
         after = pixels(view.draw(**parts | {name: other}, **words))
         columns = np.flatnonzero((after != before).any(axis=(0, 2)))
-        changed.append((name, columns.min() // 198, columns.max() // 198))
-    assert changed == [
-        ("rgb", 0, 3),  # and pale, under both maps
-        ("lbp", 1, 1), ("gate", 2, 2), ("attention", 3, 3), ("probabilities", 4, 4),
-    ]  # fmt: skip
+        changed.append((name, columns.min() // 396, columns.max() // 396))
+    assert changed == [(name, place, place) for place, name in enumerate(parts)]
 
 
 def test_a_small_share_of_attention_can_be_told_from_none():

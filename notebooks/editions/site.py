@@ -14,11 +14,13 @@ import re
 import shutil
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
 
 import nbformat
 import yaml
+from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 from PIL import Image
 from pygments import highlight
@@ -50,6 +52,7 @@ EXPLORER = re.compile(r"^Explorer\(", re.MULTILINE)
 
 STILL = "*Here this is a still picture. [The page of the explorer](../explorer.md) has a live one.*"
 
+GUESS = "*Your guess:*"
 PRINTED = "\n\n[The same on one sheet of paper, to print](to:../printed/cheat_sheet.html)\n"
 
 
@@ -155,6 +158,7 @@ class Site:
             notebook.cells.append(cell)
             if cell.cell_type == "code" and EXPLORER.search(cell.source):
                 notebook.cells.append(new_markdown_cell(STILL))
+        fold(notebook.cells)
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 cell.source = self.relink(cell.source, path)
@@ -221,6 +225,28 @@ class Site:
             return f"]({'at' if fragment else 'to'}:{target}{fragment}{shown})"
 
         return LINK.sub(lead, text)
+
+
+def fold(cells: list[NotebookNode]) -> None:
+    """Hide the code of cells that only draw, and what answers a prediction, until it is asked for.
+
+    Tags are those of MyST-NB. There is nothing to write a guess into, so that line goes.
+    """
+    for before, cell in pairwise(cells):
+        wanted = []
+        if "draws" in source.tags(cell):
+            wanted.append("input")
+        if "predict" in source.tags(before):
+            before.source = before.source.replace(GUESS, "").rstrip()
+            if cell.cell_type == "code":
+                wanted.append("output")
+        if wanted:
+            cell.metadata["tags"] = source.tags(cell) + [f"hide-{what}" for what in wanted]
+            ask = "See" if wanted == ["output"] else "The code of this picture"
+            cell.metadata["mystnb"] = {
+                "code_prompt_show": ask if len(wanted) == 1 else "Show the {type}",
+                "code_prompt_hide": "Hide",
+            }
 
 
 def slug(heading: str) -> str:

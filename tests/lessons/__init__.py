@@ -133,8 +133,8 @@ def check_call(source: str) -> ast.Call:
 
 
 def defines(node: ast.stmt) -> bool:
-    """Say if a statement only makes a name: an import, a function, a class, a part, a constant."""
-    if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("part("):
+    """Say if a statement only makes names: of imports, functions, classes, constants, own parts."""
+    if isinstance(node, ast.Assign) and takes_parts(node.value):
         return True
     if isinstance(node, ast.Assign) and all(isinstance(each, ast.Name) for each in node.targets):
         try:
@@ -143,6 +143,12 @@ def defines(node: ast.stmt) -> bool:
             return False
         return True
     return isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
+
+
+def takes_parts(value: ast.expr) -> bool:
+    """Say if something is `part("MyTrunk")`, or several of them."""
+    each = value.elts if isinstance(value, ast.Tuple) else [value]
+    return all(isinstance(one, ast.Call) and ast.unparse(one.func) == "part" for one in each)
 
 
 def judged(solution: str, exercise: StoredExercise, names: dict[str, Any]) -> Any:

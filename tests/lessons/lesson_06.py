@@ -1,15 +1,20 @@
 """Lesson 06: answers to its exercises, right ones and wrong ones."""
 
+import copy
 import math
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
-from tests.lessons import Answers
+from tests.lessons import FENCE, Answers, stored
 from vtff_lib.checks.lesson_06 import PARTS
-from vtff_lib.encoder import EncoderBlock, resize_position_embedding
-from vtff_lib.fusion import AttentionalSelectiveFusion
-from vtff_lib.vtff import count_parameters
+from vtff_lib.checks.models import lively_model
+from vtff_lib.config import VTFFConfig
+from vtff_lib.encoder import resize_position_embedding
+from vtff_lib.inputs import Normalise
+from vtff_lib.own import PARTS as PARTS_OF_VTFF
+from vtff_lib.vtff import VTFF, VTFFOutput
 
 # 1: tokens
 
@@ -21,112 +26,40 @@ def tokens_of_a_blank_image(height, width, stages):
     return 1 + x.numel()
 
 
-# 2: from the fused map to the logits
+# 2: the whole model
+
+WHOLE = FENCE.findall(
+    next(cell.source for cell in stored("06").cells if cell.id == "exercise-whole-solution")
+)[0]
 
 
-def logits_of(model, fused, order=(0, 2, 3, 1)):
-    rows, columns = fused.shape[2:]
-    cells = fused.permute(*order).reshape(len(fused), rows * columns, -1)
-    tokens = torch.cat([model.cls_token.repeat(len(fused), 1, 1), model.token_projection(cells)], 1)
-    positions = resize_position_embedding(
-        model.position_embedding, model.config.grid, (rows, columns)
-    )
-    return model.head(model.encoder(tokens + positions)[0][:, 0])
+def whole(*changes):
+    """Return the model of the solution, with pieces of its source exchanged."""
+    source = WHOLE
+    for old, new in changes:
+        assert source.count(old) >= 1, old
+        source = source.replace(old, new)
+    names = {
+        "__name__": "lesson",
+        "nn": nn,
+        "torch": torch,
+        "Normalise": Normalise,
+        "VTFFOutput": VTFFOutput,
+        "resize_position_embedding": resize_position_embedding,
+        **{name: each.library for name, each in PARTS_OF_VTFF.items()},
+    }
+    exec(source, names)
+    return names["MyVTFF"]
 
 
-def logits_one_by_one(model, fused):
-    all_logits = []
-    for one in fused:
-        cells = [model.cls_token[0, 0]]
-        for row in range(one.shape[1]):
-            for column in range(one.shape[2]):
-                cells.append(model.token_projection(one[:, row, column]))
-        positions = resize_position_embedding(
-            model.position_embedding, model.config.grid, tuple(one.shape[1:])
-        )
-        tokens = torch.stack(cells)[None] + positions
-        for block in model.encoder.blocks:
-            tokens, _ = block(tokens, return_weights=True)
-        all_logits.append(model.head(model.encoder.norm(tokens))[0, 0])
-    return torch.stack(all_logits)
+class FromTheLibrary(VTFF):
+    """The library's, asked in another way."""
+
+    def forward(self, rgb):
+        return super().forward(rgb, self.lbp(rgb), return_maps=True)
 
 
-def variant(
-    *,
-    reshaped=False,
-    behind=False,
-    positions="all",
-    read=0,
-    expand=True,
-    stretch=True,
-    swap=False,
-    encode=True,
-    norm=True,
-    softmax=False,
-    unpack=True,
-):
-    """Return the right answer with the mistakes that are asked for."""
-
-    def answer(model, fused):
-        n, channels, rows, columns = fused.shape
-        cells = fused.flatten(2).transpose(1, 2)
-        if reshaped:
-            cells = fused.reshape(n, rows * columns, channels)
-        cls_token = model.cls_token.expand(n, -1, -1) if expand else model.cls_token
-        pieces = [cls_token, model.token_projection(cells)]
-        tokens = torch.cat(pieces[::-1] if behind else pieces, dim=1)
-        grid = (columns, rows) if swap else (rows, columns)
-        added = model.position_embedding
-        if stretch:
-            added = resize_position_embedding(added, model.config.grid, grid)
-        if positions == "cells":
-            added = torch.cat([torch.zeros_like(added[:, :1]), added[:, 1:]], dim=1)
-        if positions != "none":
-            tokens = tokens + added
-        if not unpack:
-            tokens = model.encoder(tokens)
-        elif not norm:
-            for block in model.encoder.blocks:
-                tokens, _ = block(tokens)
-        elif encode:
-            tokens, _ = model.encoder(tokens)
-        chosen = tokens.mean(dim=1) if read == "mean" else tokens[:, read]
-        logits = model.head(chosen)
-        return logits.softmax(dim=-1) if softmax else logits
-
-    return answer
-
-
-# 3: parameters of the fusion
-
-
-def counted_fusion(channels, reduction):
-    return count_parameters(AttentionalSelectiveFusion(channels, reduction))
-
-
-def fusion_by_hand(c, r, norms=2, biases=0, convolutions=2, local_out=1, window=1):
-    s = c // r
-    weights = convolutions * c * c + 2 * c * s + c * s + s * local_out
-    return weights * window + norms * (s + c + s + local_out) + biases * (s + c + s + local_out)
-
-
-# 4: multiply-adds of a block
-
-
-def counted_block(tokens, embed_dim, mlp_dim):
-    from torch.utils.flop_counter import FlopCounterMode
-
-    block = EncoderBlock(embed_dim, 1, mlp_dim)
-    with FlopCounterMode(display=False) as counter:
-        block(torch.zeros(1, tokens, embed_dim), return_weights=True)
-    return counter.get_total_flops() / 2
-
-
-def block_by_hand(t, c, m, square=4, attention=2, layers=2, times=1):
-    return times * (square * t * c * c + attention * t * t * c + layers * t * c * m)
-
-
-# 5: the loss without looking
+# 3: the loss without looking
 
 
 def entropy_by_cross_entropy(counts):
@@ -229,6 +162,78 @@ def any_idle(model, rgb, labels):
     return bool(idle(model, rgb, labels))
 
 
+# 5: a test of what asks a model about many images
+
+
+def tried_on(answers, count, size, training=True, frozen=True):
+    """Return model, images, and what a function answers, with the modes before."""
+    model = lively_model().train(training)
+    if frozen:
+        model.backbones["lbp"].bn1.eval()
+    images = torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8)
+    images[0, 0, 0, 0] = 255
+    modes = [each.training for each in model.modules()]
+    twin = copy.deepcopy(model).eval()
+    with torch.no_grad():
+        truth = torch.cat([twin(each[None]).logits for each in images])
+    given = images.clone()
+    return model, images, given, modes, truth, answers(model, given, size)
+
+
+def batches_compared(answers):
+    for training in (True, False):
+        for count, size in ((5, 2), (1, 8)):
+            model, images, given, modes, truth, found = tried_on(answers, count, size, training)
+            assert found.shape == truth.shape
+            assert (found - truth).abs().max() < 1e-3
+            assert modes == [each.training for each in model.modules()]
+            assert torch.equal(images, given)
+
+
+def batches_told(answers):
+    rows = []
+    for training in (False, True):
+        model, images, given, modes, truth, found = tried_on(answers, 7, 3, training)
+        rows += [truth.shape == found.shape and torch.allclose(truth, found, atol=1e-3)]
+        rows += [
+            modes == [each.training for each in model.modules()],
+            bool((images == given).all()),
+        ]
+    return all(rows)
+
+
+def shape_alone(answers):
+    *_, truth, found = tried_on(answers, 5, 2)
+    assert found.shape == truth.shape
+
+
+def values_alone(answers):
+    *_, truth, found = tried_on(answers, 5, 2)
+    assert found.shape == truth.shape
+    assert torch.allclose(found, truth, atol=1e-3)
+
+
+def modes_of_the_whole(answers):
+    for training in (True, False):
+        model, _, _, _, truth, found = tried_on(answers, 5, 2, training, frozen=False)
+        assert found.shape == truth.shape
+        assert torch.allclose(found, truth, atol=1e-3)
+        assert model.training == training
+
+
+def bit_for_bit(answers):
+    *_, truth, found = tried_on(answers, 5, 2)
+    assert torch.equal(found, truth)
+
+
+def images_forgotten(answers):
+    for training in (True, False):
+        model, _, _, modes, truth, found = tried_on(answers, 5, 2, training)
+        assert found.shape == truth.shape
+        assert torch.allclose(found, truth, atol=1e-3)
+        assert modes == [each.training for each in model.modules()]
+
+
 ANSWERS = {
     "count_tokens": Answers(
         right=[
@@ -248,68 +253,47 @@ ANSWERS = {
             (lambda h, w, s: f"{h}", "should be one number; yours is '160'"),
         ],
     ),
-    "logits_from_map": Answers(
-        right=[logits_of, logits_one_by_one, variant()],
+    "whole_model": Answers(
+        right=[whole(), VTFF, FromTheLibrary],
         wrong=[
-            (variant(reshaped=True), "mixes the channels of different cells"),
-            (lambda m, f: logits_of(m, f, (0, 3, 2, 1)), "column by column"),
-            (variant(positions="none"), "The positions are missing"),
-            (variant(positions="cells"), "a position of its own, the first"),
-            (variant(behind=True, read=-1), "so it goes in front"),
-            (variant(behind=True), "read the first token, which is a cell"),
-            (variant(read="mean"), "You averaged all tokens"),
-            (variant(read=-1), "You read the last token"),
-            (variant(encode=False), "The encoder is missing"),
-            (variant(norm=False), "The layer norm behind the last block"),
-            (variant(softmax=True), "You returned probabilities"),
-            (variant(expand=False), "is [cls] there for each"),
-            (variant(stretch=False), "see `resize_position_embedding`"),
-            (variant(swap=True), "rows and columns swapped"),
-            (variant(unpack=False), "The map of one image. Called with"),
-            (lambda m, f: 2 * logits_of(m, f), "your logits differ from the model's by up to"),
-            (lambda m, f: logits_of(m, f)[0], "should have shape (1, 5)"),
-        ],
-    ),
-    "fusion_parameters": Answers(
-        right=[
-            fusion_by_hand,
-            counted_fusion,
-            lambda c, r: 2 * c * c + 3 * c * (c // r) + 5 * (c // r) + 2 * c + 2,
-        ],
-        wrong=[
-            (lambda c, r: fusion_by_hand(c, r, norms=0), "You left out the batch norms"),
-            (lambda c, r: fusion_by_hand(c, r, norms=1), "Half of a batch norm is missing"),
-            (lambda c, r: fusion_by_hand(c, r, norms=4), "buffers, not parameters"),
-            (lambda c, r: fusion_by_hand(c, r, biases=1) + 2 * c, "You gave every convolution a"),
-            (lambda c, r: fusion_by_hand(c, r, biases=1), "You gave every convolution of G and L"),
-            (lambda c, r: fusion_by_hand(c, r, convolutions=1), "you counted one"),
-            (lambda c, r: fusion_by_hand(c, r, convolutions=0), "U is missing"),
-            (lambda c, r: fusion_by_hand(c, r, local_out=c), "Your L ends in C channels"),
-            (lambda c, r: fusion_by_hand(c, 1), "Your squeeze is by nothing"),
+            (whole(("my_lbp(rgb)", "rgb")), "look at my_lbp (lesson 01)"),
+            (whole(("my_lbp(rgb)", "my_lbp(rgb.flip(1))")), "What enters `backbones.lbp` differs"),
             (
-                lambda c, r: fusion_by_hand(c, r, window=9),
-                "You gave the convolutions 3×3 windows",
+                whole(('["lbp"](my_lbp', '["rgb"](my_lbp')),
+                "or the normalisation of the codes",
             ),
-            (lambda c, r: fusion_by_hand(c, r) + 1, "should be 1,664"),
-        ],
-    ),
-    "block_multiply_adds": Answers(
-        right=[block_by_hand, counted_block, lambda t, c, m: 2 * t * c * (2 * c + t + m)],
-        wrong=[
-            (lambda t, c, m: block_by_hand(t, c, m, times=2), "You counted FLOPs"),
-            (lambda t, c, m: block_by_hand(t, c, m, attention=0), "The attention itself is miss"),
-            (lambda t, c, m: block_by_hand(t, c, m, attention=1), "You counted Q Kᵀ"),
-            (lambda t, c, m: block_by_hand(t, c, m, square=2), "take three C×C matrices"),
-            (lambda t, c, m: block_by_hand(t, c, m, square=3), "The projection behind the heads"),
-            (lambda t, c, m: block_by_hand(t, c, m, layers=1), "The MLP has two layers"),
-            (lambda t, c, m: block_by_hand(t, c, m, layers=0), "The MLP is missing"),
-            (lambda t, c, m: block_by_hand(t, c, 4 * c), "its width is `mlp_dim`"),
-            (lambda t, c, m: 4 * c * c + 2 * c * m, "You counted weights. Each"),
             (
-                lambda t, c, m: count_parameters(EncoderBlock(c, 1, m)),
-                "You counted weights, with biases",
+                whole(("self.fusion(rgb_map, lbp_map)", "self.fusion(lbp_map, rgb_map)")),
+                "look at which of the two maps comes first",
             ),
-            (lambda t, c, m: block_by_hand(t, c, m) + 7, "should be 11,928"),
+            (whole(('"norm"](tokens)[:, 0]', '"norm"](tokens)[:, -1]')), "which token is read"),
+            (
+                whole(('"norm"](tokens)[:, 0]', '"norm"](tokens).mean(dim=1)')),
+                "What enters `head` differs",
+            ),
+            (
+                whole(('self.encoder["norm"](tokens)', "tokens")),
+                "What enters `encoder.norm` differs, by inf",
+            ),
+            (
+                whole(('in self.encoder["blocks"]:', 'in self.encoder["blocks"][:1]:')),
+                "What enters `encoder.blocks.1` differs",
+            ),
+            (whole(("tokens, _ = block(tokens)", "_ = block(tokens)")), "`encoder.blocks.1`"),
+            (whole(("positions = resize", "positions = 0 * resize")), "look at my_tokens"),
+            (
+                whole(("self.config.grid, grid)", "self.config.grid, grid[::-1])")),
+                "What enters `encoder.blocks.0` differs",
+            ),
+            (whole(("return VTFFOutput(", "return (")), "Return `VTFFOutput(logits)`"),
+            (whole(("(c.channels, c.attention_reduction)", "(c.channels)")), "should have shape"),
+            (whole(("self.head = nn.Linear", "self.fc = nn.Linear")), "no place for 2"),
+            (whole(("c = self.config = config", "c = config")), "Keep the settings"),
+            (whole(("fused = self.f", "fused = 1.1 * self.f")), "or what it is given"),
+            (whole(("(tokens)[:, 0]", "(tokens)[:, 0].detach()")), "No gradient reaches"),
+            (whole(("lbp_map)\n", "lbp_map.detach())\n")), "reaches `backbones.lbp."),
+            (VTFF(VTFFConfig.tiny(8)), "Pass the class"),
+            (lambda config: "a model", "inherits from `nn.Module`"),
         ],
     ),
     "loss_without_looking": Answers(
@@ -346,5 +330,20 @@ ANSWERS = {
             (any_idle, "Return a list of the names"),
         ],
     ),
+    "fault_in_batches": Answers(
+        right=[batches_compared, batches_told],
+        wrong=[
+            (lambda answers: None, "leaves out what does not fill a batch"),
+            (shape_alone, "gives the last batch first"),
+            (modes_of_the_whole, "puts a frozen part of a model that trains back"),
+            (values_alone, "leaves a model that came in training mode in eval mode"),
+            (bit_for_bit, "rejects a version that is right"),
+            (images_forgotten, "changes the images"),
+            (lambda answers: False, "it returned False"),
+            (lambda: None, "it raised TypeError"),
+            ("a test", "Pass the test itself"),
+        ],
+    ),
 }
-EQUAL = {}
+
+EQUAL: dict = {}

@@ -38,14 +38,11 @@ from vtff_lib.checks.lesson_05 import (
     pre_norm_block,
 )
 from vtff_lib.checks.lesson_06 import (
-    block_multiply_adds,
     count_tokens,
-    fusion_parameters,
     idle_parts,
-    logits_from_map,
     loss_without_looking,
 )
-from vtff_lib.checks.lesson_06_model import whole_model
+from vtff_lib.checks.lesson_06_model import fault_in_batches, whole_model
 from vtff_lib.checks.lesson_07 import smoothed_loss
 from vtff_lib.checks.lesson_07_rates import moved_average, rate_share
 from vtff_lib.checks.lesson_07_runs import diagnosis, mirrored_codes
@@ -76,7 +73,6 @@ __all__ = [
     "Verdict",
     "area_of_deletion",
     "attention_entropy",
-    "block_multiply_adds",
     "broadcast_shapes",
     "cells_to_tokens",
     "class_prior",
@@ -86,9 +82,9 @@ __all__ = [
     "dot_product_attention",
     "erase_progress",
     "expected_calibration_error",
+    "fault_in_batches",
     "fault_in_loading",
     "frozen_trunk",
-    "fusion_parameters",
     "gated_mixture",
     "goes_on_exactly",
     "heads_side_by_side",
@@ -106,7 +102,6 @@ __all__ = [
     "learn_in_parts",
     "least_confidence",
     "light_that_leaves_codes",
-    "logits_from_map",
     "loss_without_looking",
     "mirrored_codes",
     "mixed_map",

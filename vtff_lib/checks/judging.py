@@ -24,7 +24,7 @@ from torch import Tensor
 from vtff_lib.checks.lent import as_it_was, is_installed
 from vtff_lib.checks.solved import SOLVED
 from vtff_lib.checks.time_limit import TimeUp, within
-from vtff_lib.own import keep
+from vtff_lib.own.kept import keep
 from vtff_lib.refusals import describe
 
 SECONDS = 8.0  # for one check; they take one or two

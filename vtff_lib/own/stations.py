@@ -14,7 +14,7 @@ BEFORE = {  # what a model does between the station before and this one
     "backbones.rgb": "the normalisation of the RGB view",
     "backbones.lbp": "my_lbp (lesson 01), or the normalisation of the codes",
     "fusion": "which of the two maps comes first",
-    "encoder.blocks.0": "my_tokens (lesson 05)",
+    "encoder.blocks.0": "my_tokens (lesson 05), or what it is given",
     "encoder.norm": "how one block's tokens are handed to the next",
     "head": "which token is read",
 }
