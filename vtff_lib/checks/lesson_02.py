@@ -1,6 +1,7 @@
 """The checks of lesson 02, first part: convolution, and the parts of VTFF: block and trunk."""
 
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from vtff_lib.backbone import BasicBlock, ResNetTrunk
 from vtff_lib.checks.judging import (
+    Either,
     NotDone,
     Wrong,
     call,
@@ -21,6 +23,7 @@ from vtff_lib.checks.judging import (
 )
 from vtff_lib.checks.lesson_02_mistakes import block_mistakes, trunk_mistakes
 from vtff_lib.checks.modules import Case, Mistakes, judge_module, lively, require_names
+from vtff_lib.refusals import describe
 
 SIZES = (  # size, kernel, stride, padding
     (224, 7, 2, 3),
@@ -44,7 +47,10 @@ TRUNKS = (
     Case((6, 2), ((2, 3, 64, 41),)),
     Case((3, 4), ((2, 3, 70, 101),)),
 )
-SETTINGS = ("stride", "padding", "dilation", "groups", "padding_mode", "eps", "momentum")
+SETTINGS = (  # of layers, the one that explains others first
+    *("kernel_size", "stride", "dilation", "padding", "padding_mode", "groups"),
+    *("eps", "momentum"),
+)
 Names = Callable[[nn.Module, nn.Module, tuple[Any, ...]], None]
 
 
@@ -78,8 +84,26 @@ def size_after_convolution(answer: Callable[[int, int, int, int], int]) -> str:
         ),
         "You left out the padding.": of(lambda n, k, s, p: (n - k) // s + 1),
         "You left out the stride.": of(lambda n, k, s, p: n + 2 * p - k + 1),
-        "You divided the size by the stride. The width of the kernel counts too.": (
-            of(lambda n, k, s, p: n // s)
+        "You divided the size by the stride. The width of the kernel counts too.": Either(
+            (of(lambda n, k, s, p: n // s), of(lambda n, k, s, p: math.ceil(n / s)))
+        ),
+        "You left out the kernel: the window has to fit into the image with all its width.": Either(
+            (of(lambda n, k, s, p: (n + 2 * p) // s), of(lambda n, k, s, p: (n + 2 * p) // s + 1))
+        ),
+        "You took the padding off. It makes the image longer.": of(
+            lambda n, k, s, p: (n - 2 * p - k) // s + 1
+        ),
+        "You took one pixel too many off: a window as wide as the image has one place.": of(
+            lambda n, k, s, p: (n + 2 * p - k - 1) // s + 1
+        ),
+        "One place is too many: between n places there are n - 1 steps.": of(
+            lambda n, k, s, p: (n + 2 * p - k) // s + 2
+        ),
+        "Only a part of what stands before `//` is divided. Put it into brackets.": Either(
+            (
+                of(lambda n, k, s, p: n + 2 * p - k // s + 1),
+                of(lambda n, k, s, p: n + (2 * p - k) // s + 1),
+            )
         ),
         "You counted all places of the window, then divided by the stride. Divide the steps "
         "*after* the first place instead.": of(lambda n, k, s, p: (n + 2 * p - k + 1) // s),
@@ -102,7 +126,7 @@ def _wrong_size(sizes: Sequence[float], right: Sequence[int]) -> str:
 @exercise("02", "The residual block", part="MyBlock")
 def residual_block(answer: type[nn.Module]) -> str:
     """Check Exercise 2 of lesson 02: a class that does what `BasicBlock` does."""
-    _judge(answer, BasicBlock, BLOCKS, block_mistakes, _names_of_block)
+    _judge(answer, BasicBlock, "MyBlock", BLOCKS, block_mistakes, _names_of_block)
     return (
         "In eval mode and in training mode it gives what the library's gives, and every weight "
         "gets the same gradient. Note what the last ReLU means: what a block hands on is never "
@@ -113,7 +137,7 @@ def residual_block(answer: type[nn.Module]) -> str:
 @exercise("02", "The trunk", part="MyTrunk")
 def trunk(answer: type[nn.Module]) -> str:
     """Check Exercise 3 of lesson 02: a class that does what `ResNetTrunk` does."""
-    _judge(answer, ResNetTrunk, TRUNKS, trunk_mistakes, _names_of_trunk)
+    _judge(answer, ResNetTrunk, "MyTrunk", TRUNKS, trunk_mistakes, _names_of_trunk)
     _judge_against_torchvision(answer)
     return (
         "It takes the weights of torchvision's `resnet18` by name, all but the classifier's, and "
@@ -124,16 +148,18 @@ def trunk(answer: type[nn.Module]) -> str:
 def _judge(
     answer: Any,
     library: Callable[..., nn.Module],
+    name: str,
     cases: Sequence[Case],
     mistakes: Mistakes,
     judge_names: Names,
 ) -> None:
     """Judge a module case by case; where it fails, name a setting of a layer that is to blame."""
     for case in cases:
-        made = f"({', '.join(map(str, case.settings))})"
         reference = lively(library(*case.settings))
+        mine: Any = None
         try:
-            mine = None if isinstance(answer, nn.Module) else call(answer, *case.settings)
+            if not isinstance(answer, nn.Module):
+                mine = call(answer, *case.settings)
             if isinstance(mine, nn.Module):
                 judge_names(mine, reference, case.settings)
                 require_names(mine, reference)
@@ -143,9 +169,16 @@ def _judge(
             raise
         except Wrong as wrong:
             words = str(wrong)
-            if isinstance(mine, nn.Module) and "Size([" not in words:
+            if isinstance(mine, nn.Module) and set(mine.state_dict()) == set(
+                reference.state_dict()
+            ):
                 words = next(odd_settings(mine, reference), words)
-            raise Wrong(f"{words} (This is of the one made with {made}.)") from wrong.__cause__
+            tried = f" (Tried: `{name}{_listed(case.settings)}`.)" if mine is not None else ""
+            raise Wrong(f"{words}{tried}") from wrong.__cause__
+
+
+def _listed(settings: tuple[Any, ...]) -> str:
+    return f"({', '.join(map(str, settings))})"
 
 
 def odd_settings(mine: nn.Module, reference: nn.Module) -> Iterator[str]:
@@ -156,7 +189,7 @@ def odd_settings(mine: nn.Module, reference: nn.Module) -> Iterator[str]:
         if isinstance(layer, nn.Conv2d | nn.BatchNorm2d) and isinstance(wanted, type(layer)):
             for setting in SETTINGS:
                 given, right = (getattr(each, setting, None) for each in (layer, wanted))
-                if given != right and not isinstance(given, str):
+                if given != right and given != "same":
                     yield f"`{name}` has {setting}={_plain(given)}; it should be {_plain(right)}."
 
 
@@ -170,7 +203,12 @@ def _judge_size(mine: nn.Module, reference: nn.Module, case: Case, mistakes: Mis
     mine.load_state_dict(reference.state_dict())
     inputs = [torch.randn(shape) for shape in case.shapes]
     given, right = call(mine.eval(), *inputs), reference.eval()(*inputs)
-    if isinstance(given, Tensor) and given.shape != right.shape:
+    shown = " and ".join(str(tuple(each.shape)) for each in inputs)
+    require(
+        isinstance(given, Tensor),
+        f"What becomes of {shown} should be one tensor; yours is {describe(given)}.",
+    )
+    if given.shape != right.shape:
         for words, value in mistakes(reference, *inputs).items():
             require(not close(given, value, 1e-4), words)
 
@@ -204,11 +242,21 @@ def _names_of_trunk(mine: nn.Module, reference: nn.Module, settings: tuple[Any, 
         not any(name.startswith("fc.") for name in more),
         "The trunk ends in a map. Leave the classifier `fc` away.",
     )
-    late = [name for name in more if name.startswith("layer") and int(name[5]) > stages]
+    late = [name for name in more if name[:6] in {f"layer{n}" for n in range(stages + 1, 10)}]
     require(
         not late or not wanted < given,
         f"`stages` is {stages} here, and yours has `{late[0] if late else ''}`: how many stages "
         "there are is for whoever makes the trunk to say.",
+    )
+    third = [name for name in more if re.match(r"layer\d\.[2-9]", name)]
+    require(
+        not third or not wanted < given,
+        f"Each stage has two blocks; yours has `{third[0] if third else ''}`.",
+    )
+    require(
+        not wanted < given or not all(name.startswith("layer1.0.downsample.") for name in more),
+        "The first stage has the stem's channels and stride 1, so its first block changes no "
+        "shape; yours has something in `layer1.0.downsample`.",
     )
     same = given == wanted
     first = mine.state_dict()["conv1.weight"].shape[0] if same else width
@@ -235,7 +283,7 @@ def _judge_against_torchvision(answer: Callable[..., nn.Module]) -> None:
     except Wrong as wrong:
         raise Wrong(
             "Made without settings, the trunk should be ResNet-18's, of width 64 and with 4 "
-            f"stages. {wrong}"
+            f"stages. {str(wrong).replace('Called with , it', 'It')}"
         ) from wrong.__cause__
     with torch.device("meta"):  # its first numbers are not wanted
         theirs = resnet18()

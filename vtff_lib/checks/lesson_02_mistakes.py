@@ -2,12 +2,30 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vtff_lib.backbone import BasicBlock, ResNetTrunk
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "a leaky ReLU": F.leaky_relu,
+    "a ReLU that ends at 6": F.relu6,
+    "GELU": F.gelu,
+    "SiLU": F.silu,
+    "ELU": F.elu,
+    "softplus": F.softplus,
+    "a sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "the absolute value": torch.abs,
+}
+PLACES = {
+    "Your activation": ("inner", "outer"),
+    "Your first activation": ("inner",),
+    "Your last activation": ("outer",),
+}
 
 
 def _through_block(block: BasicBlock, x: Tensor, **instead: Callable[[Tensor], Tensor]) -> Tensor:
@@ -89,13 +107,27 @@ def block_mistakes(block: BasicBlock, x: Tensor) -> dict[str, Tensor]:
         "You added the shortcut only after the last ReLU. First the sum, then the ReLU.": (
             through(block, x, shortcut=nothing) + block.downsample(x)
         ),
+        "You put the two paths behind one another. They are added.": torch.cat(
+            [through(block, x, shortcut=nothing, outer=same), block.downsample(x)], dim=1
+        ),
+        "You added f(x) twice.": through(block, x, change=lambda out: 2 * out),
+        "You took the larger of the two paths. They are added.": torch.maximum(
+            through(block, x, shortcut=nothing), block.downsample(x)
+        ),
+        "You passed x through a ReLU first: f and the shortcut both take it as it is.": through(
+            block, F.relu(x)
+        ),
+        "On the shortcut you passed x through a ReLU first; it goes past f as it is.": through(
+            block, x, shortcut=lambda x: block.downsample(F.relu(x))
+        ),
+        "There is a ReLU between `conv2` and `bn2`, where none belongs.": through(
+            block, x, bn2=lambda out: block.bn2(F.relu(out))
+        ),
     }
-    for name, other in (("leaky ReLU", F.leaky_relu), ("GELU", F.gelu), ("SiLU", F.silu)):
-        mistakes |= {
-            f"Your activation is a {name}; a ResNet has ReLU.": through(
-                block, x, inner=other, outer=other
-            )
-        }
+    for name, other in ACTIVATIONS.items():
+        for where, steps in PLACES.items():
+            words = f"{where} is {name}; a ResNet has ReLU."
+            mistakes[words] = through(block, x, **dict.fromkeys(steps, other))
     if isinstance(block.downsample, nn.Sequential):
         convolution, norm = block.downsample
         mistakes |= {
@@ -145,7 +177,8 @@ def trunk_mistakes(trunk: ResNetTrunk, x: Tensor) -> dict[str, Tensor]:
     mistakes = _other_mode(trunk, x)  # first: what follows moves running statistics
     conv, bn = trunk.conv1, trunk.bn1
     stem = F.relu(bn(conv(x)))
-    pooled = F.max_pool2d(stem, 3, 2, 1)
+    pool = partial(F.max_pool2d, kernel_size=3, stride=2, padding=1)
+    pooled = pool(stem)
     stages = [trunk.get_submodule(name) for name in trunk.stage_names]
 
     def on(x: Tensor, stages: Sequence[nn.Module] = stages) -> Tensor:
@@ -157,14 +190,14 @@ def trunk_mistakes(trunk: ResNetTrunk, x: Tensor) -> dict[str, Tensor]:
     mean = right.mean(dim=(2, 3), keepdim=True)
     mistakes |= {
         "The max pooling of the stem is missing.": on(stem),
-        "The ReLU of the stem is missing, after `bn1`.": on(F.max_pool2d(bn(conv(x)), 3, 2, 1)),
-        "`bn1` of the stem is missing.": on(F.max_pool2d(F.relu(conv(x)), 3, 2, 1)),
-        "`bn1` and the ReLU of the stem are missing.": on(F.max_pool2d(conv(x), 3, 2, 1)),
+        "The ReLU of the stem is missing, after `bn1`.": on(pool(bn(conv(x)))),
+        "`bn1` of the stem is missing.": on(pool(F.relu(conv(x)))),
+        "`bn1` and the ReLU of the stem are missing.": on(pool(conv(x))),
         "In the stem the ReLU comes before the batch norm; it comes after.": on(
             F.max_pool2d(bn(F.relu(conv(x))), 3, 2, 1)
         ),
         "You pooled before `bn1`. The order is convolution, norm, ReLU, pooling.": on(
-            F.relu(bn(F.max_pool2d(conv(x), 3, 2, 1)))
+            F.relu(bn(pool(conv(x))))
         ),
         "The stem pools the mean of each window; it is the largest that it keeps.": on(
             F.avg_pool2d(stem, 3, 2, 1)
@@ -178,6 +211,10 @@ def trunk_mistakes(trunk: ResNetTrunk, x: Tensor) -> dict[str, Tensor]:
         "Your pooling has no padding, and rounds up: give it `padding=1` instead.": on(
             F.max_pool2d(stem, 3, 2, ceil_mode=True)
         ),
+        "Your pooling rounds up: leave `ceil_mode` away.": on(
+            F.max_pool2d(stem, 3, 2, 1, ceil_mode=True)
+        ),
+        "`bn1` is used twice.": on(pool(F.relu(bn(bn(conv(x)))))),
         "Your pooling has stride 1; it has 2.": on(F.max_pool2d(stem, 3, 1, 1)),
         "Your pooling has stride 3: PyTorch takes the window's size unless told otherwise.": on(
             F.max_pool2d(stem, 3, padding=1)
@@ -187,11 +224,18 @@ def trunk_mistakes(trunk: ResNetTrunk, x: Tensor) -> dict[str, Tensor]:
             mean.flatten(1)
         ),
         "You flattened the map. The trunk ends in (N, C, H/R, W/R).": right.flatten(1),
+        "You made tokens of the map. That comes in lesson 05; the trunk ends in a map.": (
+            right.flatten(2).transpose(1, 2)
+        ),
         "You pooled the last map; the trunk ends with its last stage.": F.max_pool2d(
             right, 3, 2, 1
         ),
         "You return what the stem makes; the stages are left out.": pooled,
     }
+    for name, other in ACTIVATIONS.items():
+        mistakes[f"The activation of your stem is {name}; a ResNet has ReLU."] = on(
+            pool(other(bn(conv(x))))
+        )
     if len(stages) > 1:
         mistakes |= {
             "Your last stage is made and never used: does the loop end one too early?": on(
@@ -200,9 +244,8 @@ def trunk_mistakes(trunk: ResNetTrunk, x: Tensor) -> dict[str, Tensor]:
             "You return what the first stage makes: does a `return` stand inside the loop?": on(
                 pooled, stages[:1]
             ),
-            "You pooled once more after the first stage.": on(
-                F.max_pool2d(stages[0](pooled), 3, 2, 1), stages[1:]
-            ),
+            "The first stage is made and never used.": on(pooled, stages[1:]),
+            "You pooled once more after the first stage.": on(pool(stages[0](pooled)), stages[1:]),
         }
     halves = [stage[0] for stage in stages if isinstance(stage, nn.Sequential)]
     mistakes["Of each stage you used the first block alone."] = on(pooled, halves)
