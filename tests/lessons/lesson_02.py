@@ -229,6 +229,29 @@ class NeverWider(TrunkAsWritten):
             setattr(self, name, nn.Sequential(first, BlockAsWritten(width, width)))
 
 
+class StrideInTheSecondBlock(TrunkAsWritten):
+    def __init__(self, width=64, stages=4):
+        super().__init__(width, stages)
+        for name in self.names[1:]:
+            both = self.get_submodule(name)
+            wide = both[1].conv1.out_channels
+            first = BlockAsWritten(wide // 2, wide)
+            setattr(self, name, nn.Sequential(first, BlockAsWritten(wide, wide, stride=2)))
+
+
+class WithAThirdBlock(TrunkAsWritten):
+    def __init__(self, width=64, stages=4):
+        super().__init__(width, stages)
+        self.layer1.append(BlockAsWritten(width, width))
+
+
+class CountsFromZero(TrunkAsWritten):
+    def __init__(self, width=64, stages=4):
+        super().__init__(width, stages)
+        self.layer0 = self.layer1
+        del self.layer1
+
+
 class WithoutDefaults(TrunkAsWritten):
     def __init__(self, width, stages):
         super().__init__(width, stages)
@@ -434,6 +457,10 @@ ANSWERS = {
             (trunk(make=one_block_a_stage), "`layer1.1.conv1.weight` first"),
             (trunk(stages=4), "`stages` is 3 here"),
             (trunk(width=64), "`width` is 4 here"),
+            (StrideInTheSecondBlock, "`layer2.1` should leave the shape as it is"),
+            (WithAThirdBlock, "two blocks; yours has `layer1.2."),
+            (CountsFromZero, "yours has `layer0.0."),
+            (trunk(lambda t, x: [TrunkAsWritten.forward(t, x)]), "one tensor; yours is a list"),
             (NeverWider, "the second stage on, each doubles them"),
             (trunk(make=lambda t: setattr(t.conv1, "padding", (0, 0))), "padding=0"),
             (WithoutDefaults, "Made without settings, the trunk should be ResNet-18's, of width"),

@@ -253,10 +253,12 @@ def _names_of_trunk(mine: nn.Module, reference: nn.Module, settings: tuple[Any, 
         not third or not wanted < given,
         f"Each stage has two blocks; yours has `{third[0] if third else ''}`.",
     )
+    shortcuts = [name for name in more if re.match(r"layer\d\.\d\.downsample\.", name)]
+    first_block = shortcuts[0].partition(".downsample")[0] if shortcuts else ""
     require(
-        not wanted < given or not all(name.startswith("layer1.0.downsample.") for name in more),
-        "The first stage has the stem's channels and stride 1, so its first block changes no "
-        "shape; yours has something in `layer1.0.downsample`.",
+        not wanted < given or shortcuts != more or not more,
+        f"`{first_block}` should leave the shape as it is, and has something in `downsample`: look "
+        "at the channels and the stride that it gets.",
     )
     same = given == wanted
     first = mine.state_dict()["conv1.weight"].shape[0] if same else width
