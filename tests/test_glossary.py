@@ -27,7 +27,6 @@ ENTRY = re.compile(
 # Where a word of the glossary means something else, and is no use of it.
 OTHER_MEANINGS = (
     "controls appear",
-    "control appears",
     "Journal on Control",
     "rotation invariant texture",
     "forgotten with the kernel",

@@ -318,7 +318,7 @@ MISTAKES = [
     (lists_the_lessons, r"^(\| together .*) \d+ \|$", r"\1 99 |"),
     (quotes_the_checks, r'"use ≥, not >"', '"use >, not ≥"'),
     (quotes_the_checks, r"`lbp_code`: ", "`mixed_map`: "),
-    (quotes_the_checks, r"^\| `seen_pixels`.*\n", ""),
+    (quotes_the_checks, r"(?:^\| `trunk`.*\n)+", ""),
     (answers_its_questions, r"A good answer: ", "Perhaps: "),
     (answers_its_questions, r"^3\. .*\n", ""),
     (points_at_what_is_there, r"press \*surprise\*", "press *delight*"),

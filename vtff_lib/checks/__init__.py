@@ -12,13 +12,8 @@ from vtff_lib.checks.judging import EXERCISES, Exercise, Verdict
 from vtff_lib.checks.lesson_01 import lbp_code, lbp_in_circular_order
 from vtff_lib.checks.lesson_01_image import lbp_of_image
 from vtff_lib.checks.lesson_01_light import fault_in_lbp, light_that_leaves_codes
-from vtff_lib.checks.lesson_02 import (
-    block_output,
-    running_statistics,
-    seen_pixels,
-    size_after_convolution,
-)
-from vtff_lib.checks.lesson_02_branches import compare_names, linear_cka
+from vtff_lib.checks.lesson_02 import residual_block, size_after_convolution, trunk
+from vtff_lib.checks.lesson_02_loading import fault_in_loading
 from vtff_lib.checks.lesson_03 import mixed_map
 from vtff_lib.checks.lesson_03_modules import global_attention, local_attention
 from vtff_lib.checks.lesson_03_notices import fault_in_attention, twin_for_global
@@ -65,12 +60,10 @@ __all__ = [
     "Verdict",
     "area_of_deletion",
     "attention_entropy",
-    "block_output",
     "broadcast_shapes",
     "cells_to_tokens",
     "class_prior",
     "cls_and_positions",
-    "compare_names",
     "count_tokens",
     "diagnosis",
     "dot_product_attention",
@@ -80,6 +73,7 @@ __all__ = [
     "fault_in_batches",
     "fault_in_gate",
     "fault_in_lbp",
+    "fault_in_loading",
     "frozen_trunk",
     "global_attention",
     "goes_on_exactly",
@@ -96,7 +90,6 @@ __all__ = [
     "learn_in_parts",
     "least_confidence",
     "light_that_leaves_codes",
-    "linear_cka",
     "local_attention",
     "loss_without_looking",
     "mirrored_codes",
@@ -111,14 +104,14 @@ __all__ = [
     "pushed_gate",
     "randomisation_control",
     "rate_share",
+    "residual_block",
     "rolled_out",
-    "running_statistics",
     "score_to_report",
-    "seen_pixels",
     "selective_fusion",
     "size_after_convolution",
     "smoothed_loss",
     "square_crop",
+    "trunk",
     "twin_for_global",
     "what_follows",
     "whole_model",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from vtff_lib.checks.judging import Wrong, call, require
+from vtff_lib.checks.time_limit import TimeUp
 
 
 class Rejected(Exception):  # noqa: N818 (a test that fails has done its work)
@@ -49,7 +50,9 @@ def _rejects(answer: Any, version: Callable[..., Any]) -> str | None:
         try:
             verdict = answer(version)
             return repr(verdict) not in ("False", "np.False_", "tensor(False)")
-        except Exception as error:
+        except (TimeUp, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # what pytest raises is no Exception
             if isinstance(error, NotImplementedError) and not error.args:  # the untouched stub
                 raise
             raised.append(error)

@@ -1,25 +1,29 @@
-"""The checks of lesson 02, first part: convolution, batch norm, basic block, receptive field."""
+"""The checks of lesson 02, first part: convolution, and the parts of VTFF: block and trunk."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vtff_lib.backbone import BasicBlock, ResNetTrunk
 from vtff_lib.checks.judging import (
+    Either,
+    NotDone,
+    Wrong,
     call,
     close,
     exercise,
-    far,
     judge,
     number,
     require,
-    require_tensor,
 )
-from vtff_lib.checks.models import random_norm
+from vtff_lib.checks.lesson_02_mistakes import block_mistakes, trunk_mistakes
+from vtff_lib.checks.modules import Case, Mistakes, judge_module, lively, require_names
+from vtff_lib.refusals import describe
 
 SIZES = (  # size, kernel, stride, padding
     (224, 7, 2, 3),
@@ -30,6 +34,24 @@ SIZES = (  # size, kernel, stride, padding
     (5, 1, 2, 0),
     (6, 2, 5, 0),
 )
+BLOCKS = (
+    Case((1, 6, 1), ((2, 1, 5, 7),)),  # x itself would be stretched over six channels, and fit
+    Case((5, 5), ((2, 5, 3, 4),)),
+    Case((6, 6, 2), ((2, 6, 5, 8),)),  # the stride alone changes the shape
+    Case((4, 6, 2), ((3, 4, 7, 10),)),
+    Case((3, 5, 3), ((2, 3, 8, 7),)),
+)
+TRUNKS = (
+    Case((4, 3), ((2, 3, 45, 70),)),
+    Case((5, 1), ((2, 3, 21, 34),)),
+    Case((6, 2), ((2, 3, 64, 41),)),
+    Case((3, 4), ((2, 3, 70, 101),)),
+)
+SETTINGS = (  # of layers, the one that explains others first
+    *("kernel_size", "stride", "dilation", "padding", "padding_mode", "groups"),
+    *("eps", "momentum"),
+)
+Names = Callable[[nn.Module, nn.Module, tuple[Any, ...]], None]
 
 
 @exercise("02", "The size that leaves a convolution")
@@ -62,8 +84,26 @@ def size_after_convolution(answer: Callable[[int, int, int, int], int]) -> str:
         ),
         "You left out the padding.": of(lambda n, k, s, p: (n - k) // s + 1),
         "You left out the stride.": of(lambda n, k, s, p: n + 2 * p - k + 1),
-        "You divided the size by the stride. The width of the kernel counts too.": (
-            of(lambda n, k, s, p: n // s)
+        "You divided the size by the stride. The width of the kernel counts too.": Either(
+            (of(lambda n, k, s, p: n // s), of(lambda n, k, s, p: math.ceil(n / s)))
+        ),
+        "You left out the kernel: the window has to fit into the image with all its width.": Either(
+            (of(lambda n, k, s, p: (n + 2 * p) // s), of(lambda n, k, s, p: (n + 2 * p) // s + 1))
+        ),
+        "You took the padding off. It makes the image longer.": of(
+            lambda n, k, s, p: (n - 2 * p - k) // s + 1
+        ),
+        "You took one pixel too many off: a window as wide as the image has one place.": of(
+            lambda n, k, s, p: (n + 2 * p - k - 1) // s + 1
+        ),
+        "One place is too many: between n places there are n - 1 steps.": of(
+            lambda n, k, s, p: (n + 2 * p - k) // s + 2
+        ),
+        "Only a part of what stands before `//` is divided. Put it into brackets.": Either(
+            (
+                of(lambda n, k, s, p: n + 2 * p - k // s + 1),
+                of(lambda n, k, s, p: n + (2 * p - k) // s + 1),
+            )
         ),
         "You counted all places of the window, then divided by the stride. Divide the steps "
         "*after* the first place instead.": of(lambda n, k, s, p: (n + 2 * p - k + 1) // s),
@@ -83,245 +123,190 @@ def _wrong_size(sizes: Sequence[float], right: Sequence[int]) -> str:
     )
 
 
-@exercise("02", "The running statistics of a batch norm")
-def running_statistics(answer: Callable[..., tuple[Tensor, Tensor]]) -> str:
-    """Check Exercise 2 of lesson 02: running mean and variance `(C,)` after one more batch."""
-    for shape, momentum in (((2, 3, 2, 3), 0.1), ((5, 4, 1, 3), 0.3)):
-        scale, shift = torch.rand(shape[1], 1, 1) + 0.5, 3 * torch.randn(shape[1], 1, 1)
-        x = scale * torch.randn(shape) + shift
-        mean, var = torch.randn(shape[1]), torch.rand(shape[1]) + 0.5
-        statistics = call(answer, mean, var, x, momentum)
-        require(
-            isinstance(statistics, tuple | list) and len(statistics) == 2,
-            "Return two things: the new running mean and the new running variance.",
-        )
-        shapes = {
-            (1, shape[1], 1, 1): f"The shapes are {(1, shape[1], 1, 1)}; the running numbers have "
-            f"shape {shape[1:2]}. Did you keep the dimensions?",
-            shape[:2]: f"You have numbers for each image, {shape[:2]}. A batch norm has one mean "
-            "and one variance a channel, over all images and places.",
-            shape[1:]: f"You have numbers for each place, {shape[1:]}: take the mean over the "
-            "places too.",
-        }
-        for values, what in zip(statistics, ("mean", "variance"), strict=True):
-            require_tensor(values, shape[1:2], f"The running {what} of {shape[1]} channels", shapes)
-        _judge_statistics(torch.stack(tuple(statistics)), mean, var, x, momentum)
+@exercise("02", "The residual block", part="MyBlock")
+def residual_block(answer: type[nn.Module]) -> str:
+    """Check Exercise 2 of lesson 02: a class that does what `BasicBlock` does."""
+    _judge(answer, BasicBlock, "MyBlock", BLOCKS, block_mistakes, _names_of_block)
     return (
-        "The same as PyTorch's. With momentum 0.1, a batch's share has shrunk to a third after "
-        "about ten more: the running numbers follow the last two dozen batches or so."
+        "In eval mode and in training mode it gives what the library's gives, and every weight "
+        "gets the same gradient. Note what the last ReLU means: what a block hands on is never "
+        "negative."
     )
 
 
-def _judge_statistics(
-    statistics: Tensor, mean: Tensor, var: Tensor, x: Tensor, momentum: float
+@exercise("02", "The trunk", part="MyTrunk")
+def trunk(answer: type[nn.Module]) -> str:
+    """Check Exercise 3 of lesson 02: a class that does what `ResNetTrunk` does."""
+    _judge(answer, ResNetTrunk, "MyTrunk", TRUNKS, trunk_mistakes, _names_of_trunk)
+    _judge_against_torchvision(answer)
+    return (
+        "It takes the weights of torchvision's `resnet18` by name, all but the classifier's, and "
+        "makes the same map of the same picture."
+    )
+
+
+def _judge(
+    answer: Any,
+    library: Callable[..., nn.Module],
+    name: str,
+    cases: Sequence[Case],
+    mistakes: Mistakes,
+    judge_names: Names,
 ) -> None:
-    norm = nn.BatchNorm2d(len(mean), momentum=momentum)
-    norm.running_mean, norm.running_var = mean.clone(), var.clone()
-    norm(x)
-    assert norm.running_mean is not None
-    right = torch.stack([norm.running_mean, norm.running_var])
-    before, dims = torch.stack([mean, var]), (0, 2, 3)
-    batch = torch.stack([x.mean(dims), x.var(dims)])
-
-    def mixed(batch: Tensor, share: float = momentum) -> Tensor:
-        return (1 - share) * before + share * batch
-
-    biased = torch.stack([x.mean(dims), x.var(dims, correction=0)])
-    over_all = torch.stack([x.mean().expand_as(mean), x.var().expand_as(mean)])
-    turned = "Your momentum is the wrong way round: in PyTorch it is the share of the *new* batch."
-    mistakes = {
-        turned: mixed(batch, 1 - momentum),
-        f"{turned} And there is a second mistake, in the variance.": mixed(biased, 1 - momentum),
-        "Your mean is right. For the running variance PyTorch divides by n - 1, not by n; in the "
-        "forward pass it divides by n.": mixed(biased),
-        "You returned the numbers of this batch alone. Mix them with the running ones.": batch,
-        "You added to the running numbers without making them smaller first: the two shares must "
-        "sum to 1.": before + momentum * batch,
-        "You mixed in the standard deviation. It is the variance that is kept.": mixed(
-            torch.stack([batch[0], x.std(dims)])
-        ),
-        "Mean and variance have changed places in what you return.": mixed(batch).flip(0),
-        "You took one mean over all channels. Every channel has its own.": mixed(over_all),
-        "Your variance is the mean of each image's own. Take it over all images at once: how they "
-        "differ from each other counts too.": mixed(
-            torch.stack([batch[0], x.var((2, 3)).mean(0)]),
-        ),
-    }
-    pairs = zip(("mean", "variance"), statistics, right, strict=True)
-    differing = [what for what, mine, wanted in pairs if not close(mine, wanted)]
-    judge(
-        statistics,
-        right,
-        mistakes,
-        f"The running {' and '.join(differing)} should be {_rounded(right)} (mean, variance); "
-        f"yours are {_rounded(statistics)}.",
-    )
+    """Judge a module case by case; where it fails, name a setting of a layer that is to blame."""
+    for case in cases:
+        reference = lively(library(*case.settings))
+        mine: Any = None
+        try:
+            if not isinstance(answer, nn.Module):
+                mine = call(answer, *case.settings)
+            if isinstance(mine, nn.Module):
+                judge_names(mine, reference, case.settings)
+                require_names(mine, reference)
+                _judge_size(mine, reference, case, mistakes)
+            judge_module(answer, library, [case], mistakes)
+        except NotDone:
+            raise
+        except Wrong as wrong:
+            words = str(wrong)
+            if isinstance(mine, nn.Module) and set(mine.state_dict()) == set(
+                reference.state_dict()
+            ):
+                words = next(odd_settings(mine, reference), words)
+            tried = f" (Tried: `{name}{_listed(case.settings)}`.)" if mine is not None else ""
+            raise Wrong(f"{words}{tried}") from wrong.__cause__
 
 
-def _rounded(values: Tensor) -> list[list[float]]:
-    return [[round(value, 3) for value in row] for row in values.tolist()]
+def _listed(settings: tuple[Any, ...]) -> str:
+    return f"({', '.join(map(str, settings))})"
 
 
-@dataclass(frozen=True)
-class BlockParts:
-    """The layers of a basic block, without the order in which they are used."""
-
-    conv1: nn.Module
-    bn1: nn.Module
-    conv2: nn.Module
-    bn2: nn.Module
-    downsample: nn.Module
-
-    def __repr__(self) -> str:
-        return "a block"
+def odd_settings(mine: nn.Module, reference: nn.Module) -> Iterator[str]:
+    """Yield which settings of layers of equal names differ, in words."""
+    theirs = dict(reference.named_modules())
+    for name, layer in mine.named_modules():
+        wanted = theirs.get(name)
+        if isinstance(layer, nn.Conv2d | nn.BatchNorm2d) and isinstance(wanted, type(layer)):
+            for setting in SETTINGS:
+                given, right = (getattr(each, setting, None) for each in (layer, wanted))
+                if given != right and given != "same":
+                    yield f"`{name}` has {setting}={_plain(given)}; it should be {_plain(right)}."
 
 
-def block_parts(in_channels: int, out_channels: int, stride: int, project: bool) -> BlockParts:
-    """Return layers in eval mode, whose batch norms have all kinds of statistics and weights."""
-    shortcut: list[nn.Module] = [nn.Identity()]
-    if project:
-        shortcut = [nn.Conv2d(in_channels, out_channels, 1, stride), random_norm(out_channels)]
-    return BlockParts(
-        nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False),
-        random_norm(out_channels),
-        nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False),
-        random_norm(out_channels),
-        nn.Sequential(*shortcut).eval(),
-    )
+def _plain(value: Any) -> Any:
+    return value[0] if isinstance(value, tuple) and len({*value}) == 1 else value
 
 
-@exercise("02", "The forward pass of a basic block")
 @torch.no_grad()
-def block_output(answer: Callable[[Tensor, Any], Tensor]) -> str:
-    """Check Exercise 3 of lesson 02: a map `(N, C, H, W)` through the parts of a block."""
-    # The first has a projection though its shape stays: without it the numbers tell, no error.
-    cases = (
-        (block_parts(6, 6, 1, project=True), (2, 6, 5, 7), (2, 6, 5, 7)),
-        (block_parts(4, 6, 2, project=True), (3, 4, 7, 10), (3, 6, 4, 5)),
-        (block_parts(5, 5, 1, project=False), (1, 5, 3, 4), (1, 5, 3, 4)),
+def _judge_size(mine: nn.Module, reference: nn.Module, case: Case, mistakes: Mistakes) -> None:
+    """Say which mistake gives a map of the wrong size, if it is one that is known."""
+    mine.load_state_dict(reference.state_dict())
+    inputs = [torch.randn(shape) for shape in case.shapes]
+    given, right = call(mine.eval(), *inputs), reference.eval()(*inputs)
+    shown = " and ".join(str(tuple(each.shape)) for each in inputs)
+    require(
+        isinstance(given, Tensor),
+        f"What becomes of {shown} should be one tensor; yours is {describe(given)}.",
     )
-    for block, before, after in cases:
-        x = torch.randn(before)
-        output = require_tensor(call(answer, x, block), after, f"The block's output of {before}")
-        _judge_block(output, x, block)
-    return (
-        "Right, and for the stride of 2 as well. Note what the last ReLU means: what a block hands "
-        "on is never negative, shortcut or not."
+    if given.shape != right.shape:
+        for words, value in mistakes(reference, *inputs).items():
+            require(not close(given, value, 1e-4), words)
+
+
+def _names_of_block(mine: nn.Module, reference: nn.Module, settings: tuple[Any, ...]) -> None:
+    given, wanted = set(mine.state_dict()), set(reference.state_dict())
+    needed, has = (
+        any(name.startswith("downsample.") for name in names) for names in (wanted, given)
+    )
+    before, after, stride = (*settings, 1)[:3]
+    why = "its stride" if before == after else "the number of its channels"
+    require(
+        has or not needed or not given < wanted,
+        f"Here the shape changes, by {why} alone, and there is nothing in `downsample`: x cannot "
+        "be added as it is."
+        if stride == 1 or before == after
+        else "Here the shape changes, and there is nothing in `downsample`: x cannot be added.",
+    )
+    require(
+        needed or not wanted < given or not has,
+        "Here the shape stays, so nothing is to be learned on the shortcut: make `downsample` an "
+        "`nn.Identity()`, as torchvision leaves it out.",
     )
 
 
-def _judge_block(output: Tensor, x: Tensor, block: BlockParts) -> None:
-    inside = F.relu(block.bn1(block.conv1(x)))
-    change, shortcut = block.bn2(block.conv2(inside)), block.downsample(x)
-    right = F.relu(change + shortcut)
-    without_relu = block.bn2(block.conv2(block.bn1(block.conv1(x))))
-    mistakes = {
-        "The last ReLU is missing: it comes after the sum.": change + shortcut,
-        "You applied the last ReLU before the sum. Add first: a block must be able to make a value "
-        "smaller.": F.relu(change) + shortcut,
-        "There is one ReLU too many: f(x) ends in a batch norm, so that it can be negative.": (
-            F.relu(F.relu(change) + shortcut)
-        ),
-        "The shortcut is missing: you returned relu(f(x)), a plain block.": F.relu(change),
-        "The ReLU between the two convolutions is missing. Without it they are no more than one.": (
-            F.relu(without_relu + shortcut)
-        ),
-        "The batch norm after the first convolution, bn1, is missing.": F.relu(
-            block.bn2(block.conv2(F.relu(block.conv1(x)))) + shortcut
-        ),
-        "The batch norm after the second convolution, bn2, is missing.": F.relu(
-            block.conv2(inside) + shortcut
-        ),
-        "You used the two batch norms the other way round: each has its own statistics.": F.relu(
-            block.bn1(block.conv2(F.relu(block.bn2(block.conv1(x))))) + shortcut
-        ),
-        "The ReLU of the shortcut is one too many: x goes past f as it is.": F.relu(
-            change + F.relu(shortcut)
-        ),
-        "You multiplied the two paths. They are added.": F.relu(change * shortcut),
+def _names_of_trunk(mine: nn.Module, reference: nn.Module, settings: tuple[Any, ...]) -> None:
+    given, wanted = set(mine.state_dict()), set(reference.state_dict())
+    more = sorted(given - wanted)
+    width, stages = settings
+    require(
+        not any(name.startswith("fc.") for name in more),
+        "The trunk ends in a map. Leave the classifier `fc` away.",
+    )
+    late = [name for name in more if name[:6] in {f"layer{n}" for n in range(stages + 1, 10)}]
+    require(
+        not late or not wanted < given,
+        f"`stages` is {stages} here, and yours has `{late[0] if late else ''}`: how many stages "
+        "there are is for whoever makes the trunk to say.",
+    )
+    third = [name for name in more if re.match(r"layer\d\.[2-9]", name)]
+    require(
+        not third or not wanted < given,
+        f"Each stage has two blocks; yours has `{third[0] if third else ''}`.",
+    )
+    shortcuts = [name for name in more if re.match(r"layer\d\.\d\.downsample\.", name)]
+    first_block = shortcuts[0].partition(".downsample")[0] if shortcuts else ""
+    require(
+        not wanted < given or shortcuts != more or not more,
+        f"`{first_block}` should leave the shape as it is, and has something in `downsample`: look "
+        "at the channels and the stride that it gets.",
+    )
+    same = given == wanted
+    first = mine.state_dict()["conv1.weight"].shape[0] if same else width
+    require(
+        first == width,
+        f"`width` is {width} here, and your stem has {first} channels: is `width` used?",
+    )
+    last = f"layer{stages}.1.conv2.weight"
+    shape = mine.state_dict()[last].shape[0] if same else 0
+    channels = width * 2 ** (stages - 1)
+    require(
+        not same or shape == channels,
+        f"With width {width}, stage {stages} has {channels} channels; yours has {shape}: from the "
+        "second stage on, each doubles them.",
+    )
+
+
+@torch.no_grad()
+def _judge_against_torchvision(answer: Callable[..., nn.Module]) -> None:
+    from torchvision.models import resnet18  # here, because it takes more than a second
+
+    try:
+        mine = call(answer)
+    except Wrong as wrong:
+        raise Wrong(
+            "Made without settings, the trunk should be ResNet-18's, of width 64 and with 4 "
+            f"stages. {str(wrong).replace('Called with , it', 'It')}"
+        ) from wrong.__cause__
+    with torch.device("meta"):  # its first numbers are not wanted
+        theirs = resnet18()
+    theirs = lively(theirs.to_empty(device="cpu")).eval()
+    weights = {
+        name: each for name, each in theirs.state_dict().items() if not name.startswith("fc.")
     }
-    if x.shape == change.shape and not close(x, shortcut):
-        mistakes |= {
-            "You added x itself. This block has a `downsample` on its shortcut; where it has none, "
-            "`downsample` is the identity, so you can always use it.": F.relu(change + x),
-        }
-    judge(
-        output,
-        right,
-        mistakes,
-        "The shape is right, the numbers are not: they differ by up to "
-        f"{far(output, right):.3g}. Follow the arrows of the drawing.",
-        1e-4,
+    shapes = {name: tuple(each.shape) for name, each in mine.state_dict().items()}
+    odd = [name for name in weights if shapes.get(name) != tuple(weights[name].shape)]
+    odd += [name for name in shapes if name not in weights]
+    require(
+        not odd,
+        "Made without settings, the trunk should be ResNet-18's, of width 64 and with 4 stages; "
+        f"of {len(weights)} tensors of torchvision's, {len(odd)} do not fit yours, "
+        f"`{odd[0] if odd else ''}` first.",
     )
-
-
-Layers = Sequence[tuple[int, int, int]]  # kernel, stride, padding
-FIRST_STAGE: Layers = ((7, 2, 3), (3, 2, 1), *[(3, 1, 1)] * 4)
-SEEN: tuple[tuple[int, Layers], ...] = (
-    (10, ((7, 2, 3),)),
-    (4, ((3, 1, 1), (5, 3, 2))),
-    (4, ((5, 3, 2), (3, 1, 1))),
-    (6, ((5, 3, 0), (2, 2, 1), (3, 1, 0))),
-    (10, FIRST_STAGE),
-    (0, FIRST_STAGE),
-)
-
-
-@exercise("02", "The pixels that a cell can see")
-def seen_pixels(answer: Callable[[int, list], tuple[int, int]]) -> str:
-    """Check Exercise 4 of lesson 02: the first and last pixel behind a cell."""
-    ends: list[tuple[float, float]] = []
-    for index, layers in SEEN:
-        pair = call(answer, index, list(layers))
-        require(
-            isinstance(pair, tuple | list) and len(pair) == 2,
-            "Return two numbers: the first and the last pixel.",
-        )
-        what = f"A pixel that cell {index} sees"
-        ends.append((number(pair[0], what), number(pair[1], what)))
-    right = [_ends(index, layers) for index, layers in SEEN]
-    mistakes = {
-        "You went from the input up. Start at the cell and go down: the last layer comes first.": [
-            _ends(index, layers[::-1]) for index, layers in SEEN
-        ],
-        "You left out the padding: it moves everything towards the start.": [
-            _ends(index, [(k, s, 0) for k, s, _ in layers]) for index, layers in SEEN
-        ],
-        "You left out the strides: one step of a cell is `stride` steps of what is below it.": [
-            _ends(index, [(k, 1, p) for k, _, p in layers]) for index, layers in SEEN
-        ],
-        "Your last pixel is one too far in each layer: a window of k that starts at a ends at "
-        "a + k - 1.": [_ends(index, layers, beyond=1) for index, layers in SEEN],
-        "Negative numbers are right here: they say how far the cell looks into the padding. Do not "
-        "cut them off.": [(max(first, 0), last) for first, last in right],
-        "You returned the first pixel and how many there are. The last one is asked for.": [
-            (first, last - first + 1) for first, last in right
-        ],
-        "Your first pixels are right. The last ones forget that the window's own end must go "
-        "through every layer: last · stride - padding + kernel - 1.": [
-            (first, first + layers[0][0] - 1)
-            for (first, _), (_, layers) in zip(right, SEEN, strict=True)
-        ],
-    }
-    judge(ends, right, mistakes, lambda: _wrong_ends(ends, right), tolerance=0)
-    return (
-        "Right. Look at cell 0 of the first stage: it sees -21 to 21. Half of what it could see "
-        "lies outside the image, and is zeros."
+    mine.load_state_dict(weights)
+    picture = torch.randn(1, 3, 64, 96)
+    features = nn.Sequential(*list(theirs.children())[:-2])(picture)  # without pooling and fc
+    given = call(mine.eval(), picture)
+    require(
+        close(given / features.max(), features / features.max(), 1e-4),
+        "With torchvision's weights yours gives another map than torchvision's `resnet18`.",
     )
-
-
-def _wrong_ends(ends: Sequence[tuple[float, float]], right: Sequence[tuple[int, int]]) -> str:
-    trials = zip(SEEN, ends, right, strict=True)
-    (index, layers), mine, wanted = next(trial for trial in trials if trial[1] != trial[2])
-    return (
-        f"Through (kernel, stride, padding) {layers}, cell {index} sees pixels {wanted[0]} to "
-        f"{wanted[1]}; yours are {mine[0]:g} to {mine[1]:g}."
-    )
-
-
-def _ends(index: int, layers: Layers, beyond: int = 0) -> tuple[int, int]:
-    """Return the first and last pixel, found by collecting all of them."""
-    cells = {index}
-    for kernel, stride, padding in reversed(layers):
-        cells = {cell * stride - padding + tap for cell in cells for tap in range(kernel + beyond)}
-    return min(cells), max(cells)
