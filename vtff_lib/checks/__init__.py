@@ -34,14 +34,9 @@ from vtff_lib.checks.lesson_04 import (
     selective_fusion,
     stretched_channels,
 )
-from vtff_lib.checks.lesson_05 import (
-    attention_entropy,
-    cells_to_tokens,
-    cls_and_positions,
-    dot_product_attention,
-    heads_side_by_side,
-    pre_norm_block,
-)
+from vtff_lib.checks.lesson_05 import dot_product_attention
+from vtff_lib.checks.lesson_05_heads import fault_in_heads, heads_side_by_side
+from vtff_lib.checks.lesson_05_tokens import pre_norm_block, tokens_from_map
 from vtff_lib.checks.lesson_06 import (
     block_multiply_adds,
     count_tokens,
@@ -80,19 +75,17 @@ __all__ = [
     "Exercise",
     "Verdict",
     "area_of_deletion",
-    "attention_entropy",
     "block_multiply_adds",
     "block_output",
     "broadcast_shapes",
-    "cells_to_tokens",
     "class_prior",
-    "cls_and_positions",
     "compare_names",
     "count_tokens",
     "diagnosis",
     "dot_product_attention",
     "erase_progress",
     "expected_calibration_error",
+    "fault_in_heads",
     "frozen_trunk",
     "fusion_parameters",
     "gated_mixture",
@@ -139,6 +132,7 @@ __all__ = [
     "smoothed_loss",
     "square_crop",
     "stretched_channels",
+    "tokens_from_map",
     "twin_for_global",
     "what_follows",
     "who_notices",
