@@ -66,11 +66,11 @@ def rows(seed: int) -> list[torch.Tensor]:
 
 def test_charts_have_one_line_for_each_name_and_refuse_more_than_can_be_told_apart():
     scales = {"no scale": rows(0), "scale √d": rows(1)}
-    two = plots.entropy_and_gradient(scales, [4, 16], tokens=50)
-    one = plots.entropy_and_gradient({"no scale": rows(0)}, [4, 16], tokens=50)
+    two = plots.effects_of_scale(scales, [4, 16], tokens=50)
+    one = plots.effects_of_scale({"no scale": rows(0)}, [4, 16], tokens=50)
     assert not np.array_equal(pixels(two), pixels(one))
     with pytest.raises(ValueError, match="There are 4 lines; give at most 3"):
-        plots.entropy_and_gradient({str(n): rows(n) for n in range(4)}, [4, 16], tokens=50)
+        plots.effects_of_scale({str(n): rows(n) for n in range(4)}, [4, 16], tokens=50)
 
 
 def test_gradients_are_told_in_words_from_the_first_block_to_the_last():

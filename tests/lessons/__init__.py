@@ -133,8 +133,10 @@ def check_call(source: str) -> ast.Call:
 
 
 def defines(node: ast.stmt) -> bool:
-    """Say if a statement only makes a name: an import, a function, a class or a constant."""
+    """Say if a statement only makes a name: of an import, a definition, a constant or a part."""
     if isinstance(node, ast.Assign) and all(isinstance(each, ast.Name) for each in node.targets):
+        if ast.unparse(node.value).startswith("part("):  # of the learner's VTFF
+            return True
         try:
             ast.literal_eval(node.value)
         except ValueError:

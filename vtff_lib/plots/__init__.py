@@ -2,7 +2,7 @@
 
 from vtff_lib.plots.attention import AttentionPicture
 from vtff_lib.plots.comparisons import curves_in_panels, forest_plot, paired_points
-from vtff_lib.plots.encoder import LookPicture, entropy_and_gradient, gradients_by_block
+from vtff_lib.plots.encoder import LookPicture, effects_of_scale, gradients_by_block
 from vtff_lib.plots.face import FacePicture
 from vtff_lib.plots.groups import faces_by_name, gap_chart
 from vtff_lib.plots.lbp import LightPicture, curves_picture, textures_picture, window_picture

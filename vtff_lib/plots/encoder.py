@@ -37,7 +37,7 @@ LOOKS: tuple[dict[str, Any], ...] = (  # of up to three lines in one chart
 BAND = torch.tensor([0.1, 0.5, 0.9])  # quantiles
 
 
-def entropy_and_gradient(
+def effects_of_scale(
     measured: Mapping[str, Sequence[Tensor]], widths: Sequence[int], tokens: int
 ) -> Picture:
     """Draw how evenly rows of attention look, and the gradient at their queries, against d.
