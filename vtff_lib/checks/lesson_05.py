@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vtff_lib.checks.judging import call, close, exercise, judge, require, require_tensor
@@ -29,12 +30,17 @@ def dot_product_attention(answer: Callable[[Tensor, Tensor, Tensor], Any]) -> st
         right = weights @ v
         shown = f"q and k of shape {asked} and v of shape {handed}"
         mixed, given = pair_of(call_on(answer, q, k, v), right, weights, "weights @ v")
-        given = require_tensor(given, tuple(weights.shape), f"What you make of {shown}: weights")
-        judge(
-            given, weights, _of_weights(q, k, weights), partial(_first_off, given, weights, shown)
-        )
         mixed = require_tensor(mixed, tuple(right.shape), f"What you make of {shown}: tokens")
-        judge(mixed, right, _of_tokens(weights, k, v), partial(_first_off, mixed, right, shown))
+        given = require_tensor(given, tuple(weights.shape), f"What you make of {shown}: weights")
+        require(
+            close(given, weights) or not close(mixed, right),
+            "The new tokens are right, but the weights that come with them are not: return what "
+            "the softmax has made.",
+        )
+        named = _of_weights(q, k, v, weights)
+        judge(given, weights, named, partial(_first_off, given, weights, shown))
+        named = _of_tokens(q, k, v, weights)
+        judge(mixed, right, named, partial(_first_off, mixed, right, shown))
 
     wild = 100 * q
     sharp = (wild.double() @ k.mT.double() / asked[-1] ** 0.5).softmax(dim=-1)
@@ -57,7 +63,7 @@ def dot_product_attention(answer: Callable[[Tensor, Tensor, Tensor], Any]) -> st
     return "Every new token is a weighted mean of the values, for any number of leading dimensions."
 
 
-def _of_weights(q: Tensor, k: Tensor, right: Tensor) -> Mapping[str, Tensor]:
+def _of_weights(q: Tensor, k: Tensor, v: Tensor, right: Tensor) -> Mapping[str, Tensor]:
     """Return what mistakes make of the weights, by the words for each."""
     scores, d, t = q @ k.mT, q.shape[-1], q.shape[-2]
     first = scores / q.shape[0]
@@ -71,8 +77,23 @@ def _of_weights(q: Tensor, k: Tensor, right: Tensor) -> Mapping[str, Tensor]:
             scores / t
         ).softmax(dim=-1),
         "You multiplied the scores by √d; divide.": (scores * d**0.5).softmax(dim=-1),
-        "You divided by √4, which was right for the three tokens of the lesson; d is the width of "
+        "You divided by 2, which is √d only for the three tokens of the lesson; d is the width of "
         "the queries that you are given.": (scores / 2).softmax(dim=-1),
+        "You divided by d²; the formula divides by √d.": (scores / d**2).softmax(dim=-1),
+        "You divided by the root of v's width; d is the width of a query.": (
+            scores / v.shape[-1] ** 0.5
+        ).softmax(dim=-1),
+        "You compared directions alone (the cosine); a long query and a long key count for more.": (
+            (F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).mT).softmax(dim=-1)
+        ),
+        "You took the softmax twice.": right.softmax(dim=-1),
+        "You divided the scores by their sum; the softmax takes e to each of them first.": (
+            scores / scores.sum(dim=-1, keepdim=True)
+        ),
+        "You gave everything to the best score; the softmax gives it the largest share.": (
+            F.one_hot(scores.argmax(dim=-1), t).float()
+        ),
+        "You set negative scores to 0 before the softmax.": (scores / d**0.5).relu().softmax(-1),
         "You divided by the first size of q, which need not be d: d is the last.": (
             first.softmax(dim=-1)
         ),
@@ -113,7 +134,7 @@ def _of_weights(q: Tensor, k: Tensor, right: Tensor) -> Mapping[str, Tensor]:
     return mistakes
 
 
-def _of_tokens(weights: Tensor, k: Tensor, v: Tensor) -> Mapping[str, Tensor]:
+def _of_tokens(q: Tensor, k: Tensor, v: Tensor, weights: Tensor) -> Mapping[str, Tensor]:
     """Return what mistakes make of right weights, by the words for each."""
     mistakes = {
         "You multiplied with the transposed weights: row i of them is for new token i.": (
@@ -123,6 +144,9 @@ def _of_tokens(weights: Tensor, k: Tensor, v: Tensor) -> Mapping[str, Tensor]:
             v.mean(dim=-2, keepdim=True).expand_as(v)
         ),
         "You returned the values themselves; weigh them.": v,
+        "You weighed the values with the scores, not with the weights that the softmax makes.": (
+            q @ k.mT / q.shape[-1] ** 0.5 @ v
+        ),
         "You added the values to their mean; that sum is the block's, not attention's.": (
             v + weights @ v
         ),
@@ -153,6 +177,16 @@ def require_class(answer: Any) -> None:
     require(
         not isinstance(answer, nn.Module),
         "Pass the class itself, not a module made of it: sizes of all kinds are tried.",
+    )
+
+
+def require_no_dice(module: nn.Module, tokens: Tensor) -> None:
+    """Say so if a module's answer is another each time, in training mode."""
+    module.train()
+    require(
+        close(call(module, tokens)[0], call(module, tokens)[0]),
+        "In training mode, two calls with the same tokens give two answers: is there a dropout? "
+        "Ours does without.",
     )
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from vtff_lib.checks.faults import judge_test
 from vtff_lib.checks.judging import call, exercise, judge, require_tensor
-from vtff_lib.checks.lesson_05 import pair_of, require_class
+from vtff_lib.checks.lesson_05 import pair_of, require_class, require_no_dice
 from vtff_lib.checks.modules import Case, judge_module, lively, require_names
 from vtff_lib.encoder import MultiHeadSelfAttention
 
@@ -30,7 +30,9 @@ def heads_side_by_side(answer: Any) -> str:
     if isinstance(mine, nn.Module):
         require_names(mine, MultiHeadSelfAttention(dim, heads))
         product = "self.proj(merged)"
-        pair_of(call(mine, tokens), tokens, torch.empty(n, heads, t, t), product)
+        mixed, _ = pair_of(call(mine, tokens), tokens, torch.empty(n, heads, t, t), product)
+        require_tensor(mixed, (n, t, dim), f"What becomes of {(n, t, dim)}: the tokens")
+        require_no_dice(mine, tokens)
     judge_module(answer, MultiHeadSelfAttention, CASES, _mistakes)
     for settings, (shape,) in CASES:
         _judge_weights(answer, settings, torch.randn(shape))
@@ -84,6 +86,7 @@ def _mistakes(module: Any, tokens: Tensor) -> Mapping[str, Tensor]:
     heads = module.num_heads
     x = module.qkv(tokens)  # (N, T, 3 · C_p)
     q, k, v = _cut(x, heads)
+    plain = tokens.unflatten(-1, (heads, -1)).transpose(1, 2)
     return {
         words: module.proj(value)
         for words, value in {
@@ -93,6 +96,14 @@ def _mistakes(module: Any, tokens: Tensor) -> Mapping[str, Tensor]:
         if value.shape == tokens.shape
     } | {
         "The last linear layer, `proj`, is missing.": _merge(_attend(q, k, v)),
+        "You used `proj` twice.": module.proj(module.proj(_merge(_attend(q, k, v)))),
+        "There is a ReLU too many behind `proj`.": module.proj(_merge(_attend(q, k, v))).relu(),
+        "There is a layer norm too many; the norms are the block's.": F.layer_norm(
+            module.proj(_merge(_attend(q, k, v))), tokens.shape[-1:]
+        ),
+        "Your heads attend with the tokens themselves: queries, keys and values come from `qkv`.": (
+            module.proj(_merge(_attend(plain, plain, plain)))
+        ),
         "You added the tokens to what attention gives; that sum is the block's.": (
             tokens + module.proj(_merge(_attend(q, k, v)))
         ),
@@ -176,8 +187,10 @@ def _of_scores(q: Tensor, k: Tensor, v: Tensor, width: int) -> Mapping[str, Tens
         "You divided by √T, with T the number of tokens; d is the width of a query.": t**-0.5,
         "You divided by the root of num_heads; d is the width of a query.": heads**-0.5,
         "You multiplied the scores by √d; divide.": d**0.5,
-        "You divided by √4, which was right for the lesson's three tokens; d is C_p / num_heads.": (
-            0.5
+        "You divided by 2, which is √d only for d = 4; d is C_p / num_heads.": 0.5,
+        "You multiplied the scores by d; divide by √d.": d,
+        "You divided by the root of qkv's width, 3 · C_p; d is C_p / num_heads.": (
+            (3 * width) ** -0.5
         ),
         "You divided by √d twice: `F.scaled_dot_product_attention` does so itself.": 1 / d,
     }
@@ -186,6 +199,22 @@ def _of_scores(q: Tensor, k: Tensor, v: Tensor, width: int) -> Mapping[str, Tens
         "shares out is a row.": _merge((scores / d**0.5).softmax(dim=-2) @ v),
         "Your softmax runs over the heads; what one token shares out is a row.": (
             _merge((scores / d**0.5).softmax(dim=1) @ v)
+        ),
+        "Your softmax runs over the images; what one token shares out is a row.": (
+            _merge((scores / d**0.5).softmax(dim=0) @ v)
+        ),
+        "You took the softmax twice.": _merge(weights.softmax(dim=-1) @ v),
+        "That is the sigmoid of each score; the softmax shares out 1 among a row.": (
+            _merge((scores / d**0.5).sigmoid() @ v)
+        ),
+        "All heads hand over the values of the first: each has its own.": (
+            _merge(weights @ v[:, :1])
+        ),
+        "Heads are put side by side; you averaged them.": (
+            (weights @ v).mean(dim=1).repeat(1, 1, heads)
+        ),
+        "Heads are put side by side; you added them up.": (
+            (weights @ v).sum(dim=1).repeat(1, 1, heads)
         ),
         "There is no softmax: raw scores can be negative, and do not sum to 1.": (
             _merge(scores / d**0.5 @ v)

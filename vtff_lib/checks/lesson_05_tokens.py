@@ -1,5 +1,6 @@
 """The checks of lesson 05 on what is around attention: the tokens, and the block."""
 
+import copy
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -9,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vtff_lib.checks.judging import call, close, exercise, judge, require, require_tensor
-from vtff_lib.checks.lesson_05 import call_on, first_place, require_class
+from vtff_lib.checks.lesson_05 import call_on, first_place, require_class, require_no_dice
 from vtff_lib.checks.modules import Case, judge_module, require_names
 from vtff_lib.encoder import EncoderBlock, make_tokens
 
@@ -108,6 +109,15 @@ def _of_tokens(
         "You multiplied by the positions; they are added.": joined(cells) * positions,
         "You subtracted the positions; they are added.": joined(cells) - positions,
         "You added the positions twice.": right + positions,
+        "You divided the positions by √C_p; add them as they are.": joined(cells)
+        + positions / cls.shape[-1] ** 0.5,
+        "The positions run backwards.": joined(cells) + positions.flip(1),
+        "All tokens got the position of [cls]; each has its own.": joined(cells) + first,
+        "There is a layer norm too many; the norms are the blocks'.": F.layer_norm(
+            right, right.shape[-1:]
+        ),
+        "There is a ReLU too many: the linear layer is all.": joined(cells.relu()) + positions,
+        "There is a GELU too many: the linear layer is all.": joined(F.gelu(cells)) + positions,
         "[cls] has been left out: token 0 is its position alone.": joined(cells, 0 * cls)
         + positions,
         "You added [cls] to the cells as well.": right
@@ -155,10 +165,13 @@ def _first_off(given: Tensor, right: Tensor, size: tuple[int, ...]) -> str:
     image, token, number = place = first_place(given, right)
     row, column = divmod(token - 1, size[3])
     whose = f"the cell in row {row + 1}, column {column + 1}" if token else "[cls]"
+    parts = {"[cls] is": slice(1), "The cells are": slice(1, None)}
+    fine = [name for name, part in parts.items() if close(given[:, part], right[:, part])]
+    rest = f" {fine[0]} right." if fine else ""
     return (
         f"The shape is right, the numbers are not: for a {size} map, token {token} of image "
         f"{image}, which is {whose}, begins to differ at number {number}: {given[place]:.4f} "
-        f"instead of {right[place]:.4f}."
+        f"instead of {right[place]:.4f}.{rest}"
     )
 
 
@@ -171,6 +184,7 @@ def pre_norm_block(answer: Any) -> str:
     if isinstance(mine, nn.Module):
         require_names(mine, EncoderBlock(*settings))
         _require_weights(mine, torch.randn(shape))
+        require_no_dice(mine, torch.randn(shape))
     judge_module(answer, EncoderBlock, BLOCKS, _of_block)
     return "Nothing stands in the way of the stream: both branches only add to it."
 
@@ -217,6 +231,7 @@ def _of_block(block: Any, tokens: Tensor) -> Mapping[str, Tensor]:
     plain = tokens + attend(tokens)
     mlp_first = tokens + mlp(norm2(tokens))
     swapped = tokens + attend(norm2(tokens))
+    halved, twice = after / 2, tokens + attend(attended)
     return {
         "This is post-LN: the norm stands after the sum. In pre-LN it stands in the branch, "
         "before attention and before the MLP.": norm2(post + mlp(post)),
@@ -250,6 +265,28 @@ def _of_block(block: Any, tokens: Tensor) -> Mapping[str, Tensor]:
         "The MLP came first; attention does.": mlp_first + attend(norm1(mlp_first)),
         "One norm too many: in pre-LN the block ends with the sum.": norm2(right),
         "The tokens are added twice.": right + tokens,
+        "The attention's norm stands behind it; it belongs before.": outside + mlp(norm2(outside)),
+        "The MLP's norm stands behind it; it belongs before.": after + norm2(mlp(after)),
+        "The first norm stands after the sum, as in post-LN; it belongs in the branch.": post
+        + mlp(norm2(post)),
+        "The second norm stands after the sum, as in post-LN; it belongs in the branch.": norm2(
+            after + mlp(after)
+        ),
+        "Your branches stand side by side; the MLP works on what the attention made.": after
+        + mlp(normed),
+        "Your second sum adds the old tokens; it starts from the tokens after attention.": tokens
+        + mlp(norm2(attended)),
+        "You subtract what the attention returns; add it.": tokens
+        - attended
+        + mlp(norm2(tokens - attended)),
+        "You multiply with what the attention returns; add it.": tokens * attended
+        + mlp(norm2(tokens * attended)),
+        "You halved the sums.": (halved + mlp(norm2(halved))) / 2,
+        "You halved the first sum.": halved + mlp(norm2(halved)),
+        "The attention is used twice.": twice + mlp(norm2(twice)),
+        "The MLP is used twice.": after + mlp(mlp(norm2(after))),
+        "You return what the attention gives and nothing of the tokens or the MLP.": attended,
+        "Your attention has one head: hand `num_heads` on to it.": _with_one_head(block, tokens),
         "There is no GELU between the MLP's two layers.": after + bent(norm2(after), lambda x: x),
         "Between the MLP's two layers stands a GELU, not a ReLU.": after
         + bent(norm2(after), torch.relu),
@@ -260,3 +297,9 @@ def _of_block(block: Any, tokens: Tensor) -> Mapping[str, Tensor]:
         "The GELU stands behind the MLP's second layer; it belongs between the two.": after
         + F.gelu(bent(norm2(after), lambda x: x)),
     }
+
+
+def _with_one_head(block: Any, tokens: Tensor) -> Tensor:
+    one = copy.deepcopy(block)
+    one.attn.num_heads = 1
+    return one(tokens)[0]
