@@ -373,6 +373,8 @@ ANSWERS = {
             (lambda q, k, v: attention(axis=1 if q.ndim == 4 else -1)(q, k, v), "over the heads"),
             (lambda q, k, v: attention(axis=0 if q.ndim == 3 else -1)(q, k, v), "first dimension"),
             (attention(before=False), "after the softmax"),
+            (attention(scale=lambda q: 1 + q.shape[-1] ** 0.5), "divided by 3.449"),
+            (weighted(lambda q, k: scaled(q, k).relu() + 0.1), "do not all sum to 1"),
             (weighted(scaled), "There is no softmax"),
             (weighted(lambda q, k: q @ k.mT), "neither a softmax nor a scale"),
             (weighted(lambda q, k: scaled(k, q).softmax(-1)), "have changed places"),
@@ -500,6 +502,14 @@ ANSWERS = {
             ),
             (heads(last=lambda proj, tokens, out: out), "`proj`, is missing"),
             (heads(last=lambda proj, tokens, out: tokens + proj(out)), "that sum is the block's"),
+            (
+                heads(mix=lambda weights, k, v: weights @ v + v),
+                "right, so look at what comes after",
+            ),
+            (
+                heads(weigh=lambda q, k, c: (q @ k.mT / q.shape[-2]).softmax(-1)),
+                "scores divided by 7.000",
+            ),
             (heads(given=lambda weights: weights.log()), "weights that you return are not those"),
             (heads(given=lambda weights: weights.mT), "your weights are transposed"),
             (heads(given=lambda weights: weights.mean(1)), "have no heads"),
@@ -708,6 +718,19 @@ ANSWERS = {
                     lambda self, attend, x, before: x + self.mlp.fc2(self.mlp.fc1(self.norm2(x))),
                 ),
                 "There is no GELU",
+            ),
+            (
+                stream(
+                    first,
+                    lambda self, attend, x, before: (
+                        x + self.mlp.fc2(F.silu(self.mlp.fc1(self.norm2(x))))
+                    ),
+                ),
+                "What enters `mlp.fc2` should be GELU",
+            ),
+            (
+                stream(first, lambda self, attend, x, before: x + 2 * self.mlp(self.norm2(x))),
+                "look at the last sum",
             ),
             (block(in_place_stream), "change in place"),
             (

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vtff_lib.checks.judging import call, close, exercise, judge, require, require_tensor
+from vtff_lib.checks.lesson_05_where import of_weights
 
 # Shapes of q and k, and of v. The widths d are told from T, from N and from their own roots; v has
 # a width of its own; and there are two, three and four dimensions.
@@ -38,7 +39,12 @@ def dot_product_attention(answer: Callable[[Tensor, Tensor, Tensor], Any]) -> st
             "the softmax has made.",
         )
         named = _of_weights(q, k, v, weights)
-        judge(given, weights, named, partial(_first_off, given, weights, shown))
+        judge(
+            given,
+            weights,
+            named,
+            partial(_weights_off, given, weights, shown, q @ k.mT, asked[-1] ** 0.5),
+        )
         named = _of_tokens(q, k, v, weights)
         judge(mixed, right, named, partial(_first_off, mixed, right, shown))
 
@@ -222,6 +228,13 @@ def _first_off(given: Tensor, right: Tensor, shown: str) -> str:
         f"The shape is right, the numbers are not: for {shown}, at {place} yours has "
         f"{given[place]:.4f} instead of {right[place]:.4f}."
     )
+
+
+def _weights_off(given: Tensor, right: Tensor, shown: str, scores: Tensor, root: float) -> str:
+    """Show the first weight that differs, and what can be said of them all."""
+    if given.isnan().any():
+        return _first_off(given, right, shown)
+    return f"{_first_off(given, right, shown)} {of_weights(given, scores, root)}"
 
 
 def first_place(given: Tensor, right: Tensor, tolerance: float = 1e-5) -> Sequence[int]:

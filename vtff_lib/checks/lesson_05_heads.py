@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from vtff_lib.checks.faults import judge_test
 from vtff_lib.checks.judging import call, exercise, judge, require_tensor
 from vtff_lib.checks.lesson_05 import pair_of, require_class, require_no_dice
+from vtff_lib.checks.lesson_05_where import judged_with, of_attention
 from vtff_lib.checks.modules import Case, judge_module, lively, require_names
 from vtff_lib.encoder import MultiHeadSelfAttention
 
@@ -33,7 +34,10 @@ def heads_side_by_side(answer: Any) -> str:
         mixed, _ = pair_of(call(mine, tokens), tokens, torch.empty(n, heads, t, t), product)
         require_tensor(mixed, (n, t, dim), f"What becomes of {(n, t, dim)}: the tokens")
         require_no_dice(mine, tokens)
-    judge_module(answer, MultiHeadSelfAttention, CASES, _mistakes)
+    judged_with(
+        lambda: judge_module(answer, MultiHeadSelfAttention, CASES, _mistakes),
+        lambda: of_attention(mine, MultiHeadSelfAttention(dim, heads), tokens),
+    )
     for settings, (shape,) in CASES:
         _judge_weights(answer, settings, torch.randn(shape))
     return "Each head has its own slice of the channels, and the slices lie side by side again."

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from vtff_lib.checks.judging import call, close, exercise, judge, require, require_tensor
 from vtff_lib.checks.lesson_05 import call_on, first_place, require_class, require_no_dice
+from vtff_lib.checks.lesson_05_where import judged_with, of_block
 from vtff_lib.checks.modules import Case, judge_module, require_names
 from vtff_lib.encoder import EncoderBlock, make_tokens
 
@@ -185,7 +186,10 @@ def pre_norm_block(answer: Any) -> str:
         require_names(mine, EncoderBlock(*settings))
         _require_weights(mine, torch.randn(shape))
         require_no_dice(mine, torch.randn(shape))
-    judge_module(answer, EncoderBlock, BLOCKS, _of_block)
+    judged_with(
+        lambda: judge_module(answer, EncoderBlock, BLOCKS, _of_block),
+        lambda: of_block(mine, EncoderBlock(*settings), torch.randn(shape)),
+    )
     return "Nothing stands in the way of the stream: both branches only add to it."
 
 
