@@ -36,7 +36,7 @@ def heads_side_by_side(answer: Any) -> str:
         require_no_dice(mine, tokens)
     judged_with(
         lambda: judge_module(answer, MultiHeadSelfAttention, CASES, _mistakes),
-        lambda: of_attention(mine, MultiHeadSelfAttention(dim, heads), tokens),
+        lambda: of_attention(mine, lively(MultiHeadSelfAttention(dim, heads)), tokens),
     )
     for settings, (shape,) in CASES:
         _judge_weights(answer, settings, torch.randn(shape))

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from vtff_lib.checks.judging import Wrong, close
-from vtff_lib.checks.modules import lively
 
 STATIONS = {  # of a block: what should enter each
     "norm1": "the tokens",
@@ -62,17 +61,10 @@ def judged_with(judge: Callable[[], None], where: Callable[[], str]) -> None:
         raise Wrong(f"{wrong} {where()}") from None
 
 
-def pair(mine: nn.Module, library: nn.Module) -> tuple[nn.Module, Any]:
-    """Return both with the same weights, in eval mode."""
-    reference = lively(library).eval()
-    mine.load_state_dict(reference.state_dict())
-    return mine.eval(), reference
-
-
 @torch.no_grad()
-def of_attention(mine: nn.Module, library: Any, tokens: Tensor) -> str:
+def of_attention(mine: nn.Module, reference: Any, tokens: Tensor) -> str:
     """Say whether the weights of attention in heads are wrong already, and how."""
-    mine, reference = pair(mine, library)
+    mine.eval().load_state_dict(reference.eval().state_dict())
     _, right = reference(tokens, return_weights=True)
     given = mine(tokens)[1]
     if not isinstance(given, Tensor) or given.shape != right.shape:
@@ -90,9 +82,9 @@ def of_attention(mine: nn.Module, library: Any, tokens: Tensor) -> str:
 
 
 @torch.no_grad()
-def of_block(mine: nn.Module, library: Any, tokens: Tensor) -> str:
+def of_block(mine: nn.Module, reference: nn.Module, tokens: Tensor) -> str:
     """Say which part of a block is the first to be given something wrong."""
-    mine, reference = pair(mine, library)
+    mine.eval().load_state_dict(reference.eval().state_dict())
     entered = [_entering(block, tokens) for block in (mine, reference)]
     own, right = entered
     for name, what in STATIONS.items():
