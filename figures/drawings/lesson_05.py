@@ -36,6 +36,8 @@ def draw_tokens() -> Figure:
 
     arrow(axes, (6.1, 3.1), (7.9, 3.1))
     label(axes, 7.0, 3.7, "linear\nC → C$_p$", fontsize=SMALL)
+    arrow(axes, (7.0, 5.43), (7.9, 5.43))
+    label(axes, 6.42, 5.43, "[cls],\nlearned", fontsize=SMALL)
     label(axes, 8.1 + width / 2, 6.2, "[cls], then cells", fontweight="bold")
     label(axes, 8.1 + width / 2, 0.6, "(1 + h·w, C$_p$)\n7 × 3")
     label(axes, 10.42, 3.1, "+", fontsize=16)

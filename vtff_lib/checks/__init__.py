@@ -20,14 +20,9 @@ from vtff_lib.checks.lesson_03_notices import fault_in_attention, twin_for_globa
 from vtff_lib.checks.lesson_04 import broadcast_shapes, is_a_sum
 from vtff_lib.checks.lesson_04_faults import fault_in_gate
 from vtff_lib.checks.lesson_04_gate import pushed_gate, selective_fusion
-from vtff_lib.checks.lesson_05 import (
-    attention_entropy,
-    cells_to_tokens,
-    cls_and_positions,
-    dot_product_attention,
-    heads_side_by_side,
-    pre_norm_block,
-)
+from vtff_lib.checks.lesson_05 import dot_product_attention
+from vtff_lib.checks.lesson_05_heads import fault_in_heads, heads_side_by_side
+from vtff_lib.checks.lesson_05_tokens import pre_norm_block, tokens_from_map
 from vtff_lib.checks.lesson_06 import count_tokens, idle_parts, loss_without_looking
 from vtff_lib.checks.lesson_06_model import fault_in_batches, whole_model
 from vtff_lib.checks.lesson_07 import smoothed_loss
@@ -59,11 +54,8 @@ __all__ = [
     "Exercise",
     "Verdict",
     "area_of_deletion",
-    "attention_entropy",
     "broadcast_shapes",
-    "cells_to_tokens",
     "class_prior",
-    "cls_and_positions",
     "count_tokens",
     "diagnosis",
     "dot_product_attention",
@@ -72,6 +64,7 @@ __all__ = [
     "fault_in_attention",
     "fault_in_batches",
     "fault_in_gate",
+    "fault_in_heads",
     "fault_in_lbp",
     "fault_in_loading",
     "frozen_trunk",
@@ -111,6 +104,7 @@ __all__ = [
     "size_after_convolution",
     "smoothed_loss",
     "square_crop",
+    "tokens_from_map",
     "trunk",
     "twin_for_global",
     "what_follows",

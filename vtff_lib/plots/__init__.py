@@ -3,6 +3,7 @@
 from vtff_lib.plots.attention import AttentionPicture
 from vtff_lib.plots.cells import changes_beside_faces, maps_below_faces
 from vtff_lib.plots.comparisons import curves_in_panels, forest_plot, paired_points
+from vtff_lib.plots.encoder import LookPicture, effects_of_scale, gradients_by_block
 from vtff_lib.plots.face import FacePicture
 from vtff_lib.plots.fusion import (
     halves_under_lamps,
