@@ -6,7 +6,7 @@ Source: the seed review; what it leaves open is a setting of `VTFFConfig`, or is
 of the part.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -21,7 +21,7 @@ from vtff_lib.fusion import make_fusion
 from vtff_lib.inputs import Normalise, check_model, check_view, in_eval, of_this_thread
 from vtff_lib.lbp import LocalBinaryPattern
 from vtff_lib.names import check_same_classes
-from vtff_lib.refusals import check_shape, check_spread
+from vtff_lib.refusals import check_shape, check_spread, describe
 from vtff_lib.weights import read_metadata, read_weights, require_same_tensors, write_weights
 
 
@@ -170,12 +170,44 @@ class VTFF(nn.Module):
         config = VTFFConfig.from_json(metadata["vtff_config"])
         if class_names is not None:
             check_same_classes(str(path), config.class_names, "class_names", class_names)
-        with torch.device("meta"):  # which takes no memory, whatever the settings say
-            model = cls(config)
+        model = cls._empty(config)
         require_same_tensors(model.state_dict(), weights, path)
-        model.load_state_dict(weights, assign=True)
-        model.normalise = _normalisation(config).to(weights["cls_token"].dtype)
-        return model.eval()
+        return model._filled(weights).eval()
+
+    @classmethod
+    @torch.inference_mode(False)
+    def of(cls, model: nn.Module) -> Self:
+        """Return a VTFF with the settings and weights of a model that was built like it.
+
+        So a model of your own, which returns logits alone, shows its maps and can be operated on.
+        Of such a model it is a copy, on the same device, in the same dtypes and mode, which does
+        not follow it when it learns on; a VTFF is returned as it is.
+
+        Raises:
+            ValueError: if the model has no settings, or other weights than a VTFF of them.
+        """
+        check_model(model)
+        if isinstance(model, cls):
+            return model
+        kind, config = type(model).__name__, model.config
+        if not isinstance(config, VTFFConfig):
+            raise ValueError(f"The config of a {kind} is {describe(config)}; keep a VTFFConfig.")
+        twin = cls._empty(config)
+        weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        remedy = "Give its layers the names and sizes of VTFF's."
+        require_same_tensors(twin.state_dict(), weights, f"The {kind}", remedy)
+        return twin._filled(weights).train(model.training)
+
+    @classmethod
+    def _empty(cls, config: VTFFConfig) -> Self:
+        with torch.device("meta"):  # which takes no memory, whatever the settings say
+            return cls(config)
+
+    def _filled(self, weights: Mapping[str, Tensor]) -> Self:
+        """Take these tensors as they are, and place and dtype with them."""
+        self.load_state_dict(weights, assign=True)
+        self.normalise = _normalisation(self.config).to(weights["cls_token"])
+        return self
 
 
 def _normalisation(config: VTFFConfig) -> nn.ModuleDict:
