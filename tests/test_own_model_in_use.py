@@ -114,8 +114,8 @@ def test_what_is_not_built_like_a_vtff_is_refused_with_what_is_wrong():
     narrow.head = nn.Linear(SMALL.embed_dim, 2)
     for model, words in (
         (nn.Linear(2, 2), "model is a Linear; give a VTFF"),
-        (renamed, "2 missing .'head.weight'.*2 unexpected .'classifier.weight'.*names and sizes"),
-        (unsettled, "The config of a MyVTFF is .*; keep a VTFFConfig"),
+        (renamed, "2 missing .'head.weight'.*2 unexpected .'classifier.weight'.*Give its layers"),
+        (unsettled, "model.config is .*; keep the VTFFConfig"),
         (narrow, "2 of another shape"),
     ):
         with pytest.raises(ValueError, match=words):

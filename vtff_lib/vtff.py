@@ -6,7 +6,7 @@ Source: the seed review; what it leaves open is a setting of `VTFFConfig`, or is
 of the part.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -59,8 +59,7 @@ class VTFF(nn.Module):
     @torch.inference_mode(False)  # whose tensors could never be trained
     def __init__(self, config: VTFFConfig):
         super().__init__()
-        self.config = config
-        c = config
+        c = self.config = config
         self.lbp = LocalBinaryPattern(c.lbp_order)
         self.fusion = make_fusion(
             c.fusion, c.channels, c.attention_reduction, c.gate, c.gated_branch
@@ -170,18 +169,14 @@ class VTFF(nn.Module):
         config = VTFFConfig.from_json(metadata["vtff_config"])
         if class_names is not None:
             check_same_classes(str(path), config.class_names, "class_names", class_names)
-        model = cls._empty(config)
-        require_same_tensors(model.state_dict(), weights, path)
-        return model._filled(weights).eval()
+        return cls._filled(config, weights, path).eval()
 
     @classmethod
     @torch.inference_mode(False)
     def of(cls, model: nn.Module) -> Self:
         """Return a VTFF with the settings and weights of a model that was built like it.
 
-        So a model of your own, which returns logits alone, shows its maps and can be operated on.
-        Of such a model it is a copy, on the same device, in the same dtypes and mode, which does
-        not follow it when it learns on; a VTFF is returned as it is.
+        A copy that shows maps, where a model of your own gives logits alone. A VTFF comes back.
 
         Raises:
             ValueError: if the model has no settings, or other weights than a VTFF of them.
@@ -189,25 +184,20 @@ class VTFF(nn.Module):
         check_model(model)
         if isinstance(model, cls):
             return model
-        kind, config = type(model).__name__, model.config
-        if not isinstance(config, VTFFConfig):
-            raise ValueError(f"The config of a {kind} is {describe(config)}; keep a VTFFConfig.")
-        twin = cls._empty(config)
-        weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
-        remedy = "Give its layers the names and sizes of VTFF's."
-        require_same_tensors(twin.state_dict(), weights, f"The {kind}", remedy)
-        return twin._filled(weights).train(model.training)
+        if not isinstance(model.config, VTFFConfig):
+            raise ValueError(f"model.config is {describe(model.config)}; keep the VTFFConfig.")
+        weights = {name: value.clone() for name, value in model.state_dict().items()}
+        twin = cls._filled(model.config, weights, "The model", "Give its layers VTFF's names.")
+        return twin.train(model.training)
 
     @classmethod
-    def _empty(cls, config: VTFFConfig) -> Self:
+    def _filled(cls, config: VTFFConfig, weights: dict[str, Tensor], *source: Any) -> Self:
         with torch.device("meta"):  # which takes no memory, whatever the settings say
-            return cls(config)
-
-    def _filled(self, weights: Mapping[str, Tensor]) -> Self:
-        """Take these tensors as they are, and place and dtype with them."""
-        self.load_state_dict(weights, assign=True)
-        self.normalise = _normalisation(self.config).to(weights["cls_token"])
-        return self
+            model = cls(config)
+        require_same_tensors(model.state_dict(), weights, *source)
+        model.load_state_dict(weights, assign=True)
+        model.normalise = _normalisation(config).to(weights["cls_token"])  # its place and dtype
+        return model
 
 
 def _normalisation(config: VTFFConfig) -> nn.ModuleDict:
