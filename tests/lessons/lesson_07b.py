@@ -224,17 +224,18 @@ ANSWERS = {
             (lambda *g: in_parts(*g, scale=lambda p, n: p + 0.5), "of it should be"),
         ],
     ),
-    "goes_on_exactly": Answers(
-        right=[goes_on, goes_on_step_by_step],
+    "fault_in_resume": Answers(
+        right=[goes_on, goes_on_step_by_step, resume_is_asserted],
         wrong=[
             (lambda make: goes_on(make, loaded=True), "that forgets its momentum"),
-            (lambda make: goes_on(make, stops=(4, 8)), "that begins its epoch anew"),
-            (lambda make: goes_on(make, stops=(1, 2), end=4), "that forgets its random state"),
-            (lambda make: goes_on(make, stops=(5,)), "just where an epoch ends"),
-            (lambda make: goes_on(make, later=0), "whose state is no copy"),
-            (counts_only, "that counts its steps from 0 again"),
-            (lambda make: False, "refuses a run that goes on exactly"),
-            (looks_for_momentum, "only one kind of run has"),
+            (lambda make: goes_on(make, stops=(4, 8)), "begins its epoch anew"),
+            (lambda make: goes_on(make, stops=(1, 2), end=4), "forgets its random state"),
+            (lambda make: goes_on(make, stops=(5,)), "just when an epoch has ended"),
+            (lambda make: goes_on(make, later=0), "hands out a state that is no copy"),
+            (lambda make: goes_on(make, times=1), "whoever loads it a second time"),
+            (counts_only, "rejects a version that is right"),
+            (lambda make: False, "it returned False"),
+            (looks_for_momentum, "it draws its orders, and keeps its random state"),
         ],
     ),
 }
