@@ -49,8 +49,8 @@ from vtff_lib.checks.lesson_06 import (
 )
 from vtff_lib.checks.lesson_06_model import fault_in_batches, whole_model
 from vtff_lib.checks.lesson_07 import smoothed_loss
-from vtff_lib.checks.lesson_07_round import fault_in_epoch
 from vtff_lib.checks.lesson_07_rates import moved_average, rate_share
+from vtff_lib.checks.lesson_07_round import fault_in_epoch
 from vtff_lib.checks.lesson_07_runs import diagnosis, mirrored_codes
 from vtff_lib.checks.lesson_07b import expected_calibration_error
 from vtff_lib.checks.lesson_07b_parts import learn_in_parts

@@ -143,7 +143,7 @@ FAULTY: dict[str, Epoch] = {
     "learns nothing from a last batch that is smaller": whole_batches,
     "measures each batch after its step": measured_afterwards,
     "takes a single step, with the gradients of all batches": in_one_step,
-    "has the gradient grow with the batch (which AdamW hides: it divides by the gradient's size)": (
+    "has the gradient grow with the batch (where all are equally large, Adam hides it)": (
         partial(in_a_loop, grown=True)
     ),
     "learns the largest share of each row alone": partial(in_a_loop, wanted=winner),

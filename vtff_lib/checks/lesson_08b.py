@@ -10,7 +10,6 @@ from vtff_lib.checks.judging import (
     exercise,
     far,
     judge,
-    require,
     require_tensor,
 )
 
