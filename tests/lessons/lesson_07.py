@@ -218,7 +218,7 @@ def epoch_test_by_hand(epoch):
         costs += (-(targets * scores.log_softmax(dim=0)).sum(dim=1)).tolist()
         scores = scores - 2.0 * (scores.softmax(dim=0) - targets.mean(dim=0))
     return (
-        all(modes)
+        modes == [True] * 3
         and abs(told - sum(costs) / 7) < 1e-4
         and (model.scores - scores).abs().max().item() < 1e-4
         and all(torch.equal(*pair) for pair in zip(batches[0], given[0], strict=True))

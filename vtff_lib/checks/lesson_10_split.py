@@ -100,6 +100,16 @@ def by_heads(people: Sequence[str], share: float, seed: int) -> tuple[list[int],
     return sides
 
 
+def no_more_than_needed(
+    people: Sequence[str], share: float, seed: int
+) -> tuple[list[int], list[int]]:
+    """Learn from pictures of whoever comes last on the side of the test, if they can be spared."""
+    learn, test = in_turn(people, share, seed)
+    while len(test) - 1 >= share * len(people):
+        learn.append(test.pop())
+    return learn, test
+
+
 def losing(people: Sequence[str], share: float, seed: int) -> tuple[list[int], list[int]]:
     """Forget whoever is in one picture only, unless it is tested on."""
     learn, test = in_turn(people, share, seed)
@@ -139,6 +149,9 @@ FAULTY: dict[str, Split] = {
     "depends on the order in which the pictures are listed": partial(in_turn, order=as_they_come),
     "never changes with the seed": partial(in_turn, order=lambda people, seed: sorted(set(people))),
     "gives another split when it is called again with the same seed": partial(in_turn, order=anew),
+    "learns from pictures of the person who is taken last, once there are enough to test on": (
+        no_more_than_needed
+    ),
     "loses pictures of people who are in one picture only": losing,
 }
 
