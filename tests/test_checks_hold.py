@@ -574,7 +574,6 @@ WATCHED = {
     "expected_calibration_error",
     "learn_in_parts",
     "randomisation_control",
-    "area_of_deletion",
     "square_crop",
     "frozen_trunk",
 }

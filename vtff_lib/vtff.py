@@ -21,7 +21,7 @@ from vtff_lib.fusion import make_fusion
 from vtff_lib.inputs import Normalise, check_model, check_view, in_eval, of_this_thread
 from vtff_lib.lbp import LocalBinaryPattern
 from vtff_lib.names import check_same_classes
-from vtff_lib.refusals import check_shape, check_spread
+from vtff_lib.refusals import check_shape, check_spread, describe
 from vtff_lib.weights import read_metadata, read_weights, require_same_tensors, write_weights
 
 
@@ -59,8 +59,7 @@ class VTFF(nn.Module):
     @torch.inference_mode(False)  # whose tensors could never be trained
     def __init__(self, config: VTFFConfig):
         super().__init__()
-        self.config = config
-        c = config
+        c = self.config = config
         self.lbp = LocalBinaryPattern(c.lbp_order)
         self.fusion = make_fusion(
             c.fusion, c.channels, c.attention_reduction, c.gate, c.gated_branch
@@ -170,12 +169,35 @@ class VTFF(nn.Module):
         config = VTFFConfig.from_json(metadata["vtff_config"])
         if class_names is not None:
             check_same_classes(str(path), config.class_names, "class_names", class_names)
+        return cls._filled(config, weights, path).eval()
+
+    @classmethod
+    @torch.inference_mode(False)
+    def of(cls, model: nn.Module) -> Self:
+        """Return a VTFF with the settings and weights of a model that was built like it.
+
+        A copy that shows maps, where a model of your own gives logits alone. A VTFF comes back.
+
+        Raises:
+            ValueError: if the model has no settings, or other weights than a VTFF of them.
+        """
+        check_model(model)
+        if isinstance(model, cls):
+            return model
+        if not isinstance(model.config, VTFFConfig):
+            raise ValueError(f"model.config is {describe(model.config)}; keep the VTFFConfig.")
+        weights = {name: value.clone() for name, value in model.state_dict().items()}
+        twin = cls._filled(model.config, weights, "The model", "Give its layers VTFF's names.")
+        return twin.train(model.training)
+
+    @classmethod
+    def _filled(cls, config: VTFFConfig, weights: dict[str, Tensor], *source: Any) -> Self:
         with torch.device("meta"):  # which takes no memory, whatever the settings say
             model = cls(config)
-        require_same_tensors(model.state_dict(), weights, path)
+        require_same_tensors(model.state_dict(), weights, *source)
         model.load_state_dict(weights, assign=True)
-        model.normalise = _normalisation(config).to(weights["cls_token"].dtype)
-        return model.eval()
+        model.normalise = _normalisation(config).to(weights["cls_token"])  # its place and dtype
+        return model
 
 
 def _normalisation(config: VTFFConfig) -> nn.ModuleDict:

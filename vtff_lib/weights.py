@@ -89,9 +89,18 @@ def write_weights(
 
 
 def require_same_tensors(
-    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: str | Path
+    expected: Mapping[str, Tensor],
+    found: Mapping[str, Tensor],
+    path: str | Path,
+    remedy: str = "Build the model that it was saved from, or choose another file.",
 ) -> None:
     """Check that `found` has exactly the names and shapes of `expected`, and floats for floats.
+
+    Args:
+        expected: the tensors of the model that is to hold them.
+        found: those that there are.
+        path: where they are from, as the sentence names it.
+        remedy: what to do if they do not fit, as a sentence.
 
     Raises:
         ValueError: saying how many tensors are missing, unexpected, of another shape or of another
@@ -118,7 +127,7 @@ def require_same_tensors(
     if counts:
         raise ValueError(
             f"{path} holds the weights of another network: of {len(expected)} tensors, "
-            f"{', '.join(counts)}. Build the model that it was saved from, or choose another file."
+            f"{', '.join(counts)}. {remedy}"
         )
 
 

@@ -1,10 +1,12 @@
 """Lesson 07: answers to its exercises, right ones and wrong ones."""
 
+import copy
 import json
 import math
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from figures.experiments.harness import FIGURES
 from tests.lessons import Answers
@@ -148,7 +150,93 @@ def averaged_in_two_stages(average, weight, step, decay):
     return averaged(average, weight, step, decay, choose=min if step < 10 else lambda d, r: d)
 
 
-# 4: codes of a mirror image
+# 4: a test for an epoch
+
+
+def net(seed=0):
+    """Return a model that minds its mode, from 3 numbers to 4 logits."""
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Linear(3, 6), nn.BatchNorm1d(6), nn.Linear(6, 4))
+
+
+def some_batches(sizes=(3, 2), hard=False):
+    dice = torch.Generator().manual_seed(2)
+    images = torch.randn(sum(sizes), 3, generator=dice)
+    targets = torch.rand(sum(sizes), 4, generator=dice).softmax(dim=1)
+    if hard:
+        targets = F.one_hot(targets.argmax(dim=1), 4).float()
+    return [*zip(images.split(sizes), targets.split(sizes), strict=True)]
+
+
+def epoch_test(
+    epoch, *, sizes=(3, 2), hard=False, stale=True, mode=False, rate=0.1, told=True, kept=True
+):
+    """Compare with a right epoch, or do so with less."""
+    batches = some_batches(sizes, hard)
+    given, model = copy.deepcopy(batches), net().train(mode)
+    if stale:
+        for weight in model.parameters():
+            weight.grad = torch.ones_like(weight)
+    twin = copy.deepcopy(model).train()
+    value = epoch(model, torch.optim.SGD(model.parameters(), lr=rate), batches)
+
+    optimiser, costs = torch.optim.SGD(twin.parameters(), lr=rate), []
+    for images, targets in given:
+        optimiser.zero_grad()
+        loss = F.cross_entropy(twin(images), targets)
+        loss.backward()
+        optimiser.step()
+        costs += [loss.item()] * len(images)
+    if told:
+        assert math.isclose(value, sum(costs) / len(costs), rel_tol=1e-4)
+    for name, wanted in twin.state_dict().items():
+        torch.testing.assert_close(model.state_dict()[name], wanted, rtol=1e-3, atol=1e-5)
+    if kept:
+        for pair, before in zip(batches, given, strict=True):
+            assert all(map(torch.equal, pair, before))
+
+
+def epoch_test_by_hand(epoch):
+    """A single weight for each class, whose steps are known in closed form."""
+    batches = some_batches((2, 4, 1))
+    given = copy.deepcopy(batches)
+    modes = []
+
+    class Scores(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scores = nn.Parameter(torch.zeros(4))
+            self.scores.grad = torch.arange(4.0)
+
+        def forward(self, images):
+            modes.append(self.training)
+            return self.scores.expand(len(images), 4) + images.sum(dim=1, keepdim=True)
+
+    model, scores, costs = Scores().eval(), torch.zeros(4), []
+    told = epoch(model, torch.optim.SGD(model.parameters(), lr=2.0), batches)
+    for _, targets in given:
+        costs += (-(targets * scores.log_softmax(dim=0)).sum(dim=1)).tolist()
+        scores = scores - 2.0 * (scores.softmax(dim=0) - targets.mean(dim=0))
+    return (
+        modes == [True] * 3
+        and abs(told - sum(costs) / 7) < 1e-4
+        and (model.scores - scores).abs().max().item() < 1e-4
+        and all(torch.equal(*pair) for pair in zip(batches[0], given[0], strict=True))
+    )
+
+
+def exact_epoch_test(epoch):
+    """Right, but for sums that round differently."""
+    model = net().double()
+    batches = [(a.double(), b.double()) for a, b in some_batches((50, 30))]
+    twin = copy.deepcopy(model)
+    value = epoch(model, torch.optim.SGD(model.parameters(), lr=0.1), batches)
+    (first, targets), costs = batches[0], []
+    costs = F.cross_entropy(twin(first), targets).item()
+    assert value == costs, "not equal"
+
+
+# 5: codes of a mirror image
 
 MIRROR = {7: 5, 6: 6, 5: 7, 4: 3, 3: 4, 2: 0, 1: 1, 0: 2}
 STAY = {bit: bit for bit in range(8)}
@@ -179,7 +267,7 @@ def mirrored_on_the_circle(codes):
     return order_table("circular", "reading")[found]
 
 
-# 5: the diagnosis
+# 6: the diagnosis
 
 SICK = json.loads((FIGURES / "sick_runs.json").read_text(encoding="utf-8"))["cases"]
 CAUSES = {name: run["cause"] for name, run in SICK.items() if name != "healthy"}
@@ -256,6 +344,19 @@ ANSWERS = {
             (averaged_in_place, "You changed a tensor"),
             (added, "You added the whole new weight"),
             (averaged_in_two_stages, "At step 40 with decay 0.999, d is 0.8200 and the average"),
+        ],
+    ),
+    "fault_in_epoch": Answers(
+        right=[epoch_test, epoch_test_by_hand],
+        wrong=[
+            (lambda e: epoch_test(e, sizes=(3, 3)), "counts a small batch as much as a large one"),
+            (lambda e: epoch_test(e, stale=False), "what stood in `.grad` when it was called"),
+            (lambda e: epoch_test(e, mode=True), "in whatever mode the model comes"),
+            (lambda e: epoch_test(e, hard=True), "the largest share of each row alone"),
+            (lambda e: epoch_test(e, kept=False), "changes the targets that it is given"),
+            (lambda e: epoch_test(e, rate=0.0), "never clears the gradients"),
+            (exact_epoch_test, "rejects a version that is right"),
+            (lambda e: False, "it returned False"),
         ],
     ),
     "mirrored_codes": Answers(

@@ -233,59 +233,65 @@ def summed_up(maps, persons, answers):
     return of_others(maps, persons, answers) * counts.clamp_min(1)[:, None, None]
 
 
-# 4: the area under a deletion curve
+# 4: a test for occlusion
 
 
-def deleted(
-    predict,
-    image,
-    heat,
-    nothing,
-    *,
-    lowest=False,
-    alone=False,
-    by_column=False,
-    square=False,
-    fill=None,
-    copy=True,
-    points=slice(None),
-    sum_up=torch.trapezoid,
-    step=None,
-):
-    """Return the right answer, or one with the mistakes that are asked for."""
-    rows, columns = image.shape[1] // heat.shape[0], image.shape[2] // heat.shape[1]
-    rows = columns if square else rows
-    current = image.clone() if copy else image
-    found = [predict(current[None])[0].clone()]
-    values = heat.T.reshape(-1) if by_column else heat.reshape(-1)
-    for cell in values.argsort(descending=not lowest):
-        current = image.clone() if alone else current
-        row, column = divmod(int(cell), heat.shape[1])
-        across = slice(column * columns, (column + 1) * columns)
-        down = slice(row * rows, (row + 1) * rows)
-        other = nothing[:, down, across] if fill is None else fill(image)
-        current[:, down, across] = other
-        found.append(predict(current[None])[0].clone())
-    curve = torch.stack(found)[points]
-    return float(sum_up(curve)) * (1 / (len(curve) - 1) if step is None else step)
+def occlusion_test(
+    occlude, *, count=2, size=(4, 9), grid=(2, 3), asked=(4, 1), kept=True, low=False, grey=False,
+    only=None, tolerance=1e-4,
+):  # fmt: skip
+    """Ask a linear model, of which the truth is known; or one that shows less."""
+    dice = torch.Generator().manual_seed(3)
+    images = torch.rand(count, 3, *size, generator=dice)
+    images = images.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1).clone() if grey else images
+    weights = torch.randn(3, *size, 5, generator=dice)
+    classes = torch.tensor(asked[:count])
+    lost = torch.einsum(
+        "nchw,chwn->nhw", images - images.mean(dim=(2, 3), keepdim=True), weights[..., classes]
+    )
+    rows, columns = size[0] // grid[0], size[1] // grid[1]
+    truth = lost.view(count, grid[0], rows, grid[1], columns).sum(dim=(2, 4))
+    given = images.clone()
+    falls = occlude(
+        lambda some: torch.einsum("nchw,chwk->nk", some, weights) + 2, images, classes, grid
+    )
+    if only is not None:
+        falls, truth = only(falls), only(truth)
+    torch.testing.assert_close(falls, truth, rtol=tolerance, atol=tolerance)
+    if kept:
+        assert torch.equal(images, given)
 
 
-def deleted_at_once(predict, image, heat, nothing):
-    """Build all pictures first, and ask the model once."""
-    rank = heat.flatten().argsort(descending=True).argsort().view(1, 1, *heat.shape)
-    rank = F.interpolate(rank.float(), tuple(image.shape[1:]), mode="nearest")[0]
-    steps = torch.arange(heat.numel() + 1).view(-1, 1, 1, 1)
-    curve = predict(torch.where(rank < steps, nothing, image))
-    return (curve[1:] + curve[:-1]).mean() / 2
+def occlusion_test_by_pixels(occlude):
+    """A model that reads one pixel for each class."""
+    images = torch.arange(2 * 3 * 6 * 8).view(2, 3, 6, 8) ** 2 % 101 / 101
+    before = images.clone()
+    spots = ((0, 1, 7), (2, 5, 0), (1, 2, 5))  # channel, row, column
+
+    def predict(some):
+        return torch.stack([some[:, c, i, j] for c, i, j in spots], dim=1)
+
+    for asked in ([0, 1], [2, 0], [1, 2]):
+        falls = occlude(predict, images, torch.tensor(asked), (3, 2))
+        for n, wanted in enumerate(asked):
+            c, i, j = spots[wanted]
+            truth = torch.zeros(3, 2)
+            truth[i // 2, j // 4] = images[n, c, i, j] - images[n, c].mean()
+            if not torch.allclose(falls[n], truth, atol=1e-5) or not images.equal(before):
+                return False
+    return True
 
 
-def deleted_above_zero(predict, image, heat, nothing):
-    some = slice(1 + int((heat > 0).sum()))
-    return deleted(predict, image, heat, nothing, points=some, step=1 / heat.numel())
+def occlusion_of_one_batch(occlude):
+    """Asks for a single call."""
+    calls = []
 
+    def predict(some):
+        calls.append(len(some))
+        return some.mean(dim=(2, 3))
 
-def mean_colour(image):
-    return image.float().mean(dim=(1, 2), keepdim=True).round().to(torch.uint8)
+    occlude(predict, torch.rand(1, 3, 4, 4), torch.tensor([0]), (2, 2))
+    assert len(calls) == 5
 
 
 # 5: pairs of muscles
@@ -461,39 +467,26 @@ ANSWERS = {
             (lambda *given: of_others(*given) / 2, "your means are off by"),
         ],
     ),
-    "area_of_deletion": Answers(
-        right=[deleted, deleted_at_once],
+    "fault_in_map": Answers(
+        right=[occlusion_test, occlusion_test_by_pixels],
         wrong=[
-            (lambda *given: deleted(*given, lowest=True), "You removed the lowest cells"),
-            (lambda *given: deleted(*given, alone=True), "You removed each cell alone"),
-            (lambda *given: deleted(*given, by_column=True), "Rows and columns of the map"),
-            (lambda *given: deleted(*given, square=True), "You took the cells to be square"),
-            (lambda *given: deleted(*given, fill=lambda image: 0), "with 0, black"),
-            (lambda *given: deleted(*given, fill=mean_colour), "with the picture's mean"),
-            (lambda *given: deleted(*given, copy=False), "work on a copy"),
-            (lambda *given: deleted(*given, sum_up=torch.mean, step=1), "the mean of all points"),
-            (lambda *given: deleted(*given, sum_up=torch.sum, step=1), "You added the points up"),
-            (lambda *given: deleted(*given, step=1), "Your steps are 1 wide"),
-            (lambda *given: deleted(*given, points=slice(1, None)), "begins with one cell"),
-            (lambda *given: deleted(*given, points=slice(-1)), "ends before the last cell"),
+            (lambda o: occlusion_test(o, count=1), "the mean colour of all images"),
+            (lambda o: occlusion_test(o, grey=True), "the mean of all three channels"),
             (
-                lambda *given: deleted(*given, points=slice(-1), sum_up=torch.mean, step=1),
-                "every step at its left end",
+                lambda o: occlusion_test(o, only=lambda falls: falls[:, 0, 0]),
+                "does not put a cell back",
             ),
+            (lambda o: occlusion_test(o, asked=(4, 4)), "the first class for all images"),
+            (lambda o: occlusion_test(o, size=(6, 9)), "takes cells for square"),
             (
-                lambda *given: deleted(*given, points=slice(1, None), sum_up=torch.mean, step=1),
-                "every step at its right end",
+                lambda o: occlusion_test(o, only=lambda falls: falls.flatten(1).sort()[0]),
+                "puts the cells down column by column",
             ),
-            (
-                lambda predict, image, heat, nothing: deleted(
-                    predict, image, heat, nothing, step=1 / (heat.numel() + 1)
-                ),
-                "one step fewer than points",
-            ),
-            (deleted_above_zero, "only the cells above 0"),
-            (lambda *given: 1 - deleted(*given), "the area above the curve"),
-            (lambda predict, image, *rest: predict(image)[0], "for one picture use picture[None]"),
-            (lambda *given: 2 * deleted(*given), "the area should be"),
+            (lambda o: occlusion_test(o, only=lambda f: f.abs()), "drops the sign"),
+            (lambda o: occlusion_test(o, only=lambda f: f.clamp_min(0)), "cuts off what is"),
+            (lambda o: occlusion_test(o, kept=False), "that it was given painted"),
+            (occlusion_of_one_batch, "rejects a version that is right"),
+            (lambda o: False, "it returned False"),
         ],
     ),
     "pairs_in_order": Answers(

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections import Counter
 
 import numpy as np
 import torch
@@ -273,56 +274,71 @@ def all_faces_below(before, after, persons, draws):
     return gain.mean(), low, high
 
 
-# 4: a split by person
+# 4: a test for splits
+
+PEOPLE = ("Ada", "Bo", "Ada", "Cy", "Di", "Bo", "Ada", "Eve", "Cy", "Flo")
+RUNS = tuple(sorted(PEOPLE))
 
 
-def apart(people, share, order, *, enough=lambda count, total, share: count >= share * total):
-    taken = set()
-    for person in order:
-        if enough(sum(each in taken for each in people), len(people), share):
-            break
-        taken.add(person)
-    return torch.tensor([each in taken for each in people])
+def split_test(
+    split,
+    *,
+    people=PEOPLE,
+    shares=(0.2, 0.35, 0.6),
+    all_there=True,
+    spare=True,
+    shuffled=True,
+    moves=True,
+):
+    """Ask for all that is promised, or for less."""
+    people, backwards = list(people), list(people)[::-1]
+    for share in shares:
+        found = set()
+        for seed in range(12):
+            learn, test = split(people, share, seed)
+            tested = {people[n] for n in test}
+            found.add(frozenset(tested))
+            if all_there:
+                assert sorted([*learn, *test]) == [*range(len(people))]
+            assert not tested & {people[n] for n in learn}
+            assert len(test) >= share * len(people)
+            if spare:
+                assert len(test) - max(map(people.count, tested)) < share * len(people)
+            assert sorted(split(people, share, seed)[1]) == sorted(test)
+            if shuffled:
+                assert {backwards[n] for n in split(backwards, share, seed)[1]} == tested
+        if moves:
+            assert len(found) > 1
 
 
-def apart_by_counting(people, share, order):
-    sizes = np.cumsum([0, *(people.count(person) for person in order)])
-    number = int((sizes < share * len(people)).sum())
-    return np.isin(np.array(people), order[:number])
+def split_test_by_counting(split):
+    """Count, for people of all sizes."""
+    people = [name for size, name in enumerate("zyxwvut", start=1) for _ in range(size)]
+    people = people[::2] + people[1::2]
+    found = set()
+    for seed in range(15):
+        for share in (0.1, 0.25, 0.37):
+            learn, test = split(people, share, seed)
+            sizes = Counter(people[n] for n in test)
+            needed = share * len(people)
+            again = split(people[::-1], share, seed)[1]
+            if (
+                any(people.count(name) != size for name, size in sizes.items())
+                or sorted(learn + test) != [*range(len(people))]
+                or not sizes.total() >= needed > sizes.total() - max(sizes.values())
+                or Counter(people[::-1][n] for n in again) != sizes
+                or {*split(people, share, seed)[1]} != {*test}
+            ):
+                return False
+            found.add((share, *sorted(sizes)))
+    return len(found) > 3
 
 
-def pictures_at_random(people, share, order):
-    mask = torch.zeros(len(people), dtype=torch.bool)
-    mask[: math.ceil(share * len(people))] = True
-    return mask
-
-
-def share_of_people(people, share, order):
-    number = math.ceil(share * len(order))
-    return torch.tensor([each in order[:number] for each in people])
-
-
-def never_over(people, share, order):
-    taken = set()
-    for person in order:
-        if sum(each in taken or each == person for each in people) > share * len(people):
-            break
-        taken.add(person)
-    return torch.tensor([each in taken for each in people])
-
-
-def skips_large(people, share, order):
-    taken = set()
-    for person in order:
-        if sum(each in taken or each == person for each in people) <= share * len(people):
-            taken.add(person)
-    return torch.tensor([each in taken for each in people])
-
-
-def rounded_down(people, share, order):
-    return apart(
-        people, share, order, enough=lambda count, total, share: count >= int(share * total)
-    )
+def split_is_sorted(split):
+    """Demands an order that nobody promised."""
+    learn, test = split(list(PEOPLE), 0.5, 1)
+    assert learn == sorted(learn)
+    assert test == sorted(test)
 
 
 # 5: a frozen trunk
@@ -468,21 +484,20 @@ ANSWERS = {
             (lambda *g: gap(*g)[0:2], "Return three numbers"),
         ],
     ),
-    "people_apart": Answers(
-        right=[apart, apart_by_counting],
+    "fault_in_split": Answers(
+        right=[split_test, split_test_by_counting],
         wrong=[
-            (pictures_at_random, "is on both sides"),
-            (share_of_people, "You counted people"),
-            (never_over, "before the share was reached"),
-            (skips_large, "You left out people"),
-            (rounded_down, "You rounded the share"),
-            (lambda *g: apart(*g, enough=lambda c, n, s: c > s * n), "one person more"),
-            (lambda p, s, o: ~apart(p, s, o), "mark those to test on"),
-            (lambda p, s, o: apart(p, s, o[::-1]), "from the end of `order`"),
-            (lambda p, s, o: apart(p, s, sorted(o)), "You sorted the people"),
-            (lambda p, s, o: apart(p, s, list(dict.fromkeys(p))), "as they come in the"),
-            (lambda *g: apart(*g).nonzero().flatten(), "not the numbers of the pictures"),
-            (lambda people, *g: set(people), "no names"),
+            (
+                lambda s: split_test(s, people=RUNS, shuffled=False),
+                "that follow each other for a person",
+            ),
+            (lambda s: split_test(s, shares=(0.2, 0.6)), "rounds the share"),
+            (lambda s: split_test(s, spare=False), "goes on though"),
+            (lambda s: split_test(s, shuffled=False), "the order in which the pictures are"),
+            (lambda s: split_test(s, moves=False), "never changes with the seed"),
+            (lambda s: split_test(s, all_there=False), "loses pictures"),
+            (split_is_sorted, "rejects a version that is right"),
+            (lambda s: False, "it returned False"),
         ],
     ),
     "frozen_trunk": Answers(

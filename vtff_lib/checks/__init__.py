@@ -27,15 +27,18 @@ from vtff_lib.checks.lesson_06 import count_tokens, idle_parts, loss_without_loo
 from vtff_lib.checks.lesson_06_model import fault_in_batches, whole_model
 from vtff_lib.checks.lesson_07 import smoothed_loss
 from vtff_lib.checks.lesson_07_rates import moved_average, rate_share
+from vtff_lib.checks.lesson_07_round import fault_in_epoch
 from vtff_lib.checks.lesson_07_runs import diagnosis, mirrored_codes
 from vtff_lib.checks.lesson_07b import expected_calibration_error
 from vtff_lib.checks.lesson_07b_parts import learn_in_parts
-from vtff_lib.checks.lesson_07b_stops import goes_on_exactly
+from vtff_lib.checks.lesson_07b_stops import fault_in_resume
 from vtff_lib.checks.lesson_08 import randomisation_control, rolled_out
 from vtff_lib.checks.lesson_08_controls import class_prior
-from vtff_lib.checks.lesson_08_deletion import area_of_deletion
+from vtff_lib.checks.lesson_08_fault import fault_in_map
 from vtff_lib.checks.lesson_08_muscles import pairs_in_order
-from vtff_lib.checks.lesson_08b import points_inside, what_follows
+from vtff_lib.checks.lesson_08b import points_inside
+from vtff_lib.checks.lesson_08b_control import fault_in_control
+from vtff_lib.checks.lesson_08b_follows import what_follows
 from vtff_lib.checks.lesson_09 import (
     holms_correction,
     how_many_seeds,
@@ -45,7 +48,8 @@ from vtff_lib.checks.lesson_09 import (
 )
 from vtff_lib.checks.lesson_10 import square_crop
 from vtff_lib.checks.lesson_10_answers import least_confidence
-from vtff_lib.checks.lesson_10_people import paired_gap, people_apart
+from vtff_lib.checks.lesson_10_people import paired_gap
+from vtff_lib.checks.lesson_10_split import fault_in_split
 from vtff_lib.checks.lesson_10_trunk import frozen_trunk
 from vtff_lib.checks.overview import erase_progress, keep_progress, progress
 
@@ -53,7 +57,6 @@ __all__ = [
     "EXERCISES",
     "Exercise",
     "Verdict",
-    "area_of_deletion",
     "broadcast_shapes",
     "class_prior",
     "count_tokens",
@@ -63,13 +66,17 @@ __all__ = [
     "expected_calibration_error",
     "fault_in_attention",
     "fault_in_batches",
+    "fault_in_control",
+    "fault_in_epoch",
     "fault_in_gate",
     "fault_in_heads",
     "fault_in_lbp",
     "fault_in_loading",
+    "fault_in_map",
+    "fault_in_resume",
+    "fault_in_split",
     "frozen_trunk",
     "global_attention",
-    "goes_on_exactly",
     "heads_side_by_side",
     "holms_correction",
     "how_many_seeds",
@@ -90,7 +97,6 @@ __all__ = [
     "moved_average",
     "paired_gap",
     "pairs_in_order",
-    "people_apart",
     "points_inside",
     "pre_norm_block",
     "progress",

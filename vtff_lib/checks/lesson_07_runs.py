@@ -66,7 +66,7 @@ WHY_NOT = {
 
 @exercise("07", "The codes of a mirrored image")
 def mirrored_codes(answer: Callable[[Tensor], Tensor]) -> str:
-    """Check Exercise 4 of lesson 07: LBP codes of the mirror image, from the codes alone."""
+    """Check Exercise 5 of lesson 07: LBP codes of the mirror image, from the codes alone."""
     dice = torch.Generator().manual_seed(0)
     image = torch.randint(256, (2, 3, 5, 8), generator=dice, dtype=torch.uint8)
     codes, wanted = local_binary_pattern(image), local_binary_pattern(image.flip(-1))
@@ -136,7 +136,7 @@ def mirrored_codes(answer: Callable[[Tensor], Tensor]) -> str:
 
 @exercise("07", "Four sick runs")
 def diagnosis(answer: Any) -> str:
-    """Check Exercise 5 of lesson 07: what is wrong with runs A to D."""
+    """Check Exercise 6 of lesson 07: what is wrong with runs A to D."""
     require_answer(answer)
     require(
         isinstance(answer, Mapping),

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vtff_lib.checks.judging import call, exercise, require
+from vtff_lib.checks.faults import judge_test
+from vtff_lib.checks.judging import exercise
 
 STEPS = 4  # to an epoch
 GOALS = torch.tensor([[1.0, 0.0, 2.0], [0.0, 3.0, 1.0], [2.0, 1.0, 0.0], [4.0, 1.0, 1.0]])
@@ -78,6 +79,24 @@ class CarefulRun(DrawnRun):
         self.dice.set_state(state["dice"])
 
 
+class Plain(Run):
+    """A run without momentum, whose state is plain numbers."""
+
+    def step(self) -> None:
+        """Learn from the next image."""
+        wanted = GOALS[self.order()[self.number % STEPS]]
+        self.weight = self.weight - 0.3 * (self.weight - wanted)
+        self.number += 1
+
+    def state(self) -> dict[str, Any]:
+        """Return all that is needed to go on."""
+        return {"weights": self.weight.tolist(), "steps": self.number}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self.weight, self.number = torch.tensor(state["weights"]), state["steps"]
+
+
 class WithoutMomentum(Run):
     """It starts with no momentum again."""
 
@@ -112,6 +131,15 @@ class TwiceTheLast(Run):
         super().load(state | {"number": number - back})
 
 
+class LentIn(Run):
+    """It goes on with the very tensors of the state, which change with it."""
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take the tensors themselves."""
+        self.weight, self.momentum = state["weight"], state["momentum"]
+        self.number = state["number"]
+
+
 class LentOut(Run):
     """Its state is no copy, and changes with the run."""
 
@@ -120,35 +148,30 @@ class LentOut(Run):
         return {"weight": self.weight, "momentum": self.momentum, "number": self.number}
 
 
-RIGHT: dict[type[Run], str] = {
-    Run: "that goes on exactly. Do both runs take as many steps in all, and is the state loaded "
-    "into a new one?",
-    CarefulRun: "that keeps its random state and goes on exactly. Does your test look for what "
-    "only one kind of run has? All have `step`, `state`, `load` and `weight`.",
+RIGHT: dict[str, type[Run]] = {
+    "its orders follow from seed and epoch": Run,
+    "it draws its orders, and keeps its random state": CarefulRun,
+    "it does without momentum, and writes its weights down as a list": Plain,
 }
-FAULTY: dict[type[Run], str] = {
-    WithoutMomentum: "that forgets its momentum. It goes wrong with the first step that it takes "
-    "after `load`: compare weights at the end of the run, not only what was loaded.",
-    WithoutNumber: "that counts its steps from 0 again. Let as many steps follow as the unbroken "
-    "run takes in all, and compare the weights.",
-    ByEpochs: "that begins its epoch anew. It is right where an epoch ends: stop in the middle.",
-    DrawnRun: "that forgets its random state. It is right until the epoch is over: go on into the "
-    "next one.",
-    TwiceTheLast: "that goes wrong only when it is stopped just where an epoch ends: try every "
-    "number of steps.",
-    LentOut: "whose state is no copy: the run goes on after `state()`, and so do the weights in "
-    "it. Let it take a step more before it is killed.",
+FAULTY: dict[str, type[Run]] = {
+    "forgets its random state: it is right until the epoch is over": DrawnRun,
+    "forgets its momentum: what is loaded is right, and the next step is not": WithoutMomentum,
+    "counts its steps from 0 again": WithoutNumber,
+    "begins its epoch anew: it is right where an epoch ends": ByEpochs,
+    "goes wrong only where it is stopped just when an epoch has ended": TwiceTheLast,
+    "hands out a state that is no copy: a step that follows changes it": LentOut,
+    "goes on with the tensors of the state itself: whoever loads it a second time gets others": (
+        LentIn
+    ),
 }
 
 
 @exercise("07b", "Find the fault: does a stopped run go on?")
-def goes_on_exactly(answer: Callable[[type[Run]], bool]) -> str:
+def fault_in_resume(answer: Callable[[type[Run]], Any]) -> str:
     """Check Exercise 3 of lesson 07b: a test for runs, tried on right and faulty ones."""
-    for right, words in RIGHT.items():
-        require(call(answer, right), f"Your test refuses a run {words}")
-    for faulty, words in FAULTY.items():
-        require(not call(answer, faulty), f"Your test lets a run pass {words}")
+    judge_test(answer, RIGHT, FAULTY)
     return (
-        f"It let two right runs pass, and caught {len(FAULTY)} that go wrong. Lesson 07's loop "
-        "needs no random state in its checkpoint: that is one thing less to forget."
+        f"Your test lets {len(RIGHT)} right runs pass, and catches {len(FAULTY)} that go wrong. "
+        "Lesson 07's loop needs no random state in its checkpoint: that is one thing less to "
+        "forget."
     )

@@ -1,7 +1,6 @@
-"""The checks of lesson 08b: the pointing game, and what follows."""
+"""The checks of lesson 08b, first part: the pointing game."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,8 +10,6 @@ from vtff_lib.checks.judging import (
     exercise,
     far,
     judge,
-    require,
-    require_answer,
     require_tensor,
 )
 
@@ -98,39 +95,3 @@ def _judge_pointing(hits: Tensor, maps: Tensor, masks: Tensor) -> None:
     }
     right = share >= 0.5
     judge(hits, right, mistakes, f"Your list of hits is off by up to {far(hits, right):.3g}.")
-
-
-# Of each claim: whether the finding bears it out, and a thought that leads there.
-CLAIMS: tuple[tuple[bool, str], ...] = (
-    (False, "other people's maps do better, and they have not seen the face. What has the map "
-     "shown that they have not?"),
-    (True, "the answer is made in the head, after this map. Could a map that does not move with "
-     "the head tell one class from another?"),
-    (False, "the map marks where the mouth is, and so would a drawing of a face. Was the mouth "
-     "taken away from the model to see what happens?"),
-    (True, "the mouth was taken away, and other places of the same size were taken away for "
-     "comparison. What is left to doubt is the filling, and the claim names it."),
-    (False, "it is one draw of dice. What would the next new head have given?"),
-    (False, "other weights that give the same answer show that these are not the only ones. Do "
-     "they show that no weights, in no model, say anything?"),
-    (False, "a map can mark what is there. What would it have to mark if a thing is hidden?"),
-)  # fmt: skip
-
-
-@exercise("08b", "What follows from what was found?")
-def what_follows(answer: Any) -> str:
-    """Check Exercise 2 of lesson 08b: of seven claims, which are borne out by their finding."""
-    require_answer(answer)
-    require(
-        isinstance(answer, list | tuple) and len(answer) == len(CLAIMS),
-        f"Give a list of {len(CLAIMS)} values, True or False, one for each claim, in order.",
-    )
-    for place, (given, (right, thought)) in enumerate(zip(answer, CLAIMS, strict=True), start=1):
-        require(given is not None and given is not ..., f"Claim {place} is still open: fill it in.")
-        require(
-            isinstance(given, bool | int) and given in (0, 1),
-            f"Claim {place}: {given!r:.20} is neither True nor False.",
-        )
-        words = "does not follow" if given else "does follow"
-        require(bool(given) == right, f"Claim {place} {words}: {thought}")
-    return "A map is a hypothesis. What bears it out is a change that was made, and a control."

@@ -1,25 +1,13 @@
-"""The checks of lesson 10, third part: a gap, and a split by person."""
+"""The checks of lesson 10, third part: a gap between groups."""
 
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from vtff_lib.checks.judging import (
-    Wrong,
-    call,
-    close,
-    exercise,
-    judge,
-    number,
-    require,
-    require_tensor,
-)
-
-MASK = "Return a mask, one True or False for each picture"
+from vtff_lib.checks.judging import call, close, exercise, judge, number, require
 
 
 @exercise("10", "A gap between groups, with its interval")
@@ -102,90 +90,3 @@ def _judge_gap(
             f"97.5 % quantiles over `draws`; yours is [{numbers[1]:+.4f}, {numbers[2]:+.4f}]."
         )
     judge(numbers, right, mistakes, words, 1e-4)
-
-
-@exercise("10", "Own pictures, split so that nobody is on both sides")
-def people_apart(answer: Callable[[Sequence[str], float, Sequence[str]], Tensor]) -> str:
-    """Check Exercise 4 of lesson 10: a mask of the pictures to test on, whole people at a time."""
-    cases = (  # in the first no sum hits the share; then what lies just below it, then it itself
-        ("Eve Ada Bo Di Cy Eve Eve Flo Flo Bo Di", 0.35, "Bo Flo Di Ada Cy Eve"),
-        ("Flo Eve Eve Flo Ada Cy Ada Di Flo Bo Eve", 0.35, "Eve Di Ada Cy Bo Flo"),
-        ("Di Di Di Cy Cy Di Di Flo Ada Cy Bo Eve", 0.25, "Eve Bo Ada Flo Di Cy"),
-    )
-    for pictures, share, names in cases:
-        people, order = pictures.split(), names.split()
-        mask = call(answer, list(people), share, list(order))
-        what = f"The mask of {len(people)} pictures"
-        if not isinstance(mask, Tensor):
-            listed = np.asarray(mask)
-            require(listed.dtype.kind in "bif", f"{MASK}, no names.")
-            mask = torch.as_tensor(listed)
-        require(
-            mask.dtype == torch.bool or mask.shape == (len(people),),
-            f"{MASK}, not the numbers of the pictures.",
-        )
-        mask = require_tensor(mask, (len(people),), what, dtype=None).bool()
-        _judge_split(mask, people, share, order)
-    return (
-        "A model that knows a face can name its expression by the person. Only strangers tell "
-        "whether it reads expressions."
-    )
-
-
-def _apart(people: Sequence[str], share: float, order: Sequence[str], stop: str = "") -> Tensor:
-    """Take people in order until there are enough pictures; with `stop`, by another rule."""
-    taken: set[str] = set()
-    for person in order:
-        have, wanted = sum(name in taken for name in people), share * len(people)
-        more = have + people.count(person)
-        enough = {
-            "": have >= wanted,
-            "people": len(taken) >= share * len(order),
-            "never over": more > wanted,
-            "skips": False,
-            "above": have > wanted,
-            "whole": have >= int(wanted),
-        }[stop]
-        if enough:
-            break
-        if stop != "skips" or more <= wanted:
-            taken.add(person)
-    return torch.tensor([name in taken for name in people])
-
-
-def _judge_split(mask: Tensor, people: Sequence[str], share: float, order: Sequence[str]) -> None:
-    """Say which mistake a wrong mask comes from."""
-    sides = [{p for p, test in zip(people, mask.tolist(), strict=True) if test is side}
-             for side in (True, False)]  # fmt: skip
-    both = sorted(sides[0] & sides[1])
-    if both:
-        raise Wrong(f"{both[0]} is on both sides; a person goes with all of his or her pictures.")
-    right = _apart(people, share, order)
-    mistakes = {
-        "Your mask marks the pictures to learn from; mark those to test on.": ~right,
-        "You counted people; the share is of the pictures.": _apart(people, share, order, "people"),
-        "You rounded the share of the pictures down; *at least* so many are asked for.": (
-            _apart(people, share, order, "whole")
-        ),
-        "You stopped before the share was reached; go on until there are *at least* so many.": (
-            _apart(people, share, order, "never over")
-        ),
-        "You left out people whose pictures are too many; take everybody in turn until there are "
-        "enough.": _apart(people, share, order, "skips"),
-        "With exactly the share there are enough: you took one person more.": (
-            _apart(people, share, order, "above")
-        ),
-        "You took people from the end of `order`; begin at its start.": (
-            _apart(people, share, order[::-1])
-        ),
-        "You sorted the people; take them as `order` has them.": (
-            _apart(people, share, sorted(order))
-        ),
-        "You took people as they come in the pictures; take them as `order` has them.": (
-            _apart(people, share, list(dict.fromkeys(people)))
-        ),
-        "All pictures are marked: none is left to learn from.": torch.ones(len(people)),
-    }
-    marked = ", ".join(sorted({p for p, test in zip(people, right, strict=True) if test}))
-    words = f"For {list(people)}, share {share}, order {list(order)}, mark all of {marked}."
-    judge(mask, right, mistakes, words)

@@ -1,4 +1,4 @@
-"""The checks of lesson 10, fourth part: a frozen trunk."""
+"""The checks of lesson 10, fifth part: a frozen trunk."""
 
 from collections.abc import Callable
 from typing import Any

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from vtff_lib import files, plots
 from vtff_lib.config import VTFFConfig
@@ -51,7 +51,8 @@ class Explorer:
 
     Args:
         models: one trained VTFF, or several by name; with one grid, depth, number of heads and
-            channels, fusion and classes. They are used in eval mode and left as they were.
+            channels, fusion and classes. They are used in eval mode and left as they were. Of a
+            model of your own that is built like one, a copy is shown, see `VTFF.of`.
         images: `(N, 3, H, W)` uint8, of the models' size.
         names: what to call the faces; "face 1" and so on if not given.
         labels: the class that each is labelled with, in words; "" where it is not known.
@@ -68,7 +69,7 @@ class Explorer:
 
     def __init__(
         self,
-        models: VTFF | Mapping[str, VTFF],
+        models: nn.Module | Mapping[str, nn.Module],
         images: Tensor,
         names: Sequence[str] | None = None,
         labels: Sequence[str] | None = None,
@@ -270,17 +271,19 @@ def _short(name: str) -> str:
     return textwrap.shorten(name, 22, placeholder=" …")
 
 
-def _named(models: VTFF | Mapping[str, VTFF]) -> dict[str, VTFF]:
+def _named(given: nn.Module | Mapping[str, nn.Module]) -> dict[str, VTFF]:
     """Return one model or several by name, if they can be laid side by side."""
-    models = dict(models) if isinstance(models, Mapping) else {"VTFF": models}
-    if not models:
+    given = dict(given) if isinstance(given, Mapping) else {"VTFF": given}
+    if not given:
         raise ValueError("Explorer got no model; give one, or several by name.")
-    for name, model in models.items():
-        if not isinstance(model, VTFF) or not isinstance(name, str):
+    for name, model in given.items():
+        built_alike = isinstance(model, nn.Module) and hasattr(model, "config")
+        if not built_alike or not isinstance(name, str):
             raise ValueError(
                 f"Explorer got {type(model).__name__} under the name {name!r}; give VTFF models by "
                 "name."
             )
+    models = {name: VTFF.of(model) for name, model in given.items()}
     kinds = {tuple(getattr(model.config, name) for name in ALIKE) for model in models.values()}
     if len(kinds) > 1:
         raise ValueError(

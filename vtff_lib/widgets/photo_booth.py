@@ -7,7 +7,7 @@ import html
 from typing import Any
 
 import ipywidgets as widgets
-from torch import Tensor
+from torch import Tensor, nn
 
 from vtff_lib import plots
 from vtff_lib.evaluation.answering import verdict
@@ -35,7 +35,8 @@ class PhotoBooth(Whole):
     widgets, which JupyterLab does only when asked.
 
     Args:
-        model: a VTFF trained on grey faces, such as `load_pretrained("photos")`.
+        model: a VTFF trained on grey faces, such as `load_pretrained("photos")`, or a model of your
+            own, see `VTFF.of`.
         photo: what it begins with, anything that `read_photo` reads.
         least: confidence below which it gives no word, see `verdict`.
 
@@ -43,14 +44,18 @@ class PhotoBooth(Whole):
         ValueError: if there is no face in `photo`; and as `read_photo`.
     """
 
-    def __init__(self, model: VTFF, photo: PhotoSource, least: float = 0.0):
-        self._model, self._least = model, least
+    def __init__(self, model: nn.Module, photo: PhotoSource, least: float = 0.0):
+        self._model, self._least = VTFF.of(model), least
         self.upload = widgets.FileUpload(accept="image/*", description="a file")
         self.camera = Webcam(self._take)
         self.words, self.face = widgets.HTML(), widgets.HTML()
-        surgeries = [surgery for surgery in all_surgeries(model) if surgery.patch is None]
+        surgeries = [each for each in all_surgeries(self._model) if each.patch is None]
         self.explorer = Explorer(
-            model, self._look(photo), ["the face"], title="What the model sees", surgeries=surgeries
+            self._model,
+            self._look(photo),
+            ["the face"],
+            title="What the model sees",
+            surgeries=surgeries,
         )
         self.upload.observe(self._uploaded, names="value")
         controls = widgets.Box(

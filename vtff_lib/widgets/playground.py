@@ -10,7 +10,7 @@ from typing import Any
 
 import ipywidgets as widgets
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vtff_lib.explain.surgery import Surgery, all_surgeries
 from vtff_lib.explorer.explorer import Explorer
@@ -42,7 +42,7 @@ class Playground(Whole):
     A photo stays in the kernel and in this notebook's page; it is sent nowhere else, and not saved.
 
     Args:
-        model: any trained VTFF.
+        model: any trained VTFF, or a model of your own, see `VTFF.of`.
         person: number of the person, see `synthetic_faces.sample`.
         units: the first intensities, 0 to 1, by action unit; those of a smile if not given.
 
@@ -50,15 +50,15 @@ class Playground(Whole):
         ValueError: if there is no slider for a unit.
     """
 
-    def __init__(self, model: VTFF, person: int = 0, units: Mapping[int, float] | None = None):
+    def __init__(self, model: nn.Module, person: int = 0, units: Mapping[int, float] | None = None):
         start = START if units is None else units
         if not start.keys() <= UNITS.keys():
             raise ValueError(f"There are sliders for the action units {list(UNITS)} alone.")
-        self._model = model
+        self._model = VTFF.of(model)
         self._face = sample([person], seed=2, split="test").in_studio()
         self._photo: Tensor | None = None
         self._due: asyncio.TimerHandle | None = None
-        self._surgeries = {surgery.name: surgery for surgery in all_surgeries(model)}
+        self._surgeries = {surgery.name: surgery for surgery in all_surgeries(self._model)}
         self.units = {
             unit: _slider(f"AU {unit}, {word}", start.get(unit, 0.0), 0, 1)
             for unit, word in UNITS.items()
@@ -70,7 +70,11 @@ class Playground(Whole):
         self.back = widgets.Button(description="the rendered face")
         self.trouble = widgets.HTML()
         self.explorer = Explorer(
-            model, self._pixels(), [self._name()], title="A face to move", computed=[Surgery()]
+            self._model,
+            self._pixels(),
+            [self._name()],
+            title="A face to move",
+            computed=[Surgery()],
         )
         self.view = self.explorer.widget
         sliders = [*self.units.values(), self.lamp, self.yaw, self.occluder]
