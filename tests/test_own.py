@@ -1,5 +1,6 @@
 """The learner's own VTFF: parts are kept, found again, put together, and a wrong one is named."""
 
+import ast
 import linecache
 import os
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.lessons import NUMBERS, stored
+from tests.lessons import NUMBERS, defines, stored, tags
 from vtff_lib import checks, load_pretrained, own
 from vtff_lib.own import PARTS, first_difference, like, part, parts, parts_file
 from vtff_lib.own.sources import NotKept, source_of
@@ -68,12 +69,24 @@ class Notebook:
         return getattr(checks, check)(self.names[name])
 
 
+def what_is_given(lesson: str) -> str:
+    """Return the definitions that stand in the cells of a lesson, as they are written."""
+    return "\n\n".join(
+        ast.get_source_segment(cell.source, node)
+        for cell in stored(lesson).cells
+        if cell.cell_type == "code" and "exercise" not in tags(cell)
+        for node in ast.parse(cell.source).body
+        if defines(node)
+    )
+
+
 def solved_up_to_06(solutions, skipped=(), changes=None) -> Notebook:
     """Go through the lessons, a notebook for each; return that of lesson 06."""
     lesson = ""
     for name, each in PARTS.items():
         if each.lesson != lesson:
             notebook, lesson = Notebook(), each.lesson
+            notebook.run(what_is_given(lesson))
         taken = [other for other in PARTS if other not in notebook.names and other != name]
         notebook.run("\n".join(f'{other} = part("{other}")' for other in taken))
         if name not in skipped:
@@ -248,7 +261,7 @@ def test_a_damaged_file_is_told_in_a_sentence_and_the_library_stands_in(damage):
     checked(BLOCK)
     damaged = damage(parts_file().read_text())
     parts_file().write_bytes(damaged if isinstance(damaged, bytes) else damaged.encode())
-    with pytest.warns(UserWarning, match=r"my_vtff.py cannot be used .* erase_parts\(\)"):
+    with pytest.warns(UserWarning, match=r"(?s)my_vtff.py cannot be used .*erase_parts\(\)"):
         assert part("MyBlock") is PARTS["MyBlock"].library
     repr(parts())
     before = parts_file().read_bytes()

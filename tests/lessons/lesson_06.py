@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from tests.lessons import FENCE, Answers, stored
-from vtff_lib.checks.lesson_06 import PARTS
+from vtff_lib.checks.lesson_06_sound import PARTS
 from vtff_lib.checks.models import lively_model
 from vtff_lib.config import VTFFConfig
 from vtff_lib.encoder import resize_position_embedding

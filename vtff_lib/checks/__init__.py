@@ -23,8 +23,9 @@ from vtff_lib.checks.lesson_04_gate import pushed_gate, selective_fusion
 from vtff_lib.checks.lesson_05 import dot_product_attention
 from vtff_lib.checks.lesson_05_heads import fault_in_heads, heads_side_by_side
 from vtff_lib.checks.lesson_05_tokens import pre_norm_block, tokens_from_map
-from vtff_lib.checks.lesson_06 import count_tokens, idle_parts, loss_without_looking
-from vtff_lib.checks.lesson_06_model import fault_in_batches, whole_model
+from vtff_lib.checks.lesson_06 import count_tokens
+from vtff_lib.checks.lesson_06_model import whole_model
+from vtff_lib.checks.lesson_06_sound import fault_in_batches, idle_parts, loss_without_looking
 from vtff_lib.checks.lesson_07 import smoothed_loss
 from vtff_lib.checks.lesson_07_rates import moved_average, rate_share
 from vtff_lib.checks.lesson_07_round import fault_in_epoch

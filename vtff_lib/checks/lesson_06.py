@@ -1,25 +1,13 @@
-"""The exercises of lesson 06 that count, and that find what is broken."""
+"""The first exercise of lesson 06: how many tokens."""
 
-import math
-from collections.abc import Callable, Iterable
-
-import torch
-from torch import Tensor
+from collections.abc import Callable
 
 from vtff_lib.checks.judging import (
-    Wrong,
-    bound,
     call,
     exercise,
-    items,
     judge,
     number,
-    require,
 )
-from vtff_lib.checks.models import patients
-from vtff_lib.vtff import VTFF
-
-PARTS = ("backbones.rgb", "backbones.lbp", "fusion", "token_projection", "encoder", "head")
 
 
 @exercise("06", "The number of tokens for any image")
@@ -57,99 +45,3 @@ def count_tokens(answer: Callable[[int, int, int], int]) -> str:
             tolerance=0,
         )
     return "An image of twice the height and width has four times the cells: remember it below."
-
-
-@exercise("06", "The loss of a model that does not look")
-def loss_without_looking(answer: Callable[[Tensor], float]) -> str:
-    """Check Exercise 3 of lesson 06: the entropy of the labels."""
-    for counts in ([4, 2, 1, 1], [5, 5, 5, 5, 5], [6, 0, 2]):
-        given = torch.tensor(counts)
-        shares = given.double() / given.sum()
-        present = shares[shares > 0]
-        right = float(-(present * present.log()).sum())
-        what = f"The loss for counts {counts}"
-        loss = number(call(answer, given), what)
-        require(
-            not math.isnan(loss),
-            f"{what} came out as nan: a class without labels has a share of 0, and 0 · log 0 is "
-            "nan for a computer. Such a class adds nothing.",
-        )
-        mistakes = {
-            "Your logarithm is to the base 2 (bits). PyTorch's cross-entropy uses the natural "
-            "one.": right / math.log(2),
-            "Your logarithm is to the base 10. PyTorch's cross-entropy uses the natural one.": right
-            / math.log(10),
-            "The sign is turned round: a loss is minus the logarithm.": -right,
-            "That is ln of the number of classes, the loss of an even guess. Without looking one "
-            "can do better: guess by how frequent each class is.": math.log(len(counts)),
-            "You averaged over the classes. The loss is a mean over the images, and a frequent "
-            "class has more of them.": float(-shares.log().mean()),
-            "You added up over the images; cross-entropy is their mean.": right * sum(counts),
-            "You took the counts for shares: divide them by their sum first.": float(
-                -(given[given > 0] * given[given > 0].log()).sum()
-            ),
-            "That is minus the logarithm of the largest share: the loss of the images of that "
-            "class alone.": float(-shares.max().log()),
-            "That is the share of wrong answers, not the loss.": float(1 - shares.max()),
-        }
-        judge(
-            loss,
-            right,
-            mistakes,
-            f"{what} should be {right:.4f}; yours is {loss:.4f}. Each image of a class "
-            "costs -ln of the share that the model gives to its class; take the mean.",
-            1e-4,
-        )
-    return "A loss that falls to this value and stays has learned how frequent the words are."
-
-
-@exercise("06", "The parts that no gradient reaches")
-def idle_parts(answer: Callable[[VTFF, Tensor, Tensor], Iterable[str]]) -> str:
-    """Check Exercise 4 of lesson 06: the learner's detector on models that are broken or not."""
-    for what, idle, model in patients():
-        rgb = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
-        names = call(bound(answer, model), rgb, torch.tensor([0, 1, 2, 3]))
-        if isinstance(names, str) or not isinstance(names, Iterable):
-            raise Wrong(
-                "Return a list of the names of idle parts, an empty one if all learn; yours is "
-                f"{names!r:.60}."
-            )
-        parts = set(items(names))
-        require(
-            parts <= set(PARTS),
-            f"{sorted(map(str, parts - set(PARTS)))[:2]} are no names of PARTS; return those that "
-            "are idle.",
-        )
-        all_parts = parts == set(PARTS) and what != "scores almost 0"
-        require(not all_parts, "You found every part idle: is `backward()` called before you look?")
-        require(
-            not idle or parts != set(PARTS) - idle,
-            f"With {what}, you returned the parts that learn; return those that do not.",
-        )
-        require(
-            parts == idle or not what.startswith("old"),
-            "The model came with gradients of an earlier step, and you took them for those of this "
-            "one: clear them first (`model.zero_grad()`).",
-        )
-        _judge_parts(what, idle, parts)
-    return (
-        "Such a fault raises no error, and the loss goes down all the same: only a look at the "
-        "gradients tells."
-    )
-
-
-def _judge_parts(what: str, idle: set[str], parts: set[str]) -> None:
-    """Say how the parts found for one model differ from those that are idle."""
-    if parts == idle:
-        return
-    hints = {
-        "one layer frozen": "One layer without a gradient makes no idle part: all of its "
-        "parameters have to lack it.",
-        "the LBP map multiplied by 0": "A gradient can be there and be 0 everywhere.",
-        "the LBP map detached": "A gradient that was never made is None.",
-        "scores almost 0": "A gradient may be small and still be one: compare with 0.",
-    }
-    raise Wrong(
-        f"With {what}, the idle parts are {sorted(idle) or 'none'}; you found "
-        f"{sorted(parts) or 'none'}. {hints.get(what, '')}".rstrip()
-    )

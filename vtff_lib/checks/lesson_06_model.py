@@ -1,7 +1,5 @@
-"""The whole model of lesson 06, and a test of what asks a model about many images."""
+"""The main exercise of lesson 06: the whole model."""
 
-import copy
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -9,11 +7,10 @@ import torch
 from skimage import data
 from torch import Tensor, nn
 
-from vtff_lib.checks.faults import judge_test
 from vtff_lib.checks.judging import call, close, exercise, far, require, require_tensor
 from vtff_lib.checks.models import SMALL
 from vtff_lib.checks.modules import lively, require_names
-from vtff_lib.inputs import in_eval, resize
+from vtff_lib.inputs import resize
 from vtff_lib.own import first_difference
 from vtff_lib.pretrained import load_pretrained
 from vtff_lib.synthetic_faces import render, sample
@@ -93,104 +90,3 @@ def _require_gradients(mine: nn.Module, images: Tensor) -> None:
         loss.backward()
     idle = [name for name, each in list(mine.named_parameters()) if each.grad is None]
     require(not idle, f"No gradient reaches {', '.join(f'`{name}`' for name in idle[:2])}.")
-
-
-@exercise("06", "A test that finds faults in batches")
-def fault_in_batches(answer: Callable[[Any], Any]) -> str:
-    """Check Exercise 5 of lesson 06: a test of what answers many images, a batch at a time."""
-    judge_test(answer, RIGHT, FAULTY)
-    return (
-        f"Your test passes {len(RIGHT)} right versions and finds {len(FAULTY)} faults, in code "
-        "that it never looked into. The library's own is `evaluation.predict`."
-    )
-
-
-@torch.no_grad()
-def _answered(model: nn.Module, parts: Iterable[Tensor]) -> Tensor:
-    return torch.cat([model(each).logits for each in parts])
-
-
-def _in_parts(model: nn.Module, images: Tensor, batch_size: int = 16) -> Tensor:
-    with in_eval(model):
-        return _answered(model, images.split(batch_size))
-
-
-def _filled_in(model: nn.Module, images: Tensor, batch_size: int = 16) -> Tensor:
-    with in_eval(model), torch.inference_mode():
-        found = model(images[:1]).logits.repeat(len(images), 1)
-        for start in range(0, len(images), batch_size):
-            found[start : start + batch_size] = model(images[start : start + batch_size]).logits
-    return found
-
-
-def _one_by_one(model: nn.Module, images: Tensor, batch_size: int = 16) -> Tensor:
-    return _answered(copy.deepcopy(model).eval(), images.split(1))
-
-
-def _whole_batches(model: nn.Module, images: Tensor, batch_size: int = 16) -> Tensor:
-    ends = range(0, len(images) - batch_size + 1, batch_size)
-    with in_eval(model):
-        return _answered(model, [images[start : start + batch_size] for start in ends])
-
-
-def _left_in_eval(model: nn.Module, images: Tensor, batch_size: int = 16) -> Tensor:
-    return _answered(model.eval(), images.split(batch_size))
-
-
-def _left_training(model: nn.Module, images: Tensor, batch_size: int = 16) -> Tensor:
-    found = _answered(model.eval(), images.split(batch_size))
-    model.train()
-    return found
-
-
-def _all_thawed(model: nn.Module, images: Tensor, batch_size: int = 16) -> Tensor:
-    before = model.training
-    found = _answered(model.eval(), images.split(batch_size))
-    model.train(before)
-    return found
-
-
-def _as_it_came(model: nn.Module, images: Tensor, batch_size: int = 16) -> Tensor:
-    state = copy.deepcopy(model.state_dict())
-    found = _answered(model, images.split(batch_size))
-    model.load_state_dict(state)
-    return found
-
-
-def _last_batch_first(model: nn.Module, images: Tensor, batch_size: int = 16) -> Tensor:
-    with in_eval(model):
-        return _answered(model, images.split(batch_size)[::-1])
-
-
-def _as_shares(model: nn.Module, images: Tensor, batch_size: int = 16) -> Tensor:
-    return _in_parts(model, images, batch_size).softmax(dim=1)
-
-
-def _padded(model: nn.Module, images: Tensor, batch_size: int = 16) -> Tensor:
-    missing = -len(images) % batch_size
-    filled = torch.cat([images, images[-1:].expand(missing, -1, -1, -1)])
-    return _in_parts(model, filled, batch_size)
-
-
-def _on_the_spot(model: nn.Module, images: Tensor, batch_size: int = 16) -> Tensor:
-    found = _in_parts(model, images, batch_size)
-    images.clamp_(max=200)
-    return found
-
-
-RIGHT = {
-    "with `split`": _in_parts,
-    "into a tensor made before": _filled_in,
-    "one image at a time, of a copy": _one_by_one,
-}
-FAULTY = {
-    "leaves out what does not fill a batch": _whole_batches,
-    "answers in the mode in which the model came": _as_it_came,
-    "gives the last batch first": _last_batch_first,
-    "returns probabilities": _as_shares,
-    "fills the last batch up and returns rows for what it added": _padded,
-    "leaves a model that came in training mode in eval mode": _left_in_eval,
-    "leaves a model that came in eval mode in training mode": _left_training,
-    "puts a frozen part of a model that trains back into training mode": _all_thawed,
-    "changes the images": _on_the_spot,
-}
