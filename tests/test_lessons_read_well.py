@@ -14,7 +14,7 @@ MOST_WORDS = 3500
 PROMISE = re.compile(
     r"### Exercise \d+: [^\n]+\n\n\*\d+ minutes · [●○]{3} · (?:VTFF needs it|a side trip)\*\n"
 )
-LIVE = re.compile(r"\bLive\(|\blive_\w+\(")
+LIVE = re.compile(r"\b(?:Live|live_\w+|moved_face)\(")
 READING, CODING, EXERCISE, WIDGET, PICTURE = 150, 100, 6, 8, 1  # words a minute, and minutes
 
 

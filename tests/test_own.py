@@ -250,7 +250,7 @@ def test_wrong_answers_are_not_kept():
 
 
 DAMAGE = {
-    "no Python": lambda text: text.replace("class MyBlock(nn.Module):", "class MyBlock(nn.Module)"),
+    "no Python": lambda text: text.replace("from vtff_lib.backbone import ResN", "class (ResN"),
     "stops": lambda text: text + "\n1 / 0\n",
     "not UTF-8": lambda text: text.encode() + b"\xff\xfe",
 }
