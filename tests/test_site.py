@@ -115,7 +115,7 @@ def unfolds(folder: Path) -> Iterator[str]:
     for page in pages(folder).values():
         if re.search(r"<details[^>]* open", page.text):
             yield f"{page.path.name} shows what should be folded"
-        if re.search(r"<details>(?:(?!</details>).)*?(```|\*\*\w)", page.text, re.DOTALL):
+        if re.search(r"<details>(?:(?!</details>).)*?(```|(?<!\w)\*\*\w)", page.text, re.DOTALL):
             yield f"{page.path.name} has Markdown that was not read in a fold"
 
 
@@ -217,8 +217,30 @@ def test_equations_are_mathml_and_no_script_draws_them():
 def test_every_fold_of_a_lesson_is_there():
     for lesson in source.lessons():
         tags = pages(whole_site())[whole_site() / "notebooks" / f"{lesson.stem}.html"].tags
-        stored = nbformat.writes(source.read(lesson))
-        assert tags.count("details") == stored.count("<details>") > 0
+        notebook = source.read(lesson)
+        written = nbformat.writes(notebook).count("<details>")
+        site.fold(notebook.cells)
+        folds = [tag for cell in notebook.cells for tag in source.tags(cell) if "hide-" in tag]
+        assert tags.count("details") == written + len(folds) > 0
+
+
+def test_what_draws_and_what_answers_a_prediction_is_folded():
+    question = new_markdown_cell(
+        f"**Predict:** why?\n\n{site.GUESS}", metadata={"tags": ["predict"]}
+    )
+    answer, drawing = (
+        new_code_cell("1", outputs=[new_output("stream")]),
+        new_code_cell("2", metadata={"tags": ["draws"]}),
+    )
+    plain = new_code_cell("3")
+    site.fold([question, answer, drawing, plain])
+    assert site.GUESS not in question.source
+    assert [each.metadata.get("tags") for each in (answer, drawing, plain)] == [
+        ["hide-output"],
+        ["draws", "hide-input"],
+        None,
+    ]
+    assert answer.metadata["mystnb"]["code_prompt_show"] == "See"
 
 
 def test_the_live_explorer_is_on_its_page_and_named_in_lesson_08b():

@@ -238,7 +238,7 @@ def fold(cells: list[NotebookNode]) -> None:
             wanted.append("input")
         if "predict" in source.tags(before):
             before.source = before.source.replace(GUESS, "").rstrip()
-            if cell.cell_type == "code":
+            if cell.get("outputs"):
                 wanted.append("output")
         if wanted:
             cell.metadata["tags"] = source.tags(cell) + [f"hide-{what}" for what in wanted]
