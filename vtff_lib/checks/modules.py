@@ -112,8 +112,16 @@ def _compare(
     twin = copy.deepcopy(reference).train(training)
     shown = " and ".join(str(tuple(each.shape)) for each in inputs)
     mode = "training" if training else "eval"
-    right = first_of(twin(*inputs))
-    given = first_of(call(mine, *inputs))
+    asked = [each.clone().requires_grad_(training) for each in inputs]
+    own = [each.clone().requires_grad_(training) for each in inputs]
+    right = first_of(twin(*asked))
+    copies: list[Tensor] = []
+
+    def answered(*given: Tensor) -> Any:
+        copies[:] = given
+        return mine(*given)
+
+    given = first_of(call(answered, *own))
     require_tensor(given, tuple(right.shape), f"What becomes of {shown}")
     wrong = copy.deepcopy(reference).train(training)
     with torch.no_grad():
@@ -128,8 +136,21 @@ def _compare(
         ),
         tolerance,
     )
+    require(
+        all(map(torch.equal, copies, inputs)),
+        "Your module changes what it is given, in place; whoever called it still needs that.",
+    )
     if training:
         _compare_what_is_learned(mine, twin, given, right, tolerance)
+        pairs = zip(own, asked, strict=True)
+        require(
+            all(
+                each.grad is not None and close(each.grad, theirs.grad, 10 * tolerance)
+                for each, theirs in pairs
+            ),
+            "The answer is right, but the gradient that comes back to what went in is not: the "
+            "parts before yours would learn the wrong thing. Is something detached?",
+        )
 
 
 def _compare_what_is_learned(
@@ -157,7 +178,10 @@ def _compare_what_is_learned(
         ) from None
     wanted = {name: each.grad for name, each in twin.named_parameters()}
     for name, each in mine.named_parameters():
-        require(each.grad is not None, f"No gradient reaches `{name}`: is it used?")
+        require(
+            each.grad is not None,
+            f"No gradient reaches `{name}`: is it used, and nothing detached?",
+        )
         require(
             each.grad is None or close(each.grad, wanted[name], 10 * tolerance),
             f"The answer is right, but the gradient of `{name}` is not: does something stand "
