@@ -295,7 +295,9 @@ def test_a_table_names_every_part_and_whose_it_is():
     shown = parts()._repr_mimebundle_()["text/html"]
     for name, each in PARTS.items():
         assert f"<code>{name}</code>" in shown
-        assert ("✓ yours" if name == "MyBlock" else each.library.__name__) in shown
+        assert f"{each.what} ({each.lesson})" in shown
+    assert shown.count("✓ yours") == 1
+    assert shown.count("library's</td>") == len(PARTS) - 1
 
 
 @pytest.mark.parametrize("thing", [len, nn.Identity(), lambda x: x, 3, print])

@@ -92,7 +92,7 @@ class Parts:
 
     def whose(self, name: str) -> str:
         """Return who has made a part."""
-        return "yours" if name in self.mine else f"the library's {PARTS[name].name}"
+        return "yours" if name in self.mine else THEIRS
 
     def __repr__(self) -> str:
         rows = [f"  {name:18}{each.what:22}{self.whose(name)}" for name, each in PARTS.items()]
@@ -103,15 +103,16 @@ class Parts:
         return f"{caption}{f'; they are in {self.path.name}' if self.mine else ''}{self.fault}"
 
     def _repr_mimebundle_(self, **kwargs: object) -> dict[str, str]:
-        cell = "text-align:left;padding:2px 12px 2px 0"
+        cell = "text-align:left;padding:2px 8px 2px 0"
         rows = "".join(
-            f'<tr><td style="{cell}">{PARTS[name].lesson}</td>'
-            f'<td style="{cell}"><code>{name}</code></td><td style="{cell}">{each.what}</td>'
+            f'<tr><td style="{cell}"><code>{name}</code></td>'
+            f'<td style="{cell}">{each.what} ({each.lesson})</td>'
             f'<td style="{cell}">{"✓ " * (name in self.mine)}{self.whose(name)}</td></tr>'
             for name, each in PARTS.items()
         )
         head = "".join(
-            f'<th style="{cell}" scope="col">{each}</th>' for each in ("lesson", "name", "part", "")
+            f'<th style="{cell}" scope="col">{each}</th>'
+            for each in ("name", "part (lesson)", "whose")
         )
         shown = (
             f"<table><caption style='text-align:left'>{html.escape(self._where())}.</caption>"
