@@ -46,6 +46,10 @@ def scaled(window: Tensor) -> Tensor:
     return (window - window.min()) / (window.max() - window.min())
 
 
+def at_least_or_close(neighbour: Tensor, centre: Tensor) -> Tensor:
+    return (neighbour > centre) | torch.isclose(neighbour, centre)
+
+
 def wrapped_and_greater(window: Tensor) -> int:
     zero = torch.zeros_like(window[1, 1])
     return horner(window - window[1, 1], compare=lambda difference, _: difference > zero)
@@ -74,6 +78,7 @@ LBP_CODE = Answers(
         (without_first_equal, "first value that equals the centre"),
         (lambda w: horner(scaled(w)), "which is no number"),
         (lambda w: horner(w.T, compare=torch.gt), "Two things at once"),
+        (lambda w: horner(w.double(), compare=at_least_or_close), "smaller by a hair"),
     ],
 )
 
@@ -252,6 +257,7 @@ LBP_OF_IMAGE = Answers(
         (lambda image: by_shifts(image, pad=lambda x, w: F.pad(x, w, value=1)), "you put 1"),
         (lambda image: by_shifts(image).float(), "Every number is right, but"),
         (lambda image: by_shifts(image.half()), "turned into float16"),
+        (lambda image: by_shifts(image, compare=at_least_or_close), "smaller by a hair"),
         (lambda image: by_shifts(image, [(i, -j) for i, j in READING]), "Left and right"),
         (lambda image: by_shifts(image, CIRCULAR, torch.gt), "Two things at once"),
         (by_pixels, "as a loop over pixels does"),

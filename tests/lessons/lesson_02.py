@@ -130,6 +130,11 @@ def renamed(b):
     del b.bn1
 
 
+class HalvesUnlessTold(BlockAsWritten):
+    def __init__(self, in_channels, out_channels, stride=2):
+        super().__init__(in_channels, out_channels, stride)
+
+
 def never_evaluated(b, x):
     return BlockAsWritten.forward(b.train(), x)
 
@@ -380,6 +385,8 @@ ANSWERS = {
             (lambda n, k, s, p: (n - 2 * p - k) // s + 1, "You took the padding off"),
             (lambda n, k, s, p: (n + 2 * p - k) // s + 2, "One place is too many"),
             (lambda n, k, s, p: n + 2 * p - k // s + 1, "Put it into brackets"),
+            (lambda n, k, s, p: (n + k // 2 * 2 - k) // s + 1, "half the kernel for the padding"),
+            (lambda n, k, s, p: (n + 2 * p) // s - k // s + 1, "each on its own"),
             (lambda n, k, s, p: n + k + s + p, "yours is 236"),
             (lambda n, k, s, p: (n, k), "should be one number; yours is (224, 7)"),
         ],
@@ -414,6 +421,7 @@ ANSWERS = {
             (block(make=one_conv), "no place for 6 of them, `downsample.0.weight` first"),
             (block(make=only_where_channels_change), "by its stride alone"),
             (block(make=always_projected), "Here the shape stays"),
+            (HalvesUnlessTold, "Made without `stride`, a block has stride 1; yours has 2"),
             (block(make=with_bias), "`conv1` has a bias"),
             (block(make=renamed), "yours has `norm1.weight`"),
             (block(never_evaluated), "In eval mode yours still uses the batch's own"),

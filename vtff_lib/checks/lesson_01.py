@@ -16,7 +16,7 @@ from vtff_lib.checks.judging import (
     require,
     require_tensor,
 )
-from vtff_lib.checks.lesson_01_slips import READING, codes_of, require_bytes, slip_that_gives
+from vtff_lib.checks.lesson_01_slips import READING, codes_of, require_bytes, shown, slip_that_gives
 from vtff_lib.lbp import OFFSETS
 
 WORKED = torch.tensor([[120, 42, 88], [37, 90, 103], [91, 65, 200]])
@@ -29,6 +29,8 @@ WINDOWS = (
     torch.full((3, 3), 0.25),
     torch.tensor([[1200, -3, 2040], [1999, 2001, 2001], [2002, 2000, 7]]),
     torch.tensor([[-0.2, -0.6, -0.4], [0.1, -0.4, -0.5], [-0.3, -0.9, 0.0]]),
+    torch.tensor([[0.4996, 0.5008, 0.4990], [0.5002, 0.5008, 0.4996], [0.4990, 0.5008, 0.4996]]),
+    0.5 + torch.tensor([[1, 0, 3], [2, 1, 0], [0, 2, 1]]) * 2.0**-23,  # hardly apart
 )
 
 
@@ -70,10 +72,9 @@ def _first_window(codes: Sequence[float], right: Sequence[int]) -> str:
     first = next(k for k, code in enumerate(codes) if code != right[k])
     window = WINDOWS[first]
     kind = str(window.dtype).removeprefix("torch.")
-    shown = [[round(value, 4) for value in row] for row in window.tolist()]
     words = (
-        f"The window {shown} ({kind}) has the code {right[first]}, {right[first]:08b} in binary; "
-        f"yours is {codes[first]:g}."
+        f"The window {shown(window)} ({kind}) has the code {right[first]}, {right[first]:08b} in "
+        f"binary; yours is {codes[first]:g}."
     )
     return words + f" (Those tried before it, {first} of them, are right.)" * (first > 0)
 

@@ -19,7 +19,7 @@ from vtff_lib.checks.judging import (
     require,
     require_tensor,
 )
-from vtff_lib.checks.lesson_01_slips import codes_of, require_bytes, slip_that_gives
+from vtff_lib.checks.lesson_01_slips import codes_of, require_bytes, shown, slip_that_gives
 
 SIZE = (40, 50)
 MOST_LINES = 1500  # of Python for one image of that size, less than one for a pixel
@@ -49,6 +49,7 @@ def images() -> dict[str, Tensor]:
         "an image of fractions from -1.5 to 1.5": (3 * torch.rand(4, 6) - 1.5).round(decimals=1),
         "an image of fractions that differ by 0.0006": near[torch.randint(0, 4, (4, 6))],
         "an image of fractions that differ by 0.00001": 0.3 + torch.randint(0, 4, (4, 5)) / 100_000,
+        "an image of fractions that hardly differ": 0.5 + torch.randint(0, 4, (4, 5)) * 2.0**-23,
         "an image of whole numbers in the thousands": torch.randint(-3, 4, (4, 5)) * 700,
         "a flat image": torch.full((4, 5), 0.25),
         "a black image": torch.zeros(3, 4, dtype=torch.uint8),
@@ -95,14 +96,10 @@ def _first_difference(codes: Tensor, image: Tensor) -> str:
     window = F.pad(image, (1, 1, 1, 1))[row : row + 3, column : column + 3]
     kind = str(image.dtype).removeprefix("torch.")
     return (
-        f"In the image {_shown(image)} ({kind}), the pixel at [{row}, {column}] has the window "
-        f"{_shown(window)} and the code {right[row, column]}, {int(right[row, column]):08b} in "
+        f"In the image {shown(image)} ({kind}), the pixel at [{row}, {column}] has the window "
+        f"{shown(window)} and the code {right[row, column]}, {int(right[row, column]):08b} in "
         f"binary; yours is {codes[row, column]:g}."
     )
-
-
-def _shown(image: Tensor) -> list[list[float]]:
-    return [[round(value, 5) for value in row] for row in image.tolist()]
 
 
 def _require_each_alone(answer: Any) -> None:

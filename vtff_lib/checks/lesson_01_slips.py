@@ -116,6 +116,9 @@ SLIPS: Mapping[str, Mapping[str, Any]] = {  # words: arguments of `codes_of`
     "they are.": {"compare": lambda neighbour, centre: neighbour > centre - 1},
     "A neighbour that is hardly smaller, by 0.001 say, counts as equal with yours. Compare the "
     "values as they are.": {"compare": lambda neighbour, centre: neighbour >= centre - 1e-3},
+    "A neighbour that is smaller by a hair, by 0.000001 say, counts as equal with yours: is there "
+    "a tolerance, as in `isclose`, or a rounding? Compare the values as they are.": {
+        "compare": lambda neighbour, centre: neighbour >= centre - 2e-6},
     "The neighbours are compared with a mean, not with the centre.": {
         "compare": lambda neighbour, centre: neighbour >= centre.mean()},
     "The values are turned into float16 first, and near ones become equal. Compare them as they "
@@ -222,6 +225,13 @@ def slip_that_gives(
         if all(close(given, each) for given, each in zip(codes, made, strict=True)):
             return words
     return None
+
+
+def shown(image: Tensor) -> list[list[float]]:
+    """Return the values of a picture, as few digits as tell them apart."""
+    if not image.is_floating_point():
+        return image.tolist()
+    return [[float(str(value)) for value in row] for row in image.numpy()]
 
 
 def require_bytes(codes: Tensor, what: str) -> None:

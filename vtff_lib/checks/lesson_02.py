@@ -33,6 +33,8 @@ SIZES = (  # size, kernel, stride, padding
     (9, 5, 3, 2),
     (5, 1, 2, 0),
     (6, 2, 5, 0),
+    (8, 4, 2, 1),
+    (11, 4, 3, 0),
 )
 BLOCKS = (
     Case((1, 6, 1), ((2, 1, 5, 7),)),  # x itself would be stretched over six channels, and fit
@@ -98,6 +100,12 @@ def size_after_convolution(answer: Callable[[int, int, int, int], int]) -> str:
         ),
         "One place is too many: between n places there are n - 1 steps.": of(
             lambda n, k, s, p: (n + 2 * p - k) // s + 2
+        ),
+        "You took half the kernel for the padding. How much is added is for `padding` to say.": of(
+            lambda n, k, s, p: (n + 2 * (k // 2) - k) // s + 1
+        ),
+        "You divided image and kernel each on its own, and rounded twice. Subtract first.": of(
+            lambda n, k, s, p: (n + 2 * p) // s - k // s + 1
         ),
         "Only a part of what stands before `//` is divided. Put it into brackets.": Either(
             (
@@ -219,6 +227,11 @@ def _names_of_block(mine: nn.Module, reference: nn.Module, settings: tuple[Any, 
         any(name.startswith("downsample.") for name in names) for names in (wanted, given)
     )
     before, after, stride = (*settings, 1)[:3]
+    made = getattr(getattr(mine, "conv1", None), "stride", (stride, stride))
+    require(
+        len(settings) > 2 or made in ((1, 1), 1),
+        f"Made without `stride`, a block has stride 1; yours has {_plain(made)}.",
+    )
     why = "its stride" if before == after else "the number of its channels"
     require(
         has or not needed or not given < wanted,
