@@ -110,6 +110,20 @@ def sum_within(share):
     return answer
 
 
+def sum_by_default_tolerances(scores):
+    centred = scores - scores.mean((1, 2), keepdim=True)
+    return torch.allclose(centred, centred[:1].expand_as(centred), rtol=1e-4, atol=1e-6)
+
+
+def sum_with_an_absolute_part(scores):
+    return bool(rest_of(scores).abs().max() <= 1e-5 * scores.abs().max() + 1e-7)
+
+
+def sum_by_spread(scores):
+    table = scores.flatten(1).double()
+    return bool(rest_of(scores).abs().max() <= 1e-5 * (table - table.mean()).abs().max())
+
+
 def rest_of(scores):
     table = scores.flatten(1).double()
     return table - (table.mean(1, keepdim=True) + table.mean(0, keepdim=True) - table.mean())
@@ -334,6 +348,10 @@ def push_odds(gate, shift):
     return odds / (1 + odds)
 
 
+def push_in_place(gate, shift):
+    return gate.logit_().add_(shift).sigmoid_()
+
+
 def push_by_logarithm(gate, shift):
     score = torch.log(gate) - torch.log1p(-gate)
     return 1 / (1 + torch.exp(-score - shift))
@@ -380,6 +398,9 @@ ANSWERS = {
             (sum_with_loose_tolerance, "whose scores are small"),
             (sum_by_allclose, "as `torch.allclose` and `isclose` do"),
             (sum_within(1e-3), "changed by 0.05 %"),
+            (sum_by_default_tolerances, "It is nearly the same everywhere"),
+            (sum_with_an_absolute_part, "a sum of scores around 0.00003"),
+            (sum_by_spread, "not with the spread, and not each cell with itself"),
             (sum_of_two_channels, "any cell of channel 2 or 3."),
             (sum_by_last_place, "any cell of place (0, 1) or (0, 2) or (0, 3) (and of 10 more)"),
             (sum_along_width, "prefers other rows"),
@@ -436,13 +457,13 @@ ANSWERS = {
             (mixes(lambda rgb, lbp, gate: lbp * gate + rgb), "added whole: its share is 1 - gate"),
             (mixes(lambda rgb, lbp, gate: (lbp + rgb) * gate), "multiplies both maps"),
             (mixes(lambda rgb, lbp, gate: gate), "You returned the gate"),
-            (fusion(mix=of_detached_maps), "that comes back to the two maps is not"),
+            (fusion(mix=of_detached_maps), "that comes back to what it is made from is not"),
             (FusionOfOneWeight, "both maps behind lbp_weight"),
             (FusionWithNorm, "weights that are not asked for: norm.weight"),
             (mixes(lambda rgb, lbp, gate: (torch.lerp(rgb, lbp, gate), gate)), "return it alone"),
             (
                 mixes(lambda rgb, lbp, gate: torch.lerp(rgb, lbp, gate.detach())),
-                "No gradient comes out of",
+                "No gradient reaches",
             ),
             (fusion(mix=in_place), "changed in place"),
             (FusionWithBias, "`rgb_weight` has a bias"),
@@ -455,6 +476,7 @@ ANSWERS = {
         right=[push, push_odds, push_by_logarithm],
         wrong=[
             (lambda gate, shift: gate + shift, "which leaves (0, 1)"),
+            (push_in_place, "the gate that was given is changed in place"),
             (lambda gate, shift: (gate + shift).clamp(0, 1), "all differences are gone"),
             (lambda gate, shift: torch.sigmoid(gate + shift), "a sigmoid already"),
             (lambda gate, shift: torch.logit(gate) + shift, "stopped at the shifted scores"),

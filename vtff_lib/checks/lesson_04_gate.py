@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from vtff_lib.checks.judging import call, close, exercise, judge, require, require_tensor
+from vtff_lib.checks.judging import call, exercise, judge, require, require_tensor
 from vtff_lib.checks.modules import Case, judge_module
 from vtff_lib.fusion import AttentionalSelectiveFusion
 
@@ -169,19 +169,11 @@ CASES = (
 )
 
 
-def _gradients(fusion: nn.Module, maps: Tensor) -> Tensor:
-    """Return what comes back to both maps of the sum of squares of the fused one."""
-    given = maps.clone().requires_grad_()
-    fusion(given[0], given[1]).square().sum().backward()
-    return torch.zeros_like(maps) if given.grad is None else given.grad
-
-
 @exercise("04", "The selective fusion, whole", part="MyFusion")
 def selective_fusion(answer: Callable[..., Any]) -> str:
     """Check Exercise 4 of lesson 04: MyFusion, from both maps to the fused one."""
     judge_module(answer, AttentionalSelectiveFusion, CASES, _mistakes)
-    mine, twin = call(answer, 16, 4).eval(), AttentionalSelectiveFusion(16, 4).eval()
-    twin.load_state_dict(mine.state_dict())
+    mine = call(answer, 16, 4).eval()
     maps = torch.randn(2, 3, 16, 5, 4)
     given = maps.clone()
     fused = call(lambda: mine(given[0], given[1]))
@@ -194,11 +186,6 @@ def selective_fusion(answer: Callable[..., Any]) -> str:
         torch.equal(maps, given),
         "The fused map is right, but one of the two maps that were given is changed in place "
         "(`+=`, or a method that ends in `_`). Make a new tensor.",
-    )
-    require(
-        close(_gradients(mine, maps), _gradients(twin, maps), 1e-4),
-        "The fused map is right, but the gradient that comes back to the two maps is not, and the "
-        "trunks would learn from it: does something stand outside of the graph (`detach()`)?",
     )
     return "U decides, the maps themselves are mixed, and no fused value leaves their range."
 
@@ -214,6 +201,13 @@ def pushed_gate(answer: Callable[[Tensor, float], Tensor]) -> str:
         (torch.tensor([0.25]), 0.0),
     ):
         _push(answer, scores, shift)
+    given = torch.tensor([0.25, 0.5])
+    call(lambda: answer(given, 1.0))
+    require(
+        given.tolist() == [0.25, 0.5],
+        "The numbers are right, but the gate that was given is changed in place (a method that "
+        "ends in `_`, or `+=`). Make a new tensor.",
+    )
     return "Pushed at the scores, a gate stays in (0, 1) and keeps the order of its places."
 
 

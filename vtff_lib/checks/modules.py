@@ -2,7 +2,7 @@
 
 The learner's module gets random weights, by name, and is compared with the library's that has the
 same: its answer in eval mode and in training mode, what training mode leaves in its running
-statistics, and the gradient of every weight.
+statistics, and the gradient of every weight and input.
 """
 
 import copy
@@ -112,8 +112,9 @@ def _compare(
     twin = copy.deepcopy(reference).train(training)
     shown = " and ".join(str(tuple(each.shape)) for each in inputs)
     mode = "training" if training else "eval"
-    right = first_of(twin(*inputs))
-    given = first_of(call(mine, *inputs))
+    asked, of_twin = ([each.clone().requires_grad_(training) for each in inputs] for _ in range(2))
+    right = first_of(twin(*of_twin))
+    given = first_of(call(mine, *asked))
     require_tensor(given, tuple(right.shape), f"What becomes of {shown}")
     wrong = copy.deepcopy(reference).train(training)
     with torch.no_grad():
@@ -130,6 +131,14 @@ def _compare(
     )
     if training:
         _compare_what_is_learned(mine, twin, given, right, tolerance)
+        for leaf, other in zip(asked, of_twin, strict=True):
+            require(
+                other.grad is None
+                or (leaf.grad is not None and close(leaf.grad, other.grad, 10 * tolerance)),
+                "The answer is right, but the gradient that comes back to what it is made from is "
+                "not, and whatever stands before this module would learn from it: is there a "
+                "`detach()`, or a `no_grad`?",
+            )
 
 
 def _compare_what_is_learned(
@@ -157,7 +166,10 @@ def _compare_what_is_learned(
         ) from None
     wanted = {name: each.grad for name, each in twin.named_parameters()}
     for name, each in mine.named_parameters():
-        require(each.grad is not None, f"No gradient reaches `{name}`: is it used?")
+        require(
+            each.grad is not None,
+            f"No gradient reaches `{name}`: is it used, with no `detach()` behind it?",
+        )
         require(
             each.grad is None or close(each.grad, wanted[name], 10 * tolerance),
             f"The answer is right, but the gradient of `{name}` is not: does something stand "
