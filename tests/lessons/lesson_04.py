@@ -343,10 +343,6 @@ def push_odds(gate, shift):
     return odds / (1 + odds)
 
 
-def push_in_place(gate, shift):
-    return gate.logit_().add_(shift).sigmoid_()
-
-
 def push_by_logarithm(gate, shift):
     score = torch.log(gate) - torch.log1p(-gate)
     return 1 / (1 + torch.exp(-score - shift))
@@ -470,7 +466,6 @@ ANSWERS = {
         right=[push, push_odds, push_by_logarithm],
         wrong=[
             (lambda gate, shift: gate + shift, "which leaves (0, 1)"),
-            (push_in_place, "the gate that was given is changed in place"),
             (lambda gate, shift: (gate + shift).clamp(0, 1), "all differences are gone"),
             (lambda gate, shift: torch.sigmoid(gate + shift), "a sigmoid already"),
             (lambda gate, shift: torch.logit(gate) + shift, "stopped at the shifted scores"),
