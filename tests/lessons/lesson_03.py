@@ -202,6 +202,10 @@ def in_place(self, u):
     return self.layers(mean_of(u) + 1)
 
 
+def zero_of_one_face(self, u):
+    return self.layers(mean_of(u)) * (len(u) > 1)
+
+
 def cut_anew(self, u):
     n, c, h, w = u.shape
     rows = u.reshape(n, h * w, c).transpose(1, 2).reshape(n, c, h, w)
@@ -387,6 +391,8 @@ ANSWERS = {
             (made(of(lambda u: u.sum((2, 3), keepdim=True) / 49)), "divided the sum over the"),
             (made(of(lambda u: mean_of(u.abs()))), "the mean of the absolute values"),
             (made(of(lambda u: mean_of(u * u).sqrt())), "the root of the mean square"),
+            (made(of(lambda u: mean_of(u.relu()))), "You set what is below 0 in U to 0 first"),
+            (made(zero_of_one_face), "G of a map (1, 6, 2, 1) has the right shape"),
             (made(of(lambda u: mean_of(u).mean(0).expand(len(u), -1, 1, 1))), "over the batch too"),
             (made(of(lambda u: mean_of(u).mean(0, keepdim=True))), "Yours has one face left"),
             (made(of(lambda u: u[:, :, :1, :1])), "one place, not the mean: the first"),
@@ -423,6 +429,7 @@ ANSWERS = {
             (made(lambda self, u: mean_of(u) * self.layers(mean_of(u))), "as SE does"),
             (made(then(lambda scores: 3 * scores)), "The first that differs is at [0, 0, 0, 0]"),
             (made(then(cut_gradient)), "No gradient comes out"),
+            (made(of(lambda u: mean_of(u.detach()))), "that comes back to what it is made from"),
             (with_layers(squeeze, relu, norm1, excite, norm2), "In your `layers` stand Conv2d, R"),
             (with_layers(squeeze, norm1, excite, norm2), "In your `layers` stand Conv2d, BatchN"),
             (but_with(0, lambda c, s, k, r: nn.Conv2d(c, s, 1)), "`layers.0` has a bias"),
@@ -491,6 +498,7 @@ ANSWERS = {
                 made(then(lambda s: s + 1, itself), OfAll),
                 "The first that differs is at [0, 0, 0, 0]",
             ),
+            (made(of(cut_gradient), OfAll), "that comes back to what it is made from"),
             (GlobalAttention, "excite should give 1; yours gives 12: L has"),
             (
                 with_layers(squeeze, relu, excite, base=OfAll, pooled=False),

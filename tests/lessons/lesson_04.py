@@ -110,6 +110,15 @@ def sum_within(share):
     return answer
 
 
+def sum_with_an_absolute_part(scores):
+    return bool(rest_of(scores).abs().max() <= 1e-5 * scores.abs().max() + 1e-7)
+
+
+def sum_by_spread(scores):
+    table = scores.flatten(1).double()
+    return bool(rest_of(scores).abs().max() <= 1e-5 * (table - table.mean()).abs().max())
+
+
 def rest_of(scores):
     table = scores.flatten(1).double()
     return table - (table.mean(1, keepdim=True) + table.mean(0, keepdim=True) - table.mean())
@@ -380,6 +389,8 @@ ANSWERS = {
             (sum_with_loose_tolerance, "whose scores are small"),
             (sum_by_allclose, "as `torch.allclose` and `isclose` do"),
             (sum_within(1e-3), "changed by 0.05 %"),
+            (sum_with_an_absolute_part, "a sum of scores around 0.00003"),
+            (sum_by_spread, "not with the spread, and not each cell with itself"),
             (sum_of_two_channels, "any cell of channel 2 or 3."),
             (sum_by_last_place, "any cell of place (0, 1) or (0, 2) or (0, 3) (and of 10 more)"),
             (sum_along_width, "prefers other rows"),

@@ -106,6 +106,9 @@ def mistakes_of_global(module: Any, u: Tensor) -> dict[str, Tensor]:
         "You took the mean of the absolute values; G takes the plain mean.": (
             u.abs().mean(places, keepdim=True)
         ),
+        "You set what is below 0 in U to 0 first; G takes the plain mean.": (
+            u.relu().mean(places, keepdim=True)
+        ),
         "You took the root of the mean square of each channel; G takes the plain mean.": (
             u.square().mean(places, keepdim=True).sqrt()
         ),

@@ -153,6 +153,8 @@ def _cases() -> Iterator[tuple[str, Tensor, bool]]:
         ),
         "below 0 everywhere; its largest score is that of `abs`": -_above_zero(4, 3, 5, seed=0),
         "0 on average; compare with the largest score, not with the mean": _balanced(),
+        "nearly the same everywhere, and far from 0; compare with the largest score, not with the "
+        "spread, and not each cell with itself": (1000 + 0.1 * _sum(4, 3, 5, seed=12)),
         "of a single channel: let it be L": _noise(1, 3, 5, seed=8),
         "of a single place: let it be G": _noise(5, 1, 1, seed=8),
     }.items():
@@ -184,6 +186,12 @@ def is_a_sum(answer: Callable[[Tensor], bool]) -> str:
         not _verdict(answer, _changed(_above_zero(4, 3, 5, seed=0), (2, 1, 3), 5e-4)),
         "You accept a sum in which one cell was changed by 0.05 % of the largest score. That is "
         "more than rounding: allow for less.",
+    )
+    require(
+        not _verdict(answer, _changed(1e-5 * _above_zero(4, 3, 5, seed=0), (2, 1, 3), 5e-4)),
+        "You accept a sum of scores around 0.00003 in which one cell was changed by 0.05 % of the "
+        "largest. What counts as rounding must go with the size of the scores: no fixed number, "
+        "not even a small one.",
     )
     large = _above_zero(200, 20, 20, seed=11)
     for sign, words in (

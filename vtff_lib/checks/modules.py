@@ -2,7 +2,7 @@
 
 The learner's module gets random weights, by name, and is compared with the library's that has the
 same: its answer in eval mode and in training mode, what training mode leaves in its running
-statistics, and the gradient of every weight.
+statistics, and the gradient of every weight and input.
 """
 
 import copy
