@@ -232,6 +232,32 @@ def test_two_helpers_of_one_name_are_not_mixed_up():
     assert parts().mine == ("MyBlock",)
 
 
+def test_one_helper_serves_two_parts():
+    notebook = Notebook().run("def twice(x): return 2 * x").run("def my_lbp(x): return twice(x)")
+    notebook.run("def my_tokens(x): return twice(x) + 1")
+    for name in ("my_lbp", "my_tokens"):
+        own.keep(name, notebook.names[name], lambda it: True)
+    assert parts().mine == ("my_lbp", "my_tokens")
+    assert (part("my_lbp")(2), part("my_tokens")(2)) == (4, 5)
+
+
+def test_what_has_another_name_is_told_so():
+    notebook = Notebook().run("class Base(nn.Module): pass").run("class MyBlock(Base): pass")
+    assert "call it `MyTrunk`" in own.keep("MyTrunk", notebook.names["Base"], lambda it: True)
+    words = own.keep("MyBlock", notebook.names["MyBlock"], lambda it: True)
+    assert "write the class in full" in words
+    assert parts().mine == ()
+
+
+def test_a_heading_that_was_deleted_makes_no_part_ones_own():
+    checked(BLOCK)
+    text = parts_file().read_text()
+    parts_file().write_text(text.replace("# ---- MyBlock, lesson 02\n", ""))
+    assert parts().mine == ()
+    own.keep("my_tokens", Notebook().run("def my_tokens(x): return x").names["my_tokens"], bool)
+    assert BLOCK.strip() in parts_file().read_text()
+
+
 def test_what_is_of_no_notebook_is_not_kept():
     assert own.keep("MyBlock", PARTS["MyBlock"].library, lambda it: True) == ""
     assert not parts_file().exists()
@@ -263,7 +289,8 @@ def test_a_damaged_file_is_told_in_a_sentence_and_the_library_stands_in(damage):
     parts_file().write_bytes(damaged if isinstance(damaged, bytes) else damaged.encode())
     with pytest.warns(UserWarning, match=r"(?s)my_vtff.py cannot be used .*erase_parts\(\)"):
         assert part("MyBlock") is PARTS["MyBlock"].library
-    repr(parts())
+    assert parts().mine == ()
+    assert "my_vtff.py cannot be used (" in repr(parts())
     before = parts_file().read_bytes()
     assert "could not be kept" in checked(BLOCK).words
     assert parts_file().read_bytes() == before  # nothing of the learner's is lost
@@ -277,6 +304,16 @@ def test_a_model_that_cannot_be_made_is_told_and_the_library_stands_in():
     shipped = load_pretrained("tiny")
     with pytest.warns(UserWarning, match="MyVTFF cannot be used .* stands in"):
         assert like(shipped) is shipped
+
+
+def test_a_model_without_a_place_for_the_weights_is_told_in_a_line():
+    notebook = Notebook().run(
+        "class MyVTFF(nn.Module):\n    def __init__(self, c): super().__init__()"
+    )
+    own.keep("MyVTFF", notebook.names["MyVTFF"], lambda it: True)
+    with pytest.warns(UserWarning, match="MyVTFF cannot be used") as told:
+        like(load_pretrained("tiny"))
+    assert len(str(told[0].message)) < 400
 
 
 def test_who_has_nothing_gets_the_librarys_without_a_word():

@@ -404,7 +404,9 @@ ANSWERS = {
             (lambda q, k, v: attention()(q, k, v)[0], "Return both"),
             (lambda q, k, v: attention()(q, k, v)[1], "Only the weights come back"),
             (lambda q, k, v: attention()(q, k, v)[::-1], "The new tokens come first"),
-            (lambda q, k, v: [x.detach() for x in attention()(q, k, v)], "no gradient"),
+            (lambda q, k, v: [x.detach() for x in attention()(q, k, v)], "the queries"),
+            (lambda q, k, v: attention()(q, k.detach(), v), "gradient that reaches the keys"),
+            (lambda q, k, v: attention()(q, k, v.detach()), "gradient that reaches the values"),
             (in_place, "change in place"),
             (four_dimensions, "not enough values to unpack"),
             (
@@ -509,6 +511,17 @@ ANSWERS = {
             (
                 heads(weigh=lambda q, k, c: (q @ k.mT / q.shape[-2]).softmax(-1)),
                 "scores divided by 7.000",
+            ),
+            (
+                heads(weigh=lambda q, k, c: (q @ k.mT / 6**0.5).softmax(-1)),
+                "divided by 2.449; here √d is 2.828",
+            ),
+            (
+                heads(
+                    cut=lambda x, n, t, h: cut(x, n, t, x.shape[-1] // 3 // h),
+                    merge=lambda out, n, t: out.transpose(1, 2).reshape(n, t, -1),
+                ),
+                "have shape (2, 6, 7, 7)",
             ),
             (heads(given=lambda weights: weights.log()), "weights that you return are not those"),
             (heads(given=lambda weights: weights.mT), "your weights are transposed"),

@@ -130,6 +130,10 @@ def any_layer(model, rgb, labels):
     ]
 
 
+def last_layer(model, rgb, labels):
+    return [part for part, each in gradients(model, rgb, labels).items() if each[-1] is None]
+
+
 def with_threshold(model, rgb, labels):
     found = gradients(model, rgb, labels)
     return [
@@ -273,13 +277,16 @@ ANSWERS = {
             ),
             (
                 whole(('self.encoder["norm"](tokens)', "tokens")),
-                "What enters `encoder.norm` differs, by inf",
+                "`encoder.norm` is never called",
             ),
             (
                 whole(('in self.encoder["blocks"]:', 'in self.encoder["blocks"][:1]:')),
+                "`encoder.blocks.1` is never called",
+            ),
+            (
+                whole(("tokens, _ = block(tokens)", "_ = block(tokens)")),
                 "What enters `encoder.blocks.1` differs",
             ),
-            (whole(("tokens, _ = block(tokens)", "_ = block(tokens)")), "`encoder.blocks.1`"),
             (whole(("positions = resize", "positions = 0 * resize")), "look at my_tokens"),
             (
                 whole(("self.config.grid, grid)", "self.config.grid, grid[::-1])")),
@@ -292,6 +299,23 @@ ANSWERS = {
             (whole(("fused = self.f", "fused = 1.1 * self.f")), "or what it is given"),
             (whole(("(tokens)[:, 0]", "(tokens)[:, 0].detach()")), "No gradient reaches"),
             (whole(("lbp_map)\n", "lbp_map.detach())\n")), "reaches `backbones.lbp."),
+            (whole(('self.backbones["lbp"](self', 'self.backbones["rgb"](self')), "never called"),
+            (
+                whole(
+                    ("nn.Parameter(torch.zeros(1, count, c.embed_dim))", "None"),
+                    (
+                        "blocks = [",
+                        'del self.position_embedding\n        self.register_buffer("position_'
+                        'embedding", torch.zeros(1, count, c.embed_dim))\n        blocks = [',
+                    ),
+                ),
+                "`position_embedding` is no parameter",
+            ),
+            (whole((" for _ in range(c.depth)]", "] * c.depth")), "`encoder.blocks.1."),
+            (
+                whole(("rgb_map = self", "self.eval(); rgb_map = self")),
+                "in training mode it is not",
+            ),
             (VTFF(VTFFConfig.tiny(8)), "Pass the class"),
             (lambda config: "a model", "inherits from `nn.Module`"),
         ],
@@ -321,7 +345,8 @@ ANSWERS = {
         wrong=[
             (only_none, "With the LBP map multiplied by 0"),
             (only_zero, "A gradient that was never made is None"),
-            (any_layer, "One layer without a gradient makes no idle part"),
+            (any_layer, "With the first layer of a part frozen"),
+            (last_layer, "With the last layer of a part frozen"),
             (with_threshold, "A gradient may be small and still be one"),
             (stale, "gradients of an earlier step"),
             (no_backward, "is `backward()` called"),

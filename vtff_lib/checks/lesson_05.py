@@ -60,12 +60,22 @@ def dot_product_attention(answer: Callable[[Tensor, Tensor, Tensor], Any]) -> st
         close(given, sharp, 1e-3) and close(mixed, sharp @ v.double(), 1e-2),
         "With scores in the hundreds yours is off: are large scores cut off?",
     )
-    q.requires_grad_()
-    require(
-        call(answer, q, k, v)[0].requires_grad,
-        "The numbers are right, but no gradient reaches the queries: do without `.detach()`, "
-        "`.data` and `no_grad`.",
+    learned = {"queries": q, "keys": k, "values": v}
+    for each in (q, k, v):
+        each.requires_grad_()
+    mixed, way = call(answer, q, k, v)[0], torch.randn(right.shape)
+    wanted = torch.autograd.grad(
+        ((q @ k.mT / q.shape[-1] ** 0.5).softmax(-1) @ v * way).sum(), (q, k, v)
     )
+    found: Any = (None, None, None)
+    if mixed.requires_grad:
+        found = torch.autograd.grad((mixed * way).sum(), (q, k, v), allow_unused=True)
+    for name, own, theirs in zip(learned, found, wanted, strict=True):
+        require(
+            own is not None and close(own, theirs, 1e-3),
+            f"The numbers are right, but not the gradient that reaches the {name}: do without "
+            "`.detach()`, `.data` and `no_grad`.",
+        )
     return "Every new token is a weighted mean of the values, for any number of leading dimensions."
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from vtff_lib.checks.faults import judge_test
 from vtff_lib.checks.judging import call, exercise, judge, require_tensor
 from vtff_lib.checks.lesson_05 import pair_of, require_class, require_no_dice
-from vtff_lib.checks.lesson_05_where import judged_with, of_attention
+from vtff_lib.checks.lesson_05_where import first_said, judged_with, of_attention
 from vtff_lib.checks.modules import Case, judge_module, lively, require_names
 from vtff_lib.encoder import MultiHeadSelfAttention
 
@@ -36,7 +36,7 @@ def heads_side_by_side(answer: Any) -> str:
         require_no_dice(mine, tokens)
     judged_with(
         lambda: judge_module(answer, MultiHeadSelfAttention, CASES, _mistakes),
-        lambda: of_attention(mine, lively(MultiHeadSelfAttention(dim, heads)), tokens),
+        lambda: first_said(of_attention, answer, MultiHeadSelfAttention, CASES),
     )
     for settings, (shape,) in CASES:
         _judge_weights(answer, settings, torch.randn(shape))

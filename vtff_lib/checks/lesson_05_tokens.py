@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from vtff_lib.checks.judging import call, close, exercise, judge, require, require_tensor
 from vtff_lib.checks.lesson_05 import call_on, first_place, require_class, require_no_dice
-from vtff_lib.checks.lesson_05_where import judged_with, of_block
-from vtff_lib.checks.modules import Case, judge_module, lively, require_names
+from vtff_lib.checks.lesson_05_where import first_said, judged_with, of_block
+from vtff_lib.checks.modules import Case, judge_module, require_names
 from vtff_lib.encoder import EncoderBlock, make_tokens
 
 MAPS = (  # (N, C, h, w) and C_p: no square, and once the width stays
@@ -188,7 +188,7 @@ def pre_norm_block(answer: Any) -> str:
         require_no_dice(mine, torch.randn(shape))
     judged_with(
         lambda: judge_module(answer, EncoderBlock, BLOCKS, _of_block),
-        lambda: of_block(mine, lively(EncoderBlock(*settings)), torch.randn(shape)),
+        lambda: first_said(of_block, answer, EncoderBlock, BLOCKS),
     )
     return "Nothing stands in the way of the stream: both branches only add to it."
 

@@ -1,12 +1,13 @@
 """Where an answer of lesson 05 begins to be wrong, for mistakes that nobody has foreseen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from vtff_lib.checks.judging import Wrong, close
+from vtff_lib.checks.modules import Case, lively
 
 STATIONS = {  # of a block: what should enter each
     "norm1": "the tokens",
@@ -43,7 +44,7 @@ def of_weights(given: Tensor, scores: Tensor, right: float) -> str:
             f"Yours is the softmax of the scores divided by {1 / slope.item():.3f}; here √d is "
             f"{right:.3f}."
         )
-    return "The rows sum to 1, but it is not a softmax of q @ kᵀ: are these the scores of the rows?"
+    return "The rows sum to 1, but it is no softmax of q @ kᵀ: are q and k those of these tokens?"
 
 
 def judged_with(judge: Callable[[], None], where: Callable[[], str]) -> None:
@@ -61,14 +62,39 @@ def judged_with(judge: Callable[[], None], where: Callable[[], str]) -> None:
         raise Wrong(f"{wrong} {where()}") from None
 
 
+def first_said(
+    say: Callable[[nn.Module, Any, Tensor], str],
+    answer: Callable[..., nn.Module],
+    library: Callable[..., nn.Module],
+    cases: Sequence[Case],
+) -> str:
+    """Return what `say` finds in the first of `cases` in which a learner's class is off.
+
+    Args:
+        say: is given a learner's module, the library's and tokens; it says what is off.
+        answer: the learner's class.
+        library: the class that it has to agree with.
+        cases: sizes.
+    """
+    for case in cases:
+        mine, reference = answer(*case.settings).eval(), lively(library(*case.settings)).eval()
+        mine.load_state_dict(reference.state_dict())
+        tokens = torch.randn(*case.shapes)
+        with torch.no_grad():
+            right = close(mine(tokens)[0], reference(tokens)[0], 1e-4)
+        if not right:
+            return say(mine, reference, tokens)
+    return ""
+
+
 @torch.no_grad()
 def of_attention(mine: nn.Module, reference: Any, tokens: Tensor) -> str:
     """Say whether the weights of attention in heads are wrong already, and how."""
-    mine.eval().load_state_dict(reference.eval().state_dict())
     _, right = reference(tokens, return_weights=True)
     given = mine(tokens)[1]
     if not isinstance(given, Tensor) or given.shape != right.shape:
-        return ""
+        shape = tuple(getattr(given, "shape", ()))
+        return f"The weights that you return have shape {shape} instead of {tuple(right.shape)}."
     if close(given, right, 1e-4):
         return (
             "The weights that you return are right, so look at what comes after them: the values, "
@@ -84,7 +110,6 @@ def of_attention(mine: nn.Module, reference: Any, tokens: Tensor) -> str:
 @torch.no_grad()
 def of_block(mine: nn.Module, reference: nn.Module, tokens: Tensor) -> str:
     """Say which part of a block is the first to be given something wrong."""
-    mine.eval().load_state_dict(reference.eval().state_dict())
     entered = [_entering(block, tokens) for block in (mine, reference)]
     own, right = entered
     for name, what in STATIONS.items():

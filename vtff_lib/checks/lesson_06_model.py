@@ -1,5 +1,6 @@
 """The main exercise of lesson 06: the whole model."""
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -34,7 +35,7 @@ def whole_model(answer: type[nn.Module]) -> str:
         for count, height, width in sizes:
             images = torch.randint(0, 256, (count, 3, height, width), dtype=torch.uint8)
             _compare(mine, reference, images)
-        _require_gradients(mine, images)
+        _require_training(mine, reference, images)
     shipped = load_pretrained("tiny")
     astronaut = torch.from_numpy(data.astronaut()[FACE]).permute(2, 0, 1)[None]
     people = sample(range(1), split="test").showing({12: 1.0, 25: 0.6})
@@ -60,6 +61,13 @@ def _with_weights_of(answer: Any, reference: VTFF) -> nn.Module:
         "Keep the settings as `self.config`: whoever uses the model asks it for them.",
     )
     require_names(mine, reference)
+    own = dict(mine.named_parameters())
+    absent = [name for name, _ in reference.named_parameters() if name not in own]
+    require(
+        not absent,
+        f"`{', '.join(absent[:1])}` is no parameter of its own: is it an `nn.Parameter`, and is "
+        "there a new module for each view and each block?",
+    )
     mine.load_state_dict(reference.state_dict())
     return mine.eval()
 
@@ -83,9 +91,16 @@ def _compare(mine: nn.Module, reference: VTFF, images: Tensor) -> Tensor:
     return logits
 
 
-def _require_gradients(mine: nn.Module, images: Tensor) -> None:
+def _require_training(mine: nn.Module, reference: VTFF, images: Tensor) -> None:
     mine.train()
-    loss = mine(images.repeat(2, 1, 1, 1)).logits.square().sum()
+    twice = images.repeat(2, 1, 1, 1)
+    logits = mine(twice).logits
+    require(
+        close(logits, copy.deepcopy(reference).train()(twice).logits, 1e-3),
+        "In eval mode yours is right, in training mode it is not: is there a dropout or an "
+        "`eval()` in it?",
+    )
+    loss = logits.square().sum()
     if loss.requires_grad:
         loss.backward()
     idle = [name for name, each in list(mine.named_parameters()) if each.grad is None]

@@ -109,9 +109,12 @@ def _judge_parts(what: str, idle: set[str], parts: set[str]) -> None:
     """Say how the parts found for one model differ from those that are idle."""
     if parts == idle:
         return
+    frozen = (
+        "One layer without a gradient makes no idle part: all of its parameters have to lack it."
+    )
     hints = {
-        "one layer frozen": "One layer without a gradient makes no idle part: all of its "
-        "parameters have to lack it.",
+        "the first layer of a part frozen": frozen,
+        "the last layer of a part frozen": frozen,
         "the LBP map multiplied by 0": "A gradient can be there and be 0 everywhere.",
         "the LBP map detached": "A gradient that was never made is None.",
         "scores almost 0": "A gradient may be small and still be one: compare with 0.",

@@ -50,9 +50,10 @@ def patients() -> Iterator[tuple[str, set[str], VTFF]]:
     model.backbones["lbp"].register_forward_hook(detached)
     yield "the LBP map detached", lbp, model
     yield "nothing broken", set(), healthy
-    model = lively_model()
-    model.get_submodule("backbones.rgb.conv1").requires_grad_(False)
-    yield "one layer frozen", set(), model
+    for which, layer in (("first", "conv1"), ("last", "layer2.1.bn2")):
+        model = lively_model()
+        model.backbones["rgb"].get_submodule(layer).requires_grad_(False)
+        yield f"the {which} layer of a part frozen", set(), model
     model = lively_model()
     model.backbones["lbp"].register_forward_hook(lambda part, inputs, out: 0 * out)
     yield "the LBP map multiplied by 0", lbp, model

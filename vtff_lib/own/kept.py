@@ -50,9 +50,10 @@ def keep(name: str, answer: Any, again: Callable[[Any], bool]) -> str:
     if _off() or getattr(answer, "__module__", None) != "__main__":  # it is of no notebook
         return ""
     try:
-        source = source_of(answer, [*PARTS, getattr(answer, "__name__", "")])
-        if answer.__name__ != name:
-            raise NotKept(f"It is called `{answer.__name__}`; call it `{name}`.")
+        called = getattr(answer, "__name__", name)
+        if called != name and called.isidentifier():  # a lambda has no name
+            raise NotKept(f"It is called `{called}`; call it `{name}`.")
+        source = source_of(answer, PARTS)
         with files.only_one(path.parent, PATIENCE, f"{path.name}.lock"):
             text = _with(name, source, _text(path))
             try:
@@ -125,9 +126,11 @@ def parts() -> Parts:
     """Return whose each part is, and the file that holds the learner's."""
     path = parts_file()
     try:
-        return Parts(tuple(_sections(_text(path))), path)
-    except (OSError, ValueError) as error:
-        return Parts((), path, f"; {path.name} cannot be read ({error})")
+        if mine := tuple(_sections(text := _text(path))):
+            _run(text, path)
+        return Parts(mine, path)
+    except Exception as error:
+        return Parts((), path, f": {path.name} cannot be used ({type(error).__name__}: {error})")
 
 
 def part(name: str) -> Any:
@@ -174,34 +177,42 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8-sig") if path.is_file() else ""
 
 
-def _sections(text: str) -> dict[str, str]:
-    """Return the learner's sections of a file, by the names of the parts."""
+def _pieces(text: str) -> dict[str, str]:
+    """Return the sections of a file, by the names of the parts."""
     pieces = SECTION.split(text)[1:]
     found = dict(zip(pieces[::2], map(str.strip, pieces[1::2]), strict=True))
-    return {name: found[name] for name in PARTS if name in found and not _stands_in(name, found)}
+    return {name: found[name] for name in PARTS if name in found}
 
 
-def _stands_in(name: str, sections: dict[str, str]) -> bool:
-    return sections[name] == f"{PARTS[name].line} as {name}"
+def _sections(text: str) -> dict[str, str]:
+    """Return those sections in which the part itself is defined: the learner's."""
+    made = r"^(?:def|class) {0}\b|^{0} *="
+    return {
+        name: section
+        for name, section in _pieces(text).items()
+        if re.search(made.format(name), section, re.MULTILINE)
+    }
 
 
 def _with(name: str, source: Source, text: str) -> str:
     """Return the text of the file with another section.
 
     Raises:
-        NotKept: if it defines a name that another section has.
+        NotKept: if it defines a name that another section defines otherwise.
     """
-    sections = _sections(text) | {name: source.text}
-    for other, section in sections.items():
-        both = _defined(section) & _defined(source.text) if other != name else set()
+    sections = _pieces(text) | {name: source.text}
+    mine = _defined(source.text)
+    for other in sections.keys() - {name}:
+        there = _defined(sections[other])
+        both = [each for each in mine if there.get(each, mine[each]) != mine[each]]
         if both:
             raise NotKept(
-                f"`{min(both)}` is defined for {other} already, in another cell: give it another "
-                "name, lest the two be mixed up."
+                f"`{both[0]}` is defined for {other} already, and differs: give it another name, "
+                "lest the two be mixed up."
             )
     head = SECTION.split(text)[0].strip() or f"{OPENING}\n"
-    there = {ast.unparse(node) for node in ast.parse(head).body}
-    head = "\n".join([head, *(line for line in source.imports if line not in there)])
+    lines = {ast.unparse(node) for node in ast.parse(head).body}
+    head = "\n".join([head, *(line for line in source.imports if line not in lines)])
     written = [
         f"# ---- {each}, lesson {PARTS[each].lesson}\n"
         + sections.get(each, f"{PARTS[each].line} as {each}")
@@ -211,14 +222,16 @@ def _with(name: str, source: Source, text: str) -> str:
     return "\n\n\n".join([head, *written]) + "\n"
 
 
-def _defined(section: str) -> set[str]:
-    names = set()
+def _defined(section: str) -> dict[str, str]:
+    """Return what a section defines, each by its name, as code without comments."""
+    found = {}
     for node in ast.parse(section).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
+            found[node.name] = ast.unparse(node)
         elif isinstance(node, ast.Assign):
-            names |= {each.id for each in node.targets if isinstance(each, ast.Name)}
-    return names
+            names = [each.id for each in node.targets if isinstance(each, ast.Name)]
+            found |= dict.fromkeys(names, ast.unparse(node))
+    return found
 
 
 def _run(text: str, path: Path) -> dict[str, Any]:

@@ -67,7 +67,9 @@ def _found(thing: Any) -> tuple[ast.stmt, str, dict[str, Any]]:
     function = thing
     if isinstance(thing, type):
         methods = [each for each in vars(thing).values() if isinstance(each, FunctionType)]
-        function = methods[0] if methods else None
+        if not methods:
+            raise NotKept(f"`{thing.__name__}` has no method of its own: write the class in full.")
+        function = methods[0]
     name = getattr(thing, "__name__", None)
     if not isinstance(function, FunctionType) or not str(name).isidentifier():
         raise NotKept("It was not made by `def` or `class`.")

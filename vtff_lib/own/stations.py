@@ -1,6 +1,7 @@
 """Where two models part ways: their maps are compared one after another. Taught in 06."""
 
 from collections.abc import Callable
+from math import inf, isfinite, isnan, nan
 from typing import Any, NamedTuple
 
 import torch
@@ -33,7 +34,8 @@ class Station(NamedTuple):
     Args:
         name: of the submodule.
         entering: whether what enters it differs already.
-        far: by how much at most, relative to the largest value.
+        far: by how much at most, relative to the largest value; infinite if the shapes differ, and
+            nan if the part is never called.
     """
 
     name: str
@@ -43,11 +45,14 @@ class Station(NamedTuple):
     @property
     def words(self) -> str:
         """Where to look, as a sentence."""
+        if isnan(self.far):
+            return f"`{self.name}` is never called."
+        apart = ", by" + f" {self.far:.2g}" if isfinite(self.far) else " in its shape"
         if self.entering:
             suspect = BEFORE.get(self.name, "what is done before it")
-            return f"What enters `{self.name}` differs, by {self.far:.2g}: look at {suspect}."
+            return f"What enters `{self.name}` differs{apart}: look at {suspect}."
         maker = MADE_BY.get(self.name, "MyEncoderBlock (lesson 05)")
-        return f"`{self.name}` is the first part to differ, by {self.far:.2g}: {maker} made it."
+        return f"`{self.name}` is the first part to differ{apart}: {maker} made it."
 
 
 @torch.no_grad()
@@ -71,7 +76,7 @@ def first_difference(model: nn.Module, reference: VTFF, images: Tensor) -> Stati
     for name in sorted(names, key=list(theirs).index):
         for entering, place in ((True, 0), (False, 1)):
             if name not in mine:
-                return Station(name, True, float("inf"))
+                return Station(name, True, nan)
             if (far := _apart(mine[name][place], theirs[name][place])) > TOLERANCE:
                 return Station(name, entering, far)
     return None
@@ -83,13 +88,14 @@ def _is_station(name: str) -> bool:
 
 
 def _passed(model: nn.Module, names: list[str], images: Tensor) -> dict[str, Any]:
-    """Return what entered each part and what left it, in the order in which they were called."""
+    """Return what entered each part first and what left it, in the order of the calls."""
     seen: dict[str, Any] = {}
 
     def note(name: str) -> Callable[..., None]:
         def hook(part: nn.Module, given: Any, output: Any) -> None:
             left = output if isinstance(output, Tensor) else output[0]
-            seen[name] = (tuple(each for each in given if isinstance(each, Tensor)), (left,))
+            entered = tuple(each for each in given if isinstance(each, Tensor))
+            seen.setdefault(name, (entered, (left,)))
 
         return hook
 
@@ -111,6 +117,6 @@ def _passed(model: nn.Module, names: list[str], images: Tensor) -> dict[str, Any
 def _apart(mine: tuple[Tensor, ...], theirs: tuple[Tensor, ...]) -> float:
     """Return how far tensors differ at most, relative to the largest value of the second."""
     if [each.shape for each in mine] != [each.shape for each in theirs]:
-        return float("inf")
+        return inf
     pairs = zip(mine, theirs, strict=True)
     return max(((a - b).abs().max() / b.abs().max().clamp_min(1e-12)).item() for a, b in pairs)

@@ -24,9 +24,9 @@ def like(model: VTFF) -> nn.Module:
         mine = whole(model.config)
         mine.load_state_dict(model.state_dict())
     except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
         warnings.warn(
-            f"{WHOLE} cannot be used ({type(error).__name__}: {error}), so the library's model "
-            "stands in for it.",
+            f"{WHOLE} cannot be used ({reason:.200}), so the library's model stands in for it.",
             stacklevel=2,
         )
         return model
