@@ -429,7 +429,7 @@ ANSWERS = {
             (made(lambda self, u: mean_of(u) * self.layers(mean_of(u))), "as SE does"),
             (made(then(lambda scores: 3 * scores)), "The first that differs is at [0, 0, 0, 0]"),
             (made(then(cut_gradient)), "No gradient comes out"),
-            (made(of(lambda u: mean_of(u.detach()))), "that comes back to what it is made from"),
+            (made(of(lambda u: mean_of(u.detach()))), "that comes back to what went in"),
             (with_layers(squeeze, relu, norm1, excite, norm2), "In your `layers` stand Conv2d, R"),
             (with_layers(squeeze, norm1, excite, norm2), "In your `layers` stand Conv2d, BatchN"),
             (but_with(0, lambda c, s, k, r: nn.Conv2d(c, s, 1)), "`layers.0` has a bias"),
@@ -498,7 +498,7 @@ ANSWERS = {
                 made(then(lambda s: s + 1, itself), OfAll),
                 "The first that differs is at [0, 0, 0, 0]",
             ),
-            (made(of(cut_gradient), OfAll), "that comes back to what it is made from"),
+            (made(of(cut_gradient), OfAll), "that comes back to what went in"),
             (GlobalAttention, "excite should give 1; yours gives 12: L has"),
             (
                 with_layers(squeeze, relu, excite, base=OfAll, pooled=False),
