@@ -237,8 +237,8 @@ ROWS = (
         "blocks: R1; totals: second-hand",
         ("config.VTFFConfig.paper", "config.VTFFConfig.deep"),
         ("test_vtff::test_parameter_totals_are_those_the_paper_is_quoted_with",),
-        ours="Four and eight. With MLPs of other widths other depths have the same totals, so these "
-        "do not prove it.",
+        ours="Four and eight. With MLPs of other widths other depths have the same totals, so "
+        "these do not prove it.",
         cost=NOT_MEASURED,
     ),
     Row(
