@@ -196,7 +196,7 @@ def make_tokens(
         `(N, 1 + h·w, C_p)`.
     """
     cells = projection(fused.flatten(2).transpose(1, 2))  # (N, h·w, C_p)
-    return torch.cat([cls_token.expand(len(cells), -1, -1), cells], dim=1) + positions
+    return torch.cat([cls_token.expand(cells.shape[0], -1, -1), cells], dim=1) + positions
 
 
 def resize_position_embedding(
