@@ -201,7 +201,11 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
             "choices": ["majority", "probability", "multi_target"],
             "default": "majority",
             "help": "which pictures count, and what they are labelled",
-        }
+        },
+        "--train-rule": {
+            "choices": ["majority", "probability", "multi_target"],
+            "help": "that of the training pictures, if another",
+        },
     },
     "rafdb": {
         "--order": {

@@ -181,6 +181,21 @@ def test_both_layouts_list_the_same(tmp_path: Path, rule: str, box: bool) -> Non
         np.testing.assert_array_equal(tables.load(row), folders.load(row))
 
 
+def test_training_pictures_can_be_judged_by_a_rule_of_their_own(tmp_path: Path) -> None:
+    split = [5, 5, 0, 0, 0, 0, 0, 0, 0, 0]  # no majority; two classes by the other rules
+    usages = ("Training", "PublicTest", "PrivateTest")
+    rows = [(usage, f"fer{row:07}.png", split) for row, usage in enumerate(usages)]
+    rows += [(usage, f"fer{row + 3:07}.png", HAPPY) for row, usage in enumerate(usages)]
+    source = write_tables(tmp_path, rows)
+    faces = catalogue_ferplus(source, train_rule="probability")
+    assert set(faces.ids) - set(catalogue_ferplus(source).ids) == {"fer0000000.png"}
+    assert faces.votes is not None
+    assert faces.votes[faces.ids.index("fer0000000.png")].tolist() == [5, 5, 0, 0, 0, 0, 0, 0]
+    assert faces.protocol == "majority, training pictures by probability"
+    assert "train has 2 of all classes, published are 27947." in faces.remarks
+    assert "test has 1 of happiness, published are 892." in faces.remarks
+
+
 def test_of_a_name_in_two_lines_the_later_is_kept_and_it_is_said(tmp_path: Path) -> None:
     faces = catalogue_ferplus(write_folders(tmp_path))
     assert faces.class_names[faces.labels[faces.ids.index("fer0000003.png")]] == "sadness"

@@ -61,7 +61,9 @@ PUBLISHED = {
 }
 
 
-def catalogue_ferplus(source: str | Path, rule: str = "majority") -> Catalogue:
+def catalogue_ferplus(
+    source: str | Path, rule: str = "majority", train_rule: str | None = None
+) -> Catalogue:
     """List FER+, as two CSV files or as the folders that FER+'s own tool writes.
 
     The CSV files are joined by the order of their rows: the number in a picture's name is not its
@@ -78,6 +80,8 @@ def catalogue_ferplus(source: str | Path, rule: str = "majority") -> Catalogue:
         rule: `"majority"` (RAN's and SCN's protocol), `"probability"` or `"multi_target"`, see
             `ferplus_votes`. In the catalogue, `votes` are those that the rule keeps, `(N, 8)` from
             0 to 10, and `labels` the winners.
+        train_rule: that of the training pictures, if another: `"probability"` has 2,902 more to
+            learn from than `"majority"`, by whose pictures papers measure.
 
     Raises:
         FileNotFoundError: if the folder or all its pictures are missing.
@@ -85,15 +89,18 @@ def catalogue_ferplus(source: str | Path, rule: str = "majority") -> Catalogue:
             be used, the two CSV files do not have the same rows, or a name is in two splits.
     """
     check_choice("rule", rule, RULES)
+    train_rule = rule if train_rule is None else train_rule
+    check_choice("train_rule", train_rule, RULES)
     left_out = LeftOut()
     rows, replaced = keep_last(rows_of_ferplus(source, left_out))
     told = left_out.check(len(rows))
-    verdicts = judge(np.array([row.votes for row in rows]), rule)
+    rules = {split: train_rule if split == "train" else rule for split in SPLITS}
+    verdicts = judge(np.array([row.votes for row in rows]), [rules[row.split] for row in rows])
     chosen, missing = _with_picture(rows, verdicts.counted.nonzero().flatten().tolist())
     counted = [rows[row] for row in chosen]
     catalogue = Catalogue(
         name=NAME,
-        protocol=rule,
+        protocol=rule if train_rule == rule else f"{rule}, training pictures by {train_rule}",
         class_names=EXPRESSIONS,
         ids=tuple(row.name for row in counted),
         labels=verdicts.labels[chosen],
@@ -105,7 +112,7 @@ def catalogue_ferplus(source: str | Path, rule: str = "majority") -> Catalogue:
         paths=tuple(row.picture for row in counted if isinstance(row.picture, Path)),
         tables=tuple(path for path in listed(as_path(source)) if path.suffix == ".csv"),
     )
-    return with_remarks(catalogue, *replaced, *missing, *_findings(catalogue))
+    return with_remarks(catalogue, *replaced, *missing, *_findings(catalogue, rules))
 
 
 def _load(pictures: Sequence[Path | bytes], folder: Path, row: int) -> np.ndarray:
@@ -124,10 +131,12 @@ def _with_picture(rows: list[Row], chosen: list[int]) -> tuple[list[int], tuple[
     return [chosen[row] for row in present], remarks
 
 
-def _findings(catalogue: Catalogue) -> Iterator[str]:
-    counts = catalogue.counts()
-    if catalogue.protocol != "majority":
-        counts = {split: {"all classes": sum(of.values())} for split, of in counts.items()}
-    yield from differences(counts, PUBLISHED[catalogue.protocol])
+def _findings(catalogue: Catalogue, rules: dict[str, str]) -> Iterator[str]:
+    counts, published = catalogue.counts(), {}
+    for split, rule in rules.items():
+        published[split] = PUBLISHED[rule][split]
+        if rule != "majority" and split in counts:
+            counts[split] = {"all classes": sum(counts[split].values())}
+    yield from differences(counts, published)
     if WARNING_SIGN in catalogue.ids:
         yield f"{WARNING_SIGN} is a warning sign labelled neutral; it counts, as elsewhere."

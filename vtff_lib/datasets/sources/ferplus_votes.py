@@ -11,6 +11,7 @@ A picture whose rule keeps half of the votes or fewer, or whose strongest class 
 face", does not count. From the code of Barsoum et al. 2016 (github.com/microsoft/FERPlus, MIT).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,19 +41,22 @@ class Verdicts:
     kept: Tensor
 
 
-def judge(votes: np.ndarray, rule: str) -> Verdicts:
+def judge(votes: np.ndarray, rule: str | Sequence[str]) -> Verdicts:
     """Apply one of the `RULES` to each row of `votes`.
 
     Args:
         votes: of the classes in the order of `VOTES`, `(N, 10)`, from 0.
-        rule: `"majority"`, `"probability"` or `"multi_target"`.
+        rule: `"majority"`, `"probability"` or `"multi_target"`; or one for each row.
 
     Raises:
         ValueError: if the rule is unknown.
     """
-    check_choice("rule", rule, RULES)
+    rules = [rule] * len(votes) if isinstance(rule, str) else rule
+    for each in set(rules):
+        check_choice("rule", each, RULES)
     votes = np.where(votes > 1, votes, 0).reshape(-1, len(VOTES))
-    kept = np.array([RULES[rule](row) for row in votes]).reshape(votes.shape)
+    chosen = [RULES[each](row) for each, row in zip(rules, votes, strict=True)]
+    kept = np.array(chosen).reshape(votes.shape)
     winners = kept.argmax(axis=1)
     enough = kept.sum(axis=1) > 0.5 * votes.sum(axis=1)
     return Verdicts(
