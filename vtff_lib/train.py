@@ -28,6 +28,7 @@ from vtff_lib.training.loop import train
 from vtff_lib.training.processes import Team, join_team, told_to_stop
 from vtff_lib.training.progress import Progress, TensorBoardProgress, TextProgress
 from vtff_lib.training.recipe import PRESETS, TrainingConfig
+from vtff_lib.training.teacher import learned_from
 from vtff_lib.vtff import VTFF, count_parameters
 
 MODELS = {"tiny": VTFFConfig.tiny, "paper": VTFFConfig.paper, "deep": VTFFConfig.deep}
@@ -92,6 +93,8 @@ def make_parser() -> argparse.ArgumentParser:
     add = settings.add_argument
     add("--preset", choices=PRESETS, help="to start from (default: minute)")
     add("--settings", type=Path, help="settings.json of a run, in place of --preset and --model")
+    add("--teacher", type=Path, metavar="FILE", help="a teacher's answers to the training faces")
+    add("--teacher-share", type=float, default=0.5, help="its share of what is learned, to 1")
     add("--augmentation", choices=AUGMENTATIONS, help="in place of the preset's")
     for name, kind in SETTINGS.items():
         flag = f"--{name.replace('_', '-')}"
@@ -121,6 +124,10 @@ def run(options: argparse.Namespace, team: Team, device: torch.device) -> None:
     config = make_config(options)
     faces = FaceSet.read(options.faces, options.stored) if options.faces else load_default()
     train_set, valid_set, _ = (faces.part(split) for split in SPLITS)  # the test's comes later
+    if options.teacher is not None:
+        if not config.soft_labels:
+            raise ValueError("--teacher gives soft labels; leave --no-soft-labels out.")
+        train_set = learned_from(train_set, options.teacher, options.teacher_share)
     torch.manual_seed(config.seed)
     model = VTFF(make_model_config(options, faces)).to(device)
     settings = {"model": asdict(model.config), "training": asdict(config)}
@@ -237,6 +244,8 @@ def describe(
         "seconds": round(seconds, 1),
         "faces": {"images": len(faces.images), "sha256": faces.manifest.get("sha256")},
         "flipped": options.flipped,
+        "teacher": options.teacher
+        and {"file": options.teacher.name, "share": options.teacher_share},
         "model": asdict(model.config),
         "training": asdict(config),
     }
