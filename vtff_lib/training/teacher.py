@@ -1,6 +1,6 @@
 """Learn from a teacher's answers beside the votes: knowledge distillation. Taught in 07b.
 
-    write_answers("teacher.safetensors", train_set, predict(teacher, train_set.images, flipped=True))
+    write_answers("teacher.safetensors", train_set, predict(teacher, train_set.images))
     train(model, learned_from(train_set, "teacher.safetensors"), valid_set, config)
 
 A teacher that found a picture hard says so for each class. Its answers tell a student more than one
