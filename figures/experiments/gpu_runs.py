@@ -119,8 +119,9 @@ def page() -> str:
     return f"""# Runs that want a GPU
 
 Written by `python -m figures.experiments.gpu_runs --list`. `make gpu` runs the first that waits,
-for nine minutes; given again, it goes on. For a CPU there is
-`python -m figures.experiments.ferplus PACK small`.
+for nine minutes; given again, it goes on. Where a GPU is lent for a quarter of an hour, once,
+`python -m figures.experiments.gpu_day PACK OUT` measures the throughput and trains at full size in
+the time that is left. For a CPU there is `python -m figures.experiments.ferplus PACK small`.
 
 FER+ is packed before by `python data_scripts/prepare.py ferplus --source FOLDER --out \
 build/ferplus.safetensors`.
