@@ -16,6 +16,8 @@ from tests.small_runs import SMALL
 from vtff_lib.datasets import FaceSet
 from vtff_lib.names import EXPRESSIONS
 from vtff_lib.training.recipe import TrainingConfig
+from vtff_lib.training.targets import soft_targets
+from vtff_lib.training.teacher import write_answers
 
 FEW = TrainingConfig(epochs=2, batch_size=8)
 
@@ -89,11 +91,13 @@ def test_a_pack_that_is_not_there_is_named(tmp_path, monkeypatch):
 
 
 SMALL_BASELINES = ("small_rgb", "small_lbp", "small_sum")
+PHOTOS = ("photos", "teacher", "student", "photos_rgb", "photos_lbp")
 
 
 def test_every_experiment_has_the_recipe_of_the_full_model_but_those_for_a_cpu():
     for name, (_, training) in ferplus.EXPERIMENTS.items():
-        assert (training == ferplus.FULL) == (name not in ("small", *SMALL_BASELINES, "photos"))
+        assert (training == ferplus.FULL) == (name not in ("small", *SMALL_BASELINES, *PHOTOS))
+    assert ferplus.EXPERIMENTS["student"] == ferplus.EXPERIMENTS["teacher"]
     sizes = {name: settings.fusion for name, (settings, _) in ferplus.EXPERIMENTS.items()}
     assert [sizes[name] for name in ("rgb", "lbp", "sum", "concat")] == [
         "rgb", "lbp", "sum", "concat",
@@ -105,6 +109,21 @@ def test_a_small_baseline_differs_from_the_small_model_in_its_fusion_alone(name)
     (settings, training), (small, recipe) = (ferplus.EXPERIMENTS[n] for n in (name, "small"))
     assert training == recipe
     assert settings == replace(small, fusion=name.removeprefix("small_"))
+
+
+def test_a_student_learns_its_teachers_answers_and_nobody_else_does(pack, tmp_path, monkeypatch):
+    monkeypatch.setitem(ferplus.EXPERIMENTS, "student", ferplus.EXPERIMENTS["small"])
+    answers, faces = tmp_path / "teacher.safetensors", FaceSet.read(pack)
+    learned = faces.part("train")
+    write_answers(answers, learned, torch.full((16, 8), 1 / 8))
+    taught = ferplus.taught(faces, answers)
+    rows = taught.splits == 0
+    expected = (soft_targets(learned, 8) + 1 / 8) / 2
+    torch.testing.assert_close(taught.extras["votes"][rows], expected)
+    assert torch.equal(taught.extras["votes"][~rows], faces.extras["votes"][~rows])
+    for arguments in (["student"], ["small", "--teacher", answers]):
+        with pytest.raises(SystemExit, match="A student, and nobody else, needs --teacher"):
+            run(monkeypatch, pack, *arguments, "--seeds", 0)
 
 
 # The search

@@ -3,6 +3,7 @@
     python -m figures.experiments.ferplus PACK small              on a CPU, minutes a seed
     python -m figures.experiments.ferplus PACK small_rgb          a baseline, for lesson 09
     python -m figures.experiments.ferplus PACK photos              shipped; an hour on a CPU
+    python -m figures.experiments.ferplus PACK student --teacher build/teacher.safetensors
     python -m figures.experiments.ferplus PACK full --device cuda  full size, for a GPU
     python -m figures.experiments.ferplus PACK rgb --device cuda   a baseline, without fusion
 
@@ -33,6 +34,7 @@ from vtff_lib.names import SPLITS
 from vtff_lib.pretrained import FOLDER, load_pretrained
 from vtff_lib.training.augmentation import Augmentation
 from vtff_lib.training.recipe import TrainingConfig
+from vtff_lib.training.teacher import learned_from
 from vtff_lib.vtff import VTFF, count_parameters
 
 FULL = TrainingConfig(
@@ -69,6 +71,7 @@ PHOTOS = TrainingConfig(
     smallest=0.57,
     augmentation=Augmentation.preset("standard"),
 )
+TEACHER = replace(PHOTOS, epochs=40, mixup=0.2)  # erasing is in the augmentation
 WIDER = {"width": 32, "embed_dim": 128, "mlp_dim": 256}
 MEDIUM = {"width": 40, "embed_dim": 256, "depth": 4, "num_heads": 8, "mlp_dim": 768}
 SHIPPED = ("photos", 0)  # experiment and seed: the first, whatever the others reach
@@ -79,6 +82,12 @@ EXPERIMENTS: dict[str, tuple[VTFFConfig, TrainingConfig]] = {
         for name in ("rgb", "lbp", "sum")
     },
     "photos": (VTFFConfig.tiny(8, **WIDER), PHOTOS),
+    "teacher": (VTFFConfig.tiny(8, **WIDER), TEACHER),
+    "student": (VTFFConfig.tiny(8, **WIDER), TEACHER),
+    **{
+        f"photos_{name}": (VTFFConfig.tiny(8, fusion=name, **WIDER), TEACHER)
+        for name in ("rgb", "lbp")
+    },
     "medium": (VTFFConfig.tiny(8, **MEDIUM), FULL),
     "full": (VTFFConfig.paper(8), FULL),
     **{name: (VTFFConfig.paper(8, fusion=name), FULL) for name in ("rgb", "lbp", "sum", "concat")},
@@ -121,6 +130,14 @@ def run(
     }
 
 
+def taught(faces: FaceSet, teacher: Path) -> FaceSet:
+    """Return faces of which the training pictures have the teacher's answers among their votes."""
+    learned = faces.splits == SPLITS.index("train")
+    votes = faces.extras["votes"].clone()
+    votes[learned] = learned_from(faces.part("train"), teacher).extras["votes"]
+    return replace(faces, extras={**faces.extras, "votes": votes})
+
+
 def measure(model: VTFF, faces: FaceSet, split: str) -> dict[str, Any]:
     """Return the figures of a split, and those without pictures that have twins elsewhere."""
     alone = faces[~find_twins(faces.images, faces.splits).across].part(split)
@@ -158,6 +175,7 @@ def summarise(runs: list[Record]) -> Record:
 DEVICE = argument("--device", default="cpu")
 TIME_LIMIT = argument("--time-limit", type=float, default=math.inf, metavar="SECONDS")
 WATCH = argument("--watch", action="store_true", help="measure on validation pictures only")
+ANSWERS = argument("--teacher", type=Path, metavar="FILE", help="of figures.experiments.teacher")
 
 
 @experiment(
@@ -171,16 +189,31 @@ WATCH = argument("--watch", action="store_true", help="measure on validation pic
         DEVICE,
         TIME_LIMIT,
         WATCH,
+        ANSWERS,
     ],
     summarise=summarise,
     threads=None,
 )
 def main(
-    pack: Path, experiment: str, seeds: list[int], device: str, time_limit: float, watch: bool
+    pack: Path,
+    experiment: str,
+    seeds: list[int],
+    device: str,
+    time_limit: float,
+    watch: bool,
+    teacher: Path | None,
 ) -> Iterator[Record]:
-    """Yield the figures of each seed."""
+    """Yield the figures of each seed.
+
+    Raises:
+        ValueError: if a student has no teacher, or the teacher answers to other pictures.
+    """
     started = time.monotonic()
     faces = read_faces(pack, watch)
+    if (experiment == "student") != (teacher is not None):
+        raise ValueError("A student, and nobody else, needs --teacher FILE; see the help.")
+    if teacher is not None:
+        faces = taught(faces, teacher)
     settings, training = EXPERIMENTS[experiment]
     name, split = f"ferplus_{experiment}", "valid" if watch else "test"
     for seed in seeds:
