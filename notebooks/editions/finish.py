@@ -6,6 +6,7 @@ glossary open where they stand, and those who hear a page are told what its part
 
 import os
 import re
+from colorsys import hls_to_rgb, rgb_to_hls
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -14,10 +15,11 @@ from PIL import Image
 
 READABLE = 0.81  # of a picture's natural width: letters of 8 points are then 9 pixels high
 DOTS = 100  # pixels of the page for an inch of a picture, as `vtff_lib.plots` has it
-PAPER = 0.8  # of its pixels are white: a drawing or a chart, which may be turned dark
+NIGHT = 0.08  # how light a dark page is
 NARROW = 25  # letters in a table's cell, on average: for more a phone has no columns
 
 PICTURE = re.compile(r'<img (alt="[^"]*")[^>]*? src="([^":]+\.(?:png|jpg|svg))"[^>]*>')
+INKED = re.compile(r"(fill: )?(#[0-9a-f]{6})\b(; stroke: #[0-9a-f]{6})?")
 TABLE = re.compile(r'<table class="docutils.*?</table>', re.DOTALL)
 ROW = re.compile(r"<tr.*?</tr>", re.DOTALL)
 CELL = re.compile(r"<t([hd])( [^>]*)?>(.*?)</t\1>", re.DOTALL)
@@ -57,32 +59,64 @@ def finish(folder: Path) -> None:
 def picture(img: re.Match[str], folder: Path) -> str:
     """Return a picture that knows its size, and below which it is scrolled and no more shrunk.
 
-    It is a link to itself alone, where letters can be made large.
+    It is a link to itself alone, where letters can be made large. A drawing has a twin for the
+    night.
     """
     alt, source = img.groups()
-    width, height, drawn = measure(Path(os.path.normpath(folder / source)))
-    return (
-        f'<a class="picture" href="{source}"><img {alt} loading="lazy" src="{source}" '
-        f'width="{width}" height="{height}" class="{"drawn" if drawn else "painted"}" '
-        f'style="--readable:{round(READABLE * width)}px"></a>'
+    path = Path(os.path.normpath(folder / source))
+    width, height = size(path)
+    shown = (
+        f'<img {alt} loading="lazy" src="{source}" width="{width}" height="{height}" '
+        f'style="--readable:{round(READABLE * width)}px">'
     )
+    if path.suffix == ".svg":
+        night = path.with_stem(f"{path.stem}_dark")
+        night.write_text(at_night(path.read_text(encoding="utf-8")), encoding="utf-8")
+        twin = shown.replace(source, source.replace(path.name, night.name))
+        shown = "".join(
+            each.replace("<img", f'<img class="only-{when}"')
+            for when, each in (("light", shown), ("dark", twin))
+        )
+    return f'<a class="picture" href="{source}">{shown}</a>'
 
 
 @cache
-def measure(path: Path) -> tuple[int, int, bool]:
-    """Return how wide and high a picture is on a page, and whether it is drawn on white paper."""
+def size(path: Path) -> tuple[int, int]:
+    """Return how wide and high a picture is on a page, in pixels."""
     if path.suffix == ".svg":
         head = path.read_text(encoding="utf-8")[:2000]
-        sizes = re.search(r'<svg [^>]*width="([\d.]+)pt" height="([\d.]+)pt"', head)
-        if not sizes:
+        points = re.search(r'<svg [^>]*width="([\d.]+)pt" height="([\d.]+)pt"', head)
+        if not points:
             raise ValueError(f"{path.name} does not say how large it is, in points.")
-        width, height = (round(float(size) * 96 / 72) for size in sizes.groups())
-        return width, height, True
-    with Image.open(path) as image:
-        dots = image.info.get("dpi", (DOTS, DOTS))[0]
-        width, height = (round(size * DOTS / dots) for size in image.size)
-        greys = image.convert("L").histogram()
-    return width, height, sum(greys[250:]) > PAPER * sum(greys)
+        width, height = (float(each) * 96 / 72 for each in points.groups())
+    else:
+        with Image.open(path) as image:
+            dots = image.info.get("dpi", (DOTS, DOTS))[0]
+            width, height = (each * DOTS / dots for each in image.size)
+    return round(width), round(height)
+
+
+def at_night(drawing: str) -> str:
+    """Return an SVG for a dark page: ink is light, paper and tints are dark, colours stay.
+
+    But a cell that is filled with a colour is made dark, for the letters on it are ink.
+    """
+
+    def turned(found: re.Match[str]) -> str:
+        before, colour, behind = found.groups()
+        levels = (int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5))
+        hue, light, pure = rgb_to_hls(*levels)
+        filled = before and behind and behind[-7:] != colour
+        if pure < 0.3 or light > 0.7:
+            light = 1 - (1 - NIGHT) * light
+        elif filled:
+            light /= 2
+        levels = hls_to_rgb(hue, light, pure)
+        shown = "#" + "".join(f"{round(255 * level):02x}" for level in levels)
+        return f"{before or ''}{shown}{INKED.sub(turned, behind or '')}"
+
+    ink = INKED.sub(turned, "#000000")
+    return INKED.sub(turned, drawing).replace("<svg ", f'<svg fill="{ink}" ', 1)  # if none is named
 
 
 def cards(table: str) -> str:

@@ -231,11 +231,15 @@ def letters(words: list[NotebookNode]) -> str:
 
 
 def frame(link: re.Match[str]) -> str:
-    """Return a link to the explorer at a state as a frame that holds it, and the link below."""
+    """Return a link to the explorer as a frame that holds it at a state, and the link below.
+
+    Without a state, with a bare `#`, the frame is where the page's own address says.
+    """
     words, address = link.groups()
+    keeps = " data-keeps" if address.endswith("#") else ""
     return (
-        f'<iframe class="explorer" src="{address}" title="{words}" loading="lazy" '
-        f'allow="clipboard-write"></iframe>\n\n{link[0]}'
+        f'<iframe class="explorer" src="{address.removesuffix("#")}" title="{words}"{keeps} '
+        f'loading="lazy" allow="clipboard-write"></iframe>\n\n{link[0]}'
     )
 
 

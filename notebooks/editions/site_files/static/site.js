@@ -58,10 +58,10 @@ function dark() {
 }
 for (const frame of document.querySelectorAll("iframe.explorer")) {
     const page = frame.src.split("#")[0];
-    const keeps = frame.src.endsWith("#"); // no state of its own: the page's address has it
-    const state = () => (location.hash.includes("=") ? location.hash : "#");
+    const keeps = "keeps" in frame.dataset; // the page's address has the state
+    const state = () => (location.hash.includes("=") ? location.hash : "");
     const tell = () => frame.contentWindow.postMessage({ vtff: { theme: dark() ? "dark" : "light" } }, "*");
-    if (keeps && state() !== "#") frame.src = page + state();
+    if (keeps && state()) frame.src = page + state();
     addEventListener("message", ({ source, data }) => {
         if (source !== frame.contentWindow || !data?.vtff) return;
         const { height, address } = data.vtff;
