@@ -19,10 +19,11 @@ const word = document.createElement("div");
 const links = [...document.querySelectorAll('article a[href^="glossary.html#"]')];
 const said = (link) => document.getElementById(`word-${link.hash.slice(1)}`);
 if ("popover" in word) {
-    word.popover = "auto"; // Escape closes it, and a tap elsewhere
+    word.popover = "auto"; // a tap elsewhere closes it
     word.className = "word";
     word.tabIndex = -1;
     word.setAttribute("role", "dialog");
+    word.addEventListener("keydown", ({ key }) => { if (key === "Escape") word.hidePopover(); });
     document.body.append(word);
     for (const link of links.filter(said)) {
         link.setAttribute("aria-haspopup", "dialog");
@@ -61,14 +62,18 @@ for (const frame of document.querySelectorAll("iframe.explorer")) {
     const keeps = "keeps" in frame.dataset; // the page's address has the state
     const state = () => (location.hash.includes("=") ? location.hash : "");
     const tell = () => frame.contentWindow.postMessage({ vtff: { theme: dark() ? "dark" : "light" } }, "*");
-    if (keeps && state()) frame.src = page + state();
+    const lead = () => frame.contentWindow.location.replace(page + state());
+    let led = !keeps || !state();
     addEventListener("message", ({ source, data }) => {
         if (source !== frame.contentWindow || !data?.vtff) return;
         const { height, address } = data.vtff;
         if (height > 0) frame.style.height = `${Math.ceil(height) + 2}px`;
-        if (keeps && address?.includes("=")) history.replaceState(null, "", `#${address.replace(/^#/, "")}`);
+        if (!led) {
+            led = true;
+            lead();
+        } else if (keeps && address?.includes("=")) history.replaceState(null, "", `#${address.replace(/^#/, "")}`);
     });
-    if (keeps) addEventListener("hashchange", () => frame.contentWindow.location.replace(page + state()));
+    if (keeps) addEventListener("hashchange", lead);
     frame.addEventListener("load", tell);
     nights.addEventListener("change", tell);
     new MutationObserver(tell).observe(document.body, { attributeFilter: ["data-theme"] });
