@@ -26,6 +26,7 @@ from tests.made import held_site, whole_site
 MEGABYTES = 2.5  # of a lesson with all its pictures
 LESSON = NOTEBOOKS / "03_local_vs_global_attention.ipynb"
 FUSION = ROOT / "vtff_lib" / "fusion.py"
+HOME = site.FILES / "pages" / "index.md"
 
 
 # Every page: properties that hold for each, and wrong pages that they catch.
@@ -218,8 +219,8 @@ def test_every_fold_of_a_lesson_is_there():
     for lesson in source.lessons():
         tags = pages(whole_site())[whole_site() / "notebooks" / f"{lesson.stem}.html"].tags
         notebook = source.read(lesson)
-        written = nbformat.writes(notebook).count("<details>")
         site.fold(notebook.cells)
+        written = nbformat.writes(notebook).count("<details")
         folds = [tag for cell in notebook.cells for tag in source.tags(cell) if "hide-" in tag]
         assert tags.count("details") == written + len(folds) > 0
 
@@ -228,25 +229,64 @@ def test_what_draws_and_what_answers_a_prediction_is_folded():
     question = new_markdown_cell(
         f"**Predict:** why?\n\n{site.GUESS}", metadata={"tags": ["predict"]}
     )
+    printed = [new_output("stream")]
     answer, drawing = (
-        new_code_cell("1", outputs=[new_output("stream")]),
-        new_code_cell("2", metadata={"tags": ["draws"]}),
+        new_code_cell("1", outputs=printed),
+        new_code_cell("2", outputs=printed, metadata={"tags": ["draws"]}),
     )
-    plain = new_code_cell("3")
-    site.fold([question, answer, drawing, plain])
+    words, later = new_markdown_cell("So it is.\n\n## Next"), new_code_cell("3", outputs=printed)
+    site.fold([question, answer, drawing, words, later])
     assert site.GUESS not in question.source
-    assert [each.metadata.get("tags") for each in (answer, drawing, plain)] == [
+    assert [each.metadata.get("tags") for each in (answer, drawing, later)] == [
         ["hide-output"],
-        ["draws", "hide-input"],
+        ["draws", "hide-input", "hide-output"],
         None,
     ]
     assert answer.metadata["mystnb"]["code_prompt_show"] == "See"
+    assert words.source.startswith('<details class="told"><summary>')
+    assert words.source.endswith("So it is.\n\n</details>\n\n## Next")
 
 
-def test_the_live_explorer_is_on_its_page_and_named_in_lesson_08b():
-    assert "figures/explorer_tiny.html" in pages(whole_site())[whole_site() / "explorer.html"].loads
-    links = pages(whole_site())[whole_site() / "notebooks" / "08b_one_wrong_answer.html"].links
-    assert ("../explorer.html", "") in links
+@pytest.mark.parametrize("text", ["## Next\n\nWords.", "<details><summary>Side trip</summary>"])
+def test_words_of_another_part_are_not_folded(text):
+    assert site.folded(text) == text
+
+
+def test_the_explorer_is_on_home_and_its_page_and_held_in_lesson_04():
+    for place, state in (
+        ("index.html", "figures/explorer_tiny.html"),
+        ("explorer.html", "figures/explorer_tiny.html"),
+        ("notebooks/04_broadcasting_fusion.html", "../figures/explorer_tiny.html#view=gate&face=4"),
+    ):
+        assert state in pages(whole_site())[whole_site() / place].loads
+
+
+def test_a_link_alone_on_its_line_becomes_a_frame_and_stays_a_link():
+    shown = site.HELD.sub(site.frame, "[The gate](../figures/explorer_tiny.html#view=gate)")
+    assert '<iframe class="explorer" src="../figures/explorer_tiny.html#view=gate"' in shown
+    assert shown.endswith("\n\n[The gate](../figures/explorer_tiny.html#view=gate)")
+    assert "data-keeps" not in shown  # it has a state of its own
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["See [it](explorer_tiny.html#a=b).", "[it](explorer_tiny.html)", "[it](03_x.html#a)"],
+)
+def test_other_links_are_no_frames(text):
+    assert site.HELD.sub(site.frame, text) == text
+
+
+def test_home_and_lesson_00_ask_for_the_same():
+    (told,) = re.findall(r"Start here\]\([^)]*\): (\d+ minutes)", home := HOME.read_text("utf-8"))
+    opening = source.read(NOTEBOOKS / "00_start_here.ipynb").cells[0].source
+    assert told in opening
+    assert "a little Python" in opening
+    assert "a little Python" in home
+
+
+def test_a_bar_leads_to_the_first_word_of_each_letter():
+    words = [new_markdown_cell(f"## {name}\n\nIt is.") for name in ("attention", "AU", "gate")]
+    assert site.letters(words) == (":::{container} letters\n[A](#attention)\n[G](#gate)\n:::")
 
 
 def test_pictures_are_those_of_the_notebook():
@@ -388,7 +428,7 @@ def test_a_site_says_what_it_is(monkeypatch, tmp_path, capsys):
     assert re.fullmatch(r"\d+ pages, \d+\.\d MB, \d+ s: open .*index\.html\n", said)
 
 
-def test_stored_pictures_become_files_that_are_loaded_late(empty, monkeypatch):
+def test_stored_pictures_become_files(empty, monkeypatch):
     buffer = io.BytesIO()
     Image.new("L", (2, 3)).save(buffer, "PNG")
     dot = base64.b64encode(buffer.getvalue()).decode()
@@ -398,8 +438,7 @@ def test_stored_pictures_become_files_that_are_loaded_late(empty, monkeypatch):
     monkeypatch.setattr(source, "read", lambda *_: notebook)
     page = json.loads(empty.notebook(LESSON))["cells"][-1]["outputs"][0]["data"]["text/html"]
     found = re.fullmatch(
-        r'<figure><img alt="A dot" loading="lazy" width="2" height="3" '
-        r'src="(pictures/\w+\.png)" style="x"></figure>',
+        r'<figure><img alt="A dot" src="(pictures/\w+\.png)" style="x"></figure>',
         "".join(page),
     )
     assert (empty.copies / "notebooks" / found[1]).read_bytes() == buffer.getvalue()

@@ -14,7 +14,6 @@ import re
 import shutil
 import tempfile
 import time
-from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -22,7 +21,6 @@ import nbformat
 import yaml
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
-from PIL import Image
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
@@ -31,6 +29,7 @@ from sphinx.util.console import nocolor
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from notebooks.editions import cheat_sheet, equations, source
+from notebooks.editions.finish import finish
 from notebooks.editions.source import ROOT
 from vtff_lib.endings import in_a_sentence
 
@@ -48,9 +47,9 @@ LINK = re.compile(r'\]\(([^()#\s"]*)(#(?:[^()\s]|\([^()\s]*\))*)?(?:\s+"((?:[^"\
 PICTURE = re.compile(r'<img ([^>]*)src="data:image/(png|jpeg|webp);base64,([^"]+)"')
 LESSON_TABLE = re.compile(r"^\| lesson \|.*?(?=\n\n)", re.MULTILINE | re.DOTALL)
 TAUGHT_IN = re.compile(r"Taught in ([^.\"]*)")
-EXPLORER = re.compile(r"^Explorer\(", re.MULTILINE)
-
-STILL = "*Here this is a still picture. [The page of the explorer](../explorer.md) has a live one.*"
+HEADING = re.compile(r"^(#+ |<details>)", re.MULTILINE)
+# A line that is a link to a saved page of the explorer, at a state: `#view=gate&face=3`.
+HELD = re.compile(r"^\[([^\]]+)\]\(([\w./]*explorer_\w+\.html#\S*)\)$", re.MULTILINE)
 
 GUESS = "*Your guess:*"
 PRINTED = "\n\n[The same on one sheet of paper, to print](to:../printed/cheat_sheet.html)\n"
@@ -153,11 +152,9 @@ class Site:
             f"To read, as it ran. [Download this notebook](to:{path.name}) ({shown}): it runs in "
             "the folder of the whole project."
         )
-        notebook.cells = [title, new_markdown_cell(note)]
-        for cell in cells:
-            notebook.cells.append(cell)
-            if cell.cell_type == "code" and EXPLORER.search(cell.source):
-                notebook.cells.append(new_markdown_cell(STILL))
+        notebook.cells = [title, new_markdown_cell(note), *cells]
+        if path == GLOSSARY:
+            notebook.cells.insert(2, new_markdown_cell(letters(cells)))
         fold(notebook.cells)
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
@@ -178,9 +175,7 @@ class Site:
         folder = self.copies / "notebooks" / "pictures"
         folder.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
-        width, height = Image.open(io.BytesIO(content)).size
-        size = f'loading="lazy" width="{width}" height="{height}"'
-        return f'<img {attributes}{size} src="pictures/{name}"'
+        return f'<img {attributes}src="pictures/{name}"'
 
     def relink(self, text: str, origin: Path) -> str:
         """Return Markdown whose links to the repository's files lead to where they are here.
@@ -224,22 +219,47 @@ class Site:
             shown = f' "{title}"' if title else ""
             return f"]({'at' if fragment else 'to'}:{target}{fragment}{shown})"
 
-        return LINK.sub(lead, text)
+        return LINK.sub(lead, HELD.sub(frame, text))
+
+
+def letters(words: list[NotebookNode]) -> str:
+    """Return a bar of letters that lead to the glossary's first word of each."""
+    names = [word.source.partition("\n")[0].removeprefix("## ") for word in words]
+    first = {name[0].upper(): name for name in reversed(names)}
+    links = (f"[{letter}](#{slug(first[letter])})" for letter in sorted(first))
+    return "\n".join([":::{container} letters", *links, ":::"])
+
+
+def frame(link: re.Match[str]) -> str:
+    """Return a link to the explorer as a frame that holds it at a state, and the link below.
+
+    Without a state, with a bare `#`, the frame is where the page's own address says.
+    """
+    words, address = link.groups()
+    keeps = " data-keeps" if address.endswith("#") else ""
+    return (
+        f'<iframe class="explorer" src="{address.removesuffix("#")}" title="{words}"{keeps} '
+        f'loading="lazy" allow="clipboard-write"></iframe>\n\n{link[0]}'
+    )
 
 
 def fold(cells: list[NotebookNode]) -> None:
     """Hide the code of cells that only draw, and what answers a prediction, until it is asked for.
 
-    Tags are those of MyST-NB. There is nothing to write a guess into, so that line goes.
+    Tags are those of MyST-NB. There is nothing to write a guess into, so that line goes. The words
+    behind an answer repeat it: they are folded as well, up to the next heading.
     """
-    for before, cell in pairwise(cells):
-        wanted = []
-        if "draws" in source.tags(cell):
-            wanted.append("input")
-        if "predict" in source.tags(before):
-            before.source = before.source.replace(GUESS, "").rstrip()
-            if cell.get("outputs"):
-                wanted.append("output")
+    answers = False  # a prediction was asked for, and nothing has been said of it since
+    for cell in cells:
+        wanted = ["input"] if "draws" in source.tags(cell) else []
+        if "predict" in source.tags(cell):
+            cell.source = cell.source.replace(GUESS, "").rstrip()
+            answers = True
+        elif answers and cell.cell_type == "markdown":
+            cell.source = folded(cell.source)
+            answers = False
+        elif answers and cell.get("outputs"):
+            wanted.append("output")
         if wanted:
             cell.metadata["tags"] = source.tags(cell) + [f"hide-{what}" for what in wanted]
             ask = "See" if wanted == ["output"] else "The code of this picture"
@@ -247,6 +267,18 @@ def fold(cells: list[NotebookNode]) -> None:
                 "code_prompt_show": ask if len(wanted) == 1 else "Show the {type}",
                 "code_prompt_hide": "Hide",
             }
+
+
+def folded(text: str) -> str:
+    """Return Markdown with what stands above its first heading or fold in a fold of its own."""
+    heading = HEADING.search(text)
+    above, below = (text[: heading.start()], text[heading.start() :]) if heading else (text, "")
+    if not above.strip():
+        return text
+    fold = (
+        f'<details class="told"><summary>What it tells</summary>\n\n{above.strip()}\n\n</details>'
+    )
+    return f"{fold}\n\n{below}".rstrip()
 
 
 def slug(heading: str) -> str:
@@ -342,6 +374,7 @@ def make(folder: Path, solutions: bool = True) -> None:
             ).build()  # fmt: skip
         if faults.getvalue():
             raise ValueError(faults.getvalue().replace(f"{site.pages}{os.sep}", "").strip())
+        finish(made)
         shutil.copytree(made, partial, dirs_exist_ok=True)
 
 

@@ -1,7 +1,5 @@
 """Sphinx's settings for the site. The folders of pages come from `site.py`."""
 
-from typing import Any
-
 from docutils import nodes
 from pybtex.plugin import register_plugin
 from pybtex.style.formatting.plain import Style
@@ -86,16 +84,7 @@ def visit_math_block(page: HTML5Translator, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
-def mend_roles(app: Sphinx, page: str, template: str, context: dict[str, Any], _: object) -> None:
-    """Mend what those who hear a page would hear wrongly: levels of headings, kinds of lists."""
-    heading, menu = 'role="heading"', "furo_navigation_tree"
-    context[menu] = context[menu].replace(heading, f'{heading} aria-level="2"')
-    if "body" in context:  # what is in this list are no items
-        context["body"] = context["body"].replace('role="list" class="citation-list"', "")
-
-
 def setup(app: Sphinx) -> None:
-    """Have equations written as MathML, and pages that can be heard."""
-    app.connect("html-page-context", mend_roles, priority=900)  # after Furo's own
+    """Have equations written as MathML."""
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
     app.config.html_math_renderer = "mathml"
