@@ -40,9 +40,9 @@ from vtff_lib.checks.lesson_08_muscles import pairs_in_order
 from vtff_lib.checks.lesson_08b import points_inside
 from vtff_lib.checks.lesson_08b_control import fault_in_control
 from vtff_lib.checks.lesson_08b_follows import what_follows
-from vtff_lib.checks.lesson_09 import holms_correction, interval_from_pairs
-from vtff_lib.checks.lesson_09_fault import fault_in_comparison
-from vtff_lib.checks.lesson_09_fusion import average_of_two, cross_fusion
+from vtff_lib.checks.lesson_09 import average_of_two, cross_fusion
+from vtff_lib.checks.lesson_09_pairs import holms_correction, interval_from_pairs
+from vtff_lib.checks.lesson_09_runs import fault_in_comparison
 from vtff_lib.checks.lesson_10 import square_crop
 from vtff_lib.checks.lesson_10_answers import least_confidence
 from vtff_lib.checks.lesson_10_people import paired_gap
