@@ -43,7 +43,7 @@ def paired_points(
 ) -> Picture:
     """Return one mark for each score, by name (see `STYLES`) and seed; lines join a seed's."""
     check_by_name("scores", scores)
-    figure = Figure(figsize=(5, 3), layout="constrained")
+    figure = Figure(figsize=(4.6, 3), layout="constrained")
     axis = figure.add_subplot()
     names = list(scores)
     for seed in sorted({seed for by_seed in scores.values() for seed in by_seed}):
@@ -54,6 +54,7 @@ def paired_points(
         axis.scatter([column] * len(values), values, color=colour, marker=mark, s=22, zorder=3)
     axis.set_xticks(range(len(names)), names)
     tidy(axis, "", ylabel)
+    axis.tick_params(labelsize=9)
     return picture(figure, alt, caption)
 
 
@@ -114,7 +115,7 @@ def curves_in_panels(
     check_by_name("panels", panels)
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
-    size = (3 * columns if columns > 1 else 5, 2.4 * rows + 0.6 * (rows == 1))
+    size = (3 * columns if columns > 1 else 4.6, 2.4 * rows + 0.6 * (rows == 1))
     figure = Figure(figsize=size, layout="constrained")
     for number, (title, curves) in enumerate(panels.items()):
         axis = figure.add_subplot(rows, columns, number + 1)
@@ -129,5 +130,6 @@ def curves_in_panels(
         axis.set_xticks(range(len(ticks[title])), list(map(str, ticks[title])))
         axis.set_ylim(limits)
         tidy(axis, title, "" if number % columns else ylabel)
-    axis.legend(fontsize=8, frameon=False)
+        axis.tick_params(labelsize=9)
+    axis.legend(fontsize=9, frameon=False)
     return picture(figure, alt, caption)
