@@ -3,7 +3,7 @@
 import copy
 import math
 import random
-from statistics import mean, pstdev, stdev
+from statistics import mean, pstdev, stdev, variance
 
 import numpy as np
 import torch
@@ -298,6 +298,12 @@ ANSWERS = {
             (lambda a, b: interval(a, b, t=lambda n: 1.96), "for hundreds of pairs"),
             (lambda a, b: interval(a, b, t=student_t), "has n degrees"),
             (lambda a, b: interval(a, b, t=lambda n: student_t(2 * n - 2)), "2n - 2"),
+            (lambda a, b: interval(a, b, t=lambda n: student_t(n - 1, 0.9)), "t is for 90 %"),
+            (lambda a, b: interval(a, b, t=lambda n: student_t(n - 1, 0.975)), "not 0.975"),
+            (lambda a, b: interval(sorted(a), sorted(b)), "You sorted the scores"),
+            (lambda a, b: interval(a, b, root=lambda n: math.sqrt(n - 1)), "the root of n - 1"),
+            (lambda a, b: interval(a, b, spread=variance), "You took the variance"),
+            (lambda a, b: interval(b, [0.0] * len(b)), "second scores alone"),
             (lambda a, b: interval(a, b, root=lambda n: 1), "√n is missing"),
             (lambda a, b: interval(a, b, root=lambda n: n), "√n times less"),
             (lambda a, b: interval(a, b, t=lambda n: 1), "one standard error"),
@@ -320,6 +326,9 @@ ANSWERS = {
             (without_cap, "cut off at 1"),
             (lambda p: sorted(holm_by_loop(p)), "right and sorted"),
             (lambda p: stats.false_discovery_control(p), "Benjamini"),
+            (lambda p: [each / len(p) for each in p], "You divided"),
+            (lambda p: [1 - (1 - each) ** len(p) for each in p], "Šidák"),
+            (lambda p: [min(1, (len(p) - 1) * each) for each in p], "begin at m - 1"),
             (stepped_up, "Hochberg's correction, which goes down"),
             (by_index, "Of equal p values"),
             (in_given_order, "begin with the smallest"),
@@ -364,6 +373,8 @@ ANSWERS = {
             (AskingAlwaysFour, "always four heads"),
             (AskingWithDropout, "In training mode"),
             (AskingOnce, "lbp_asks"),
+            (asking(join=lambda self, maps, heard: ((sum(maps) + sum(heard)) / 2, None)),
+             "the fused map alone"),
         ],
     ),
     "average_of_two": Answers(
@@ -376,6 +387,10 @@ ANSWERS = {
             (lambda a, b: sum(shares(a, b)), "Those are sums"),
             (lambda a, b: (a.softmax(dim=0) + b.softmax(dim=0)) / 2, "over the faces"),
             (lambda a, b: averaged(a, b).softmax(dim=1), "one softmax is enough"),
+            (lambda a, b: (shares(a, b)[0] + b) / 2, "Only one of both"),
+            (lambda a, b: (a.sigmoid() + b.sigmoid()) / 2, "Those are sigmoids"),
+            (lambda a, b: torch.stack([a, b]).softmax(dim=0).mean(dim=0), "over the two models"),
+            (lambda a, b: averaged(a, b).log(), "Those are logarithms"),
             (lambda a, b: shares(a, b)[0] * shares(a, b)[1], "You multiplied"),
             (lambda a, b: (shares(a, b)[0] * shares(a, b)[1]).sqrt(), "geometric"),
             (lambda a, b: torch.maximum(*shares(a, b)), "the larger of both"),

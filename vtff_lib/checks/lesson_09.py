@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vtff_lib.checks.judging import call, exercise, far, judge, require_tensor
+from vtff_lib.checks.judging import Either, call, exercise, far, judge, require, require_tensor
 from vtff_lib.checks.modules import Case, judge_module
 
 
@@ -126,6 +126,8 @@ def cross_fusion(answer: Callable[..., nn.Module]) -> str:
         Case((24,), ((2, 24, 3, 3),) * 2),
     ]
     judge_module(answer, CrossFusion, cases, mistakes_of)
+    fused = call(call(answer, 8, 2), *torch.randn(2, 1, 8, 3, 3))
+    require(isinstance(fused, Tensor), "Return the fused map alone, and nothing beside it.")
     return "Two maps in, one out: it fits where ASF was, and everything around it stays."
 
 
@@ -158,6 +160,16 @@ def average_of_two(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
             ),
             "That is the softmax of the mean of probabilities: one softmax is enough.": (
                 right.softmax(dim=1)
+            ),
+            "Only one of both went through a softmax.": Either(((p + second) / 2, (first + q) / 2)),
+            "Those are sigmoids, which ask of each class by itself: a softmax lets them share 1.": (
+                (first.sigmoid() + second.sigmoid()) / 2
+            ),
+            "Your softmax goes over the two models; it has to go over the classes.": Either(
+                (torch.full_like(p, 0.5), torch.stack([first, second]).softmax(dim=0)[0])
+            ),
+            "Those are logarithms; give the probabilities themselves.": Either(
+                (right.log(), (p.log() + q.log()) / 2)
             ),
             "You multiplied: whoever is sure of a No decides. Add and halve.": p * q,
             "That is the geometric mean; the plain one is wanted.": (p * q).sqrt(),

@@ -71,6 +71,19 @@ def _judge_interval(interval: list[float], first: Sequence[float], second: Seque
         "Your t has 2n - 2 degrees of freedom, as for two separate lists; n pairs have n - 1.": (
             _around(pairs, student_t(2 * n - 2))
         ),
+        "Your t is for 90 %; `student_t` takes the share that lies between -t and t, 0.95.": (
+            _around(pairs, student_t(n - 1, 0.9))
+        ),
+        "`student_t` takes the share that lies between -t and t, which is 0.95, not 0.975.": (
+            _around(pairs, student_t(n - 1, 0.975))
+        ),
+        "You sorted the scores. Then the first two are no longer those of one seed.": (
+            _around([a - b for a, b in zip(sorted(first), sorted(second), strict=True)], t)
+        ),
+        "You divided by the root of n - 1; `stdev` has seen to the one that is lost already.": (
+            _around(pairs, t * math.sqrt(n / (n - 1)))
+        ),
+        "You took the variance; the deviation is its root.": _around(pairs, t, spread**2),
         "The √n is missing: that is how far single differences scatter, not their mean.": (
             [middle, middle - t * spread, middle + t * spread]
         ),
@@ -85,6 +98,9 @@ def _judge_interval(interval: list[float], first: Sequence[float], second: Seque
         "Low and high have changed places.": [right[0], right[2], right[1]],
         "That is the interval of the first scores alone; it is wanted for the difference.": (
             _around(first, t)
+        ),
+        "That is the interval of the second scores alone; it is wanted for the difference.": (
+            _around(second, t)
         ),
     }
     judge(
@@ -148,6 +164,15 @@ def _judge_holm(values: list[float], given: Sequence[float]) -> None:
         "need be. Only the smallest is multiplied by m.": [min(1.0, m * p) for p in given],
         "You multiplied each by m, and some are above 1 now. Only the smallest is multiplied by m, "
         "and no p is above 1.": [m * p for p in given],
+        "You divided. A p that was looked for among many has to grow.": [p / m for p in given],
+        "That is Šidák's correction, for comparisons that know nothing of each other. Holm's "
+        "multiplies.": [1 - (1 - p) ** m for p in given],
+        "Your factors begin at m - 1; the smallest is multiplied by m itself.": Either(
+            [
+                [min(1.0, (m - 1) * p) for p in given],
+                [min(1.0, (m - 1 - rank[place]) * p) for place, p in enumerate(given)],
+            ]
+        ),
         "Some of yours are above 1; a p is a share: cut off at 1.": uncapped,
         "One of yours is smaller than that of a smaller p. Going up, no corrected p may fall below "
         "the one before.": [min(1.0, p) for p in times],
