@@ -187,7 +187,7 @@ def average_of_two(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
             shared,
             right,
             mistakes,
-            lambda given=shared, right=right: f"Yours is off by up to {far(given, right):.3g}.",
+            f"Yours is off by up to {far(shared, right):.3g}.",
         )
     return "No weight of it was ever trained for two views. Whoever fuses has to beat this first."
 

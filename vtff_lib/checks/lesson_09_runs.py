@@ -57,7 +57,8 @@ def with_numpy(first: Runs, second: Runs) -> list[float]:
         [runs[seed]["test"][int(np.argmax(runs[seed]["valid"]))] for seed in seeds.tolist()]
         for runs in (first, second)
     ]
-    return np.subtract(*reported).tolist() if len(seeds) else []
+    ours, theirs = map(np.array, reported)
+    return [float(gap) for gap in ours - theirs]
 
 
 def from_the_top(first: Runs, second: Runs) -> list[float]:

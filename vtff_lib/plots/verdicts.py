@@ -4,7 +4,7 @@ Taught in 09.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -86,9 +86,9 @@ def _draw(axis: Axes, depth: float, name: str, row: Ruled) -> None:
     _write(axis, 1.0, depth + 0.27 * ROW, row.ruling, color=colour, ha="right", weight="bold")
 
 
-def _write(axis: Axes, x: float, y: float, words: str, **style: str) -> None:
+def _write(axis: Axes, x: float, y: float, words: str, **style: Any) -> None:
     """Write words at a share of the width, and at a depth."""
-    settings = {"color": INK, "ha": "left"} | style
+    settings: dict[str, Any] = {"color": INK, "ha": "left"} | style
     axis.text(
         x, y, words, transform=axis.get_yaxis_transform(), va="center", fontsize=9, **settings
     )
