@@ -188,23 +188,3 @@ def test_what_is_stored_keeps_to_the_plan():
             if name in ablation.PRIMARY:
                 assert each["accuracy"] == pytest.approx(each["right"].count("1") / 2400, abs=1e-4)
     assert [run["seed"] for run in told["runs"]] == ablation.PLAN["primary_seeds"]
-
-
-def test_the_readme_tells_the_comparisons_as_they_were_found():
-    readme = (FIGURES.parent / "README.md").read_text(encoding="utf-8")
-    told = json.loads((FIGURES / "ablation.json").read_text(encoding="utf-8"))
-    variants = told["summary"]["variants"]
-    rows = {
-        "RGB alone": "rgb",
-        "two trunks that both see RGB": "two_rgb",
-        "the sum of both maps in place of ASF": "sum",
-    }
-    assert set(rows.values()) == set(ablation.PLAN["primary"])
-    rows |= {
-        "*not planned, five seeds:* LBP alone": "lbp",
-        "*not planned, five seeds:* RGB alone, for as long": "rgb_longer",
-    }
-    for words, name in rows.items():
-        gap = variants[name]["full_minus_this"]
-        points, low, high = (f"{100 * gap[key]:+.1f}" for key in ("difference", "low", "high"))
-        assert f"| {words} | {points} | {low} to {high} |" in readme

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vtff_lib.evaluation.intervals import Estimate
-from vtff_lib.plots import comparisons
+from vtff_lib.plots import comparisons, verdicts
 from vtff_lib.plots.pictures import COLOURS
 
 
@@ -12,9 +12,10 @@ from vtff_lib.plots.pictures import COLOURS
 def drawn(monkeypatch):
     """The axes of the picture that is drawn next."""
     axes = []
-    monkeypatch.setattr(
-        comparisons, "picture", lambda figure, alt, caption: axes.extend(figure.axes)
-    )
+    for module in (comparisons, verdicts):
+        monkeypatch.setattr(
+            module, "picture", lambda figure, alt, caption: axes.extend(figure.axes)
+        )
     return axes
 
 
@@ -52,6 +53,37 @@ def test_curves_share_style_by_name_and_have_bands_if_they_have_ends(drawn):
     assert (len(first.collections), len(second.collections)) == (1, 0)
     assert [tick.get_text() for tick in second.get_xticklabels()] == ["0.0", "1.6"]
     assert first.get_ylim() == second.get_ylim() == (0, 1)
+
+
+def ruled(value, ruling=""):
+    """A difference whose interval is wider once faces are drawn, too."""
+    seeds = Estimate(value, value - 0.1, value + 0.1)
+    return verdicts.Ruled(seeds, Estimate(value, value - 0.2, value + 0.2), ruling)
+
+
+def test_a_ruling_stands_beside_its_name_and_has_two_intervals(drawn):
+    groups = {
+        "": {"first": ruled(0.5, "better"), "second": ruled(0.0, "open")},
+        "a heading": {"third": ruled(-0.5)},
+    }
+    verdicts.verdict_plot(groups, "difference", "words", band=0.02)
+    words = [text.get_text() for text in drawn[0].texts]
+    assert words == ["first", "better", "second", "open", "a heading", "third", ""]
+    faces, seeds, middle = drawn[0].lines[1:4]
+    assert list(faces.get_xdata()) == pytest.approx([0.3, 0.7])
+    assert list(seeds.get_xdata()) == pytest.approx([0.4, 0.6])
+    assert seeds.get_linewidth() > faces.get_linewidth()
+    depths = [text.get_position()[1] for text in drawn[0].texts]
+    assert depths == sorted(depths)
+    bottom, top = drawn[0].get_ylim()
+    assert bottom > depths[-1] > top == 0  # downwards
+    assert drawn[0].lines[6].get_markerfacecolor() == "white"  # what is open is hollow
+    assert middle.get_color() == drawn[0].texts[1].get_color() != drawn[0].texts[3].get_color()
+
+
+def test_a_ruling_that_is_none_is_named():
+    with pytest.raises(ValueError, match="ruling='great'"):
+        verdicts.verdict_plot({"": {"first": ruled(0.5, "great")}}, "difference", "words")
 
 
 def test_a_picture_has_its_words():

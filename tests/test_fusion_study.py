@@ -415,3 +415,37 @@ def keeps_to_the_plan(stage, content):
             if name != "average":
                 assert f"seed={run['seed']}," in each["training"]
                 assert len(each["valid_accuracy"]) == told.epochs_of(stage, name)
+
+
+def test_the_readme_tells_the_comparisons_as_they_were_found():
+    readme = (FIGURES.parent / "README.md").read_text(encoding="utf-8")
+    renders, ends = (
+        json.loads((FIGURES / told.STAGES[stage]["file"]).read_text(encoding="utf-8"))["summary"]
+        for stage in ("renders", "ends")
+    )
+    rows = {
+        "two trunks that both see RGB": "two_rgb",
+        "RGB alone, for as long": "rgb_longer",
+        "the mean of both maps: its gate held at one half": "mean",
+        "AFF, a gate for each channel and place": "aff",
+        "RGB alone and LBP alone, their answers averaged": "average",
+        "cross-attention between the views": "cross_attention",
+        "concatenation": "concat",
+        "LBP alone, for as long": "lbp_longer",
+        "a local contrast in place of LBP": "rgb_contrast",
+        "that contrast alone, for as long": "contrast_longer",
+    }
+    for words, name in rows.items():
+        gap, ruled = (renders[part][f"full - {name}"] for part in ("differences", "planned"))
+        points, low, high = (f"{100 * gap[key]:+.1f}" for key in ("difference", "low", "high"))
+        assert f"| {words} | {points} | {low} to {high} | {ruled['verdict']} |" in readme
+    late = {
+        name: ends["differences"][f"full - {name}"] for name in ends["variants"] if name != "full"
+    }
+    rgb, lbp, contrast = (
+        f"{abs(100 * late[name]['difference']):.1f}" for name in ("rgb", "lbp", "contrast")
+    )
+    assert f"(RGB by {rgb} points, LBP by {lbp})" in readme
+    assert f"still ahead of it, by {contrast}." in readme
+    for name in ("sum", "mean", "average"):
+        assert late[name]["low"] < 0 < late[name]["high"]

@@ -9,7 +9,6 @@ from tests.lessons import StoredLesson, tags
 from tests.reruns import double_meanings, needed
 
 LESSONS = {path.stem[:3].rstrip("_"): path for path in sorted(FOLDER.glob("[01]*.ipynb"))}
-OLD = {"09"}  # waits for its runs, see figures/plans/fusion.toml
 MOST_WORDS = 3500
 PROMISE = re.compile(
     r"### Exercise \d+: [^\n]+\n\n\*\d+ minutes · [●○]{3} · (?:VTFF needs it|a side trip)\*\n"
@@ -20,8 +19,6 @@ READING, CODING, EXERCISE, WIDGET, PICTURE = 150, 100, 6, 8, 1  # words a minute
 
 @pytest.fixture(params=LESSONS, scope="module")
 def lesson(request: pytest.FixtureRequest) -> StoredLesson:
-    if request.param in OLD:
-        pytest.xfail("it is rewritten when its runs are over")
     return StoredLesson(LESSONS[request.param])
 
 

@@ -151,7 +151,7 @@ class AttentionalFeatureFusion(AttentionalSelectiveFusion):
 
     This L has the layers of G without its pooling: `(N, C, H, W)`. Arguments and errors are ASF's.
 
-    Source: Dai et al. 2021, "Attentional Feature Fusion".
+    Taught in 09. Source: Dai et al. 2021, "Attentional Feature Fusion".
     """
 
     def __init__(self, channels: int, reduction: int = 8, gated_branch: str = "lbp"):
@@ -178,7 +178,7 @@ class CrossAttentionFusion(Fusion):
     Raises:
         ValueError: if `num_heads` does not divide `channels`; in `forward` as `Fusion`.
 
-    Source: Vaswani et al. 2017; between two views Lu et al. 2019, "ViLBERT".
+    Taught in 09. Source: Vaswani et al. 2017; between two views Lu et al. 2019, "ViLBERT".
     """
 
     def __init__(self, channels: int, num_heads: int = 4):
@@ -220,7 +220,7 @@ class SumFusion(Fusion):
 
 
 class MeanFusion(Fusion):
-    """½ (X_RGB + X_LBP): ASF with its gate held at one half."""
+    """½ (X_RGB + X_LBP): ASF with its gate held at one half. Taught in 09."""
 
     def fuse(self, rgb_map: Tensor, lbp_map: Tensor) -> tuple[Tensor, FusionMaps]:
         """Return the mean."""

@@ -1,7 +1,9 @@
 """Draw the figure of lesson 09: `python -m figures.drawings.lesson_09`.
 
-`fusion_controls`: the model, and the models it is compared with, each with the doubt it settles.
+`fusion_controls`: the model, and models that it is compared with, each with the doubt it settles.
 """
+
+from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,45 +11,59 @@ from matplotlib.figure import Figure
 from figures.drawings.line_art import arrow, box, canvas, label, save_svg
 from vtff_lib.plots.pictures import COLOURS, INK
 
-COLUMN = 3.5
-VIEWS = {"RGB": COLOURS["rgb"], "LBP": COLOURS["lbp"]}
+WIDE, TALL = 4.0, 7.3  # of the place for one model
+VIEWS = {"RGB": COLOURS["rgb"], "LBP": COLOURS["lbp"], "contrast": COLOURS["local"]}
 
 
-def model(axes: Axes, x: float, name: str, views: list[str], fusion: str, doubt: str) -> None:
-    """Draw one model as a column centred at `x`, views at the bottom and scores on top."""
-    label(axes, x, 6.55, name, fontweight="bold")
-    places = [x - 0.82, x + 0.82] if len(views) == 2 else [x]
-    for place, view in zip(places, views, strict=True):
-        label(axes, place, 1.55, view, color=INK)
-        arrow(axes, (place, 1.8), (place, 2.2))
-        wide = 2.2 if "wider" in name else 1.35
-        box(axes, place, 2.6, wide, 0.8, "trunk", VIEWS[view])
-    if fusion:
-        for place in places:
-            arrow(axes, (place, 3.0), (place, 3.5))
-        colour = COLOURS["gate"] if fusion == "ASF" else INK
-        box(axes, x, 3.9, 3.0, 0.8, fusion, colour)
-        arrow(axes, (x, 4.3), (x, 4.8))
-    else:
-        arrow(axes, (x, 3.0), (x, 4.8))
-    box(axes, x, 5.2, 3.0, 0.8, "encoder, head", COLOURS["tokens"])
-    label(axes, x, 0.6, doubt, fontsize=9)
+class Model(NamedTuple):
+    """A model as it is drawn."""
+
+    name: str
+    views: tuple[str, ...]
+    fusion: str
+    doubt: str
+
+
+MODELS = (
+    Model("full", ("RGB", "LBP"), "ASF", "does fusion help,\nor …"),
+    Model("LBP, for as long", ("LBP",), "", "… one good view,\nand time?"),
+    Model("mean", ("RGB", "LBP"), "½ (a + b)", "… adding,\nwithout attention?"),
+    Model("two on RGB", ("RGB", "RGB"), "ASF", "… a second trunk\non any view?"),
+    Model("contrast", ("RGB", "contrast"), "ASF", "… any view without\nits local mean?"),
+    Model("average", ("RGB", "LBP"), "mean", "… two models\nthat never meet?"),
+)
+
+
+def draw_model(axes: Axes, x: float, y: float, model: Model) -> None:
+    """Draw one model centred at `x`, above `y`: views at the bottom, scores on top."""
+    label(axes, x, y + 6.75, model.name, fontweight="bold")
+    places = [x - 0.95, x + 0.95] if len(model.views) == 2 else [x]
+    apart = model.name == "average"
+    towers = places if apart else [x]
+    trunk, middle, top = y + 2.0, y + 3.8, y + 5.6
+    encoder, fusion = (middle, top) if apart else (top, middle)
+    for place, view in zip(places, model.views, strict=True):
+        box(axes, place, trunk, 1.7, 0.8, view, VIEWS[view], fontsize=9)
+        arrow(axes, (place, trunk + 0.4), (place, (middle if model.fusion else top) - 0.42))
+    for place in towers:
+        box(axes, place, encoder, 1.7 if apart else 3.6, 0.8, "encoder", COLOURS["tokens"])
+    if model.fusion:
+        colour = COLOURS["gate"] if model.fusion == "ASF" else INK
+        box(axes, x, fusion, 3.6, 0.8, model.fusion, colour)
+        for place in towers:
+            arrow(axes, (place, middle + 0.4), (place, top - 0.42))
+    label(axes, x, y + 0.85, model.doubt, fontsize=9)
 
 
 def draw_controls() -> Figure:
-    """Return five models side by side."""
-    figure, axes = canvas(5 * COLUMN + 0.2, 7.0, inches=8.8)
-    models = [
-        ("full", ["RGB", "LBP"], "ASF", "the method"),
-        ("RGB alone", ["RGB"], "", "does fusion help?"),
-        ("sum", ["RGB", "LBP"], "+", "does attention matter,\nor only the second view?"),
-        ("two on RGB", ["RGB", "RGB"], "ASF", "does LBP matter,\nor only a second trunk?"),
-        ("RGB, wider", ["RGB"], "", "or only more\nweights?"),
-    ]
-    for place, each in enumerate(models):
-        model(axes, 0.1 + COLUMN * (place + 0.5), *each)
-    for place in range(1, 5):
-        axes.axvline(0.1 + COLUMN * place, color=INK, lw=0.5, ls=":", ymin=0.04, ymax=0.97)
+    """Return six models, three in a row."""
+    figure, axes = canvas(3 * WIDE, 2 * TALL, inches=4.8)
+    for place, model in enumerate(MODELS):
+        row, column = divmod(place, 3)
+        draw_model(axes, WIDE * (column + 0.5), TALL * (1 - row), model)
+    for column in (1, 2):
+        axes.axvline(WIDE * column, color=INK, lw=0.5, ls=":")
+    axes.axhline(TALL, color=INK, lw=0.5, ls=":")
     return figure
 
 

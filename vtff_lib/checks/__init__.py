@@ -40,13 +40,9 @@ from vtff_lib.checks.lesson_08_muscles import pairs_in_order
 from vtff_lib.checks.lesson_08b import points_inside
 from vtff_lib.checks.lesson_08b_control import fault_in_control
 from vtff_lib.checks.lesson_08b_follows import what_follows
-from vtff_lib.checks.lesson_09 import (
-    holms_correction,
-    how_many_seeds,
-    interval_from_pairs,
-    score_to_report,
-    without_twins,
-)
+from vtff_lib.checks.lesson_09 import average_of_two, cross_fusion
+from vtff_lib.checks.lesson_09_pairs import holms_correction, interval_from_pairs
+from vtff_lib.checks.lesson_09_runs import fault_in_comparison
 from vtff_lib.checks.lesson_10 import square_crop
 from vtff_lib.checks.lesson_10_answers import least_confidence
 from vtff_lib.checks.lesson_10_people import paired_gap
@@ -58,15 +54,18 @@ __all__ = [
     "EXERCISES",
     "Exercise",
     "Verdict",
+    "average_of_two",
     "broadcast_shapes",
     "class_prior",
     "count_tokens",
+    "cross_fusion",
     "diagnosis",
     "dot_product_attention",
     "erase_progress",
     "expected_calibration_error",
     "fault_in_attention",
     "fault_in_batches",
+    "fault_in_comparison",
     "fault_in_control",
     "fault_in_epoch",
     "fault_in_gate",
@@ -80,7 +79,6 @@ __all__ = [
     "global_attention",
     "heads_side_by_side",
     "holms_correction",
-    "how_many_seeds",
     "idle_parts",
     "interval_from_pairs",
     "is_a_sum",
@@ -106,7 +104,6 @@ __all__ = [
     "rate_share",
     "residual_block",
     "rolled_out",
-    "score_to_report",
     "selective_fusion",
     "size_after_convolution",
     "smoothed_loss",
@@ -116,5 +113,4 @@ __all__ = [
     "twin_for_global",
     "what_follows",
     "whole_model",
-    "without_twins",
 ]

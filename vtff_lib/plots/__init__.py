@@ -36,3 +36,4 @@ from vtff_lib.plots.pictures import (
 from vtff_lib.plots.runs import NotebookProgress, confusion_matrix, training_curves
 from vtff_lib.plots.stored_runs import reliability, run_curves, side_by_side
 from vtff_lib.plots.trunk import closest_channels, losses_by_kind
+from vtff_lib.plots.verdicts import Ruled, verdict_plot

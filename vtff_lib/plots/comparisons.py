@@ -18,6 +18,7 @@ STYLES = {
     "full": (INK, "-", "o"),
     "sum": ("#7A7A7A", "--", "D"),
     "two": (COLOURS["tokens"], (0, (5, 1, 1, 1)), "v"),
+    "contrast": (COLOURS["local"], (0, (1, 1)), "P"),
     "lbp": (COLOURS["lbp"], "-.", "^"),
     "rgb": (COLOURS["rgb"], ":", "s"),
     "gate": (COLOURS["gate"], "-", "o"),
@@ -42,7 +43,7 @@ def paired_points(
 ) -> Picture:
     """Return one mark for each score, by name (see `STYLES`) and seed; lines join a seed's."""
     check_by_name("scores", scores)
-    figure = Figure(figsize=(7, 3), layout="constrained")
+    figure = Figure(figsize=(4.6, 3), layout="constrained")
     axis = figure.add_subplot()
     names = list(scores)
     for seed in sorted({seed for by_seed in scores.values() for seed in by_seed}):
@@ -53,6 +54,7 @@ def paired_points(
         axis.scatter([column] * len(values), values, color=colour, marker=mark, s=22, zorder=3)
     axis.set_xticks(range(len(names)), names)
     tidy(axis, "", ylabel)
+    axis.tick_params(labelsize=9)
     return picture(figure, alt, caption)
 
 
@@ -65,6 +67,8 @@ def forest_plot(
     band: float = 0.0,
 ) -> Picture:
     """Return differences with their intervals, the first row on top, around a line at 0.
+
+    Taught in 07b.
 
     Args:
         rows: by name.
@@ -111,7 +115,7 @@ def curves_in_panels(
     check_by_name("panels", panels)
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
-    size = (3 * columns if columns > 1 else 6.4, 2.4 * rows + 0.6 * (rows == 1))
+    size = (3 * columns if columns > 1 else 4.6, 2.4 * rows + 0.6 * (rows == 1))
     figure = Figure(figsize=size, layout="constrained")
     for number, (title, curves) in enumerate(panels.items()):
         axis = figure.add_subplot(rows, columns, number + 1)
@@ -126,5 +130,6 @@ def curves_in_panels(
         axis.set_xticks(range(len(ticks[title])), list(map(str, ticks[title])))
         axis.set_ylim(limits)
         tidy(axis, title, "" if number % columns else ylabel)
-    axis.legend(fontsize=8, frameon=False)
+        axis.tick_params(labelsize=9)
+    axis.legend(fontsize=9, frameon=False)
     return picture(figure, alt, caption)
