@@ -46,6 +46,7 @@ UNTAUGHT = {  # what modules have beside what their lessons teach
     "datasets/sources/ferplus_votes.py": {"Verdicts"},
     "datasets/twins.py": {"Twins"},
     "doctor.py": {"Diagnosis", "Finding", "main"},
+    "evaluation/__main__.py": {"listed", "main", "make_parser"},
     "evaluation/comparisons.py": {"Crossed"},
     "explain/heat_maps.py": {"as_share", "check_classes"},
     "explain/muscles.py": {"Removals"},

@@ -139,16 +139,9 @@ def run(options: argparse.Namespace, team: Team, device: torch.device) -> None:
         print(f"{faces!r}\n{count_parameters(model):,} parameters", file=sys.stderr)
     with told_to_stop() as terminated:
         history = train(
-            model,
-            train_set,
-            valid_set,
-            config,
-            folder=options.out,
-            save_every=options.save_every,
-            time_limit=options.time_limit,
-            progress=progress,
-            team=team,
-        )
+            model, train_set, valid_set, config, options.out,
+            options.save_every, options.time_limit, progress, team,
+        )  # fmt: skip
     if team.leads:
         write_results(options, model, faces, config, history)
     if not history.finished:
