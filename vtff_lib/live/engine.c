@@ -17,7 +17,7 @@ typedef struct {
   int channels, height, width;
 } Map;
 
-enum { ROWS = 4, TILE = 8, TILES = 8 }; /* channels and places that a convolution makes at once */
+enum { ROWS = 4, TILE = 8, TILES = 4 }; /* channels and places that a convolution makes at once */
 enum { SELECTIVE, SUM, MAX, CONCAT, RGB, LBP, MEAN, AFF, CROSS_ATTENTION };
 enum { SIGMOID_OF_SUM, SUM_OF_SIGMOIDS, DOUBLE_SIGMOID };
 
@@ -154,11 +154,13 @@ static void gather(Map in, int kernel, int stride, int out_width, int first, int
 /* ROWS channels at TILE places: `length` weights of each channel times what they meet. */
 static void multiply(const float *kernels, const float *seen, int length, const float *bias,
                      float made[ROWS][TILE]) {
-  Four sums[ROWS][2];
+  Four sums[ROWS][2]; /* kept in registers, if the loops over them are unrolled */
+#pragma unroll
   for (int r = 0; r < ROWS; r++)
-    for (int i = 0; i < 4; i++) sums[r][0][i] = sums[r][1][i] = bias[r];
+    sums[r][0] = sums[r][1] = (Four){bias[r], bias[r], bias[r], bias[r]};
   for (int k = 0; k < length; k++, kernels += ROWS, seen += TILE) {
     Four left = *(const Four *)seen, right = *(const Four *)(seen + 4);
+#pragma unroll
     for (int r = 0; r < ROWS; r++) {
       sums[r][0] += kernels[r] * left;
       sums[r][1] += kernels[r] * right;
