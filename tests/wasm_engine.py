@@ -1,5 +1,6 @@
 """The engine of the live page without a page: wasmtime runs what a browser would."""
 
+import functools
 import json
 import struct
 from collections.abc import Iterable
@@ -10,7 +11,16 @@ import torch
 import wasmtime
 from torch import Tensor
 
-from vtff_lib.live.build import MODULE
+from vtff_lib.live import build
+
+
+RUNTIME = wasmtime.Engine()
+
+
+@functools.cache
+def compiled(module: Path) -> wasmtime.Module:
+    """Return the compiled module of a file, once for all engines."""
+    return wasmtime.Module.from_file(RUNTIME, str(module))
 
 
 def unpacked(packed: bytes) -> tuple[dict, bytes]:
@@ -24,15 +34,13 @@ class WasmEngine:
 
     Args:
         packed: what `pack` returns.
-        settings: to change, by their place in `settings` of `engine.c`.
-        module: the compiled engine.
+        module: the compiled engine; the one that is shipped if not given.
     """
 
-    def __init__(self, packed: bytes, module: Path = MODULE):
-        engine = wasmtime.Engine()
-        self.store = wasmtime.Store(engine)
-        compiled = wasmtime.Module.from_file(engine, str(module))
-        self.exports = wasmtime.Instance(self.store, compiled, []).exports(self.store)
+    def __init__(self, packed: bytes, module: Path | None = None):
+        code = compiled(module or build.MODULE)
+        self.store = wasmtime.Store(RUNTIME)
+        self.exports = wasmtime.Instance(self.store, code, []).exports(self.store)
         self.memory = self.exports["memory"]
         self.header, weights = unpacked(packed)
         self.config = self.header["config"]

@@ -14,7 +14,7 @@ Taught in 08b.
 
 import json
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 
 import numpy as np
