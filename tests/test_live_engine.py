@@ -516,7 +516,7 @@ REFUSED = {
         r"size=\(24, 20\) will not do; give multiples",
     ),
     "large": (lambda: pack(VTFF(ODD), size=(4000, 4000)), "of at most 1,048,576 pixels together"),
-    "nan": (lambda: pack(with_bias(torch.nan)), "no finite numbers; look where training"),
+    "nan": (lambda: pack(with_bias(torch.nan)), "no finite numbers; look where its training"),
     "too large": (lambda: pack(with_bias(1e5)), "beyond 65504, which no float16 is; give half="),
     "no values": (lambda: pack(VTFF(ODD).to("meta")), "or some without values"),
 }

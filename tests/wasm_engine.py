@@ -13,7 +13,6 @@ from torch import Tensor
 
 from vtff_lib.live import build
 
-
 RUNTIME = wasmtime.Engine()
 
 

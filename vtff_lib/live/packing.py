@@ -16,14 +16,13 @@ import json
 import struct
 from collections.abc import Iterator
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vtff_lib.attention import GlobalAttention, LocalAttention
-from vtff_lib.backbone import BasicBlock, ResNetTrunk
-from vtff_lib.encoder import EncoderBlock, resize_position_embedding
+from vtff_lib.encoder import resize_position_embedding
 from vtff_lib.fusion import (
     FUSIONS,
     GATES,
@@ -31,13 +30,13 @@ from vtff_lib.fusion import (
     AttentionalSelectiveFusion,
     ConcatFusion,
     CrossAttentionFusion,
-    Fusion,
 )
 from vtff_lib.inputs import check_model
 from vtff_lib.refusals import check_flag, check_shape
 from vtff_lib.vtff import VTFF
 
 MAGIC, VERSION = b"VTFF", 1
+Part = Any  # of a model: what it holds is beyond the types of nn.Module
 ROWS = 4  # channels that the engine's convolution makes at once
 MOST = {"weights": 2**28, "pixels": 1024**2}  # a page has 4 GB at most, and often 1
 
@@ -62,41 +61,25 @@ def pack(model: nn.Module, half: bool = True, size: tuple[int, int] | None = Non
     check_flag("half", half)
     check_model(model)
     model = VTFF.of(model)
-    c = model.config
-    height, width = _checked_size(model, (c.image_size, c.image_size) if size is None else size)
-    grid = (height // c.reduction, width // c.reduction)
-    weights = np.concatenate([*_weights(model, grid)])
-    with np.errstate(over="ignore"):
-        written = weights.astype("<f2" if half else "<f4")
-    if not np.isfinite(written).all():
-        least = np.isfinite(weights).all()
-        raise ValueError(
-            "The model holds weights beyond 65504, which no float16 is; give half=False."
-            if least
-            else "The model holds weights that are no finite numbers; look where training began "
-            "to fail."
-        )
+    height, width = _checked_size(model, (model.config.image_size,) * 2 if size is None else size)
+    grid = (height // model.config.reduction, width // model.config.reduction)
+    weights = _as_floats(np.concatenate([*_weights(model, grid)]), half)
     header = {
         "version": VERSION,
         "half": half,
         "count": len(weights),
         "settings": _settings(model, height, width),
-        "normalisation": [
-            value
-            for view in ("rgb", "lbp")  # the model's own, which may have been rounded to its dtype
-            for part in (model.normalise[view].mean, model.normalise[view].std)
-            for value in part.flatten().tolist()
-        ],
+        "normalisation": _normalisation(model),
         "views": model.fusion.views,
         "gated": isinstance(model.fusion, AttentionalSelectiveFusion),
         "size": (height, width),
         "grid": grid,
-        "channels": c.channels,
-        "config": asdict(c),
+        "channels": model.config.channels,
+        "config": asdict(model.config),
     }
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
-    return MAGIC + struct.pack("<I", len(text)) + text + written.tobytes()
+    return MAGIC + struct.pack("<I", len(text)) + text + weights.tobytes()
 
 
 def _checked_size(model: VTFF, size: tuple[int, int]) -> tuple[int, int]:
@@ -115,6 +98,27 @@ def _checked_size(model: VTFF, size: tuple[int, int]) -> tuple[int, int]:
             f"{MOST['weights']:,}, so give a smaller one."
         )
     return height, width
+
+
+def _as_floats(weights: np.ndarray, half: bool) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        written = weights.astype("<f2" if half else "<f4")
+    if not np.isfinite(weights).all():
+        raise ValueError(
+            "The model holds weights that are no finite numbers; look where its training failed."
+        )
+    if not np.isfinite(written).all():
+        raise ValueError(
+            "The model holds weights beyond 65504, which no float16 is; give half=False."
+        )
+    return written
+
+
+def _normalisation(model: VTFF) -> list[float]:
+    """Return mean and std of both views: the model's own, rounded perhaps to its dtype."""
+    door: Any = model.normalise
+    parts = [part for view in ("rgb", "lbp") for part in (door[view].mean, door[view].std)]
+    return torch.cat([part.flatten() for part in parts]).tolist()
 
 
 def _settings(model: VTFF, height: int, width: int) -> list[int]:
@@ -150,7 +154,7 @@ def _weights(model: VTFF, grid: tuple[int, int]) -> Iterator[np.ndarray]:
         yield from block_weights(block)
 
 
-def trunk_weights(trunk: ResNetTrunk) -> Iterator[np.ndarray]:
+def trunk_weights(trunk: Part) -> Iterator[np.ndarray]:
     """Yield what `trunk` of `engine.c` takes."""
     yield from layer(trunk.conv1, trunk.bn1)
     for name in trunk.stage_names:
@@ -158,7 +162,7 @@ def trunk_weights(trunk: ResNetTrunk) -> Iterator[np.ndarray]:
             yield from basic_block_weights(block)
 
 
-def basic_block_weights(block: BasicBlock) -> Iterator[np.ndarray]:
+def basic_block_weights(block: Part) -> Iterator[np.ndarray]:
     """Yield what `basic_block` of `engine.c` takes."""
     if isinstance(block.downsample, nn.Sequential):
         yield from layer(*block.downsample)
@@ -166,7 +170,7 @@ def basic_block_weights(block: BasicBlock) -> Iterator[np.ndarray]:
     yield from layer(block.conv2, block.bn2)
 
 
-def fusion_weights(fusion: Fusion) -> Iterator[np.ndarray]:
+def fusion_weights(fusion: Part) -> Iterator[np.ndarray]:
     """Yield what `fuse` of `engine.c` takes."""
     if isinstance(fusion, AttentionalSelectiveFusion):
         for mixing in (fusion.lbp_weight, fusion.rgb_weight):
@@ -182,14 +186,14 @@ def fusion_weights(fusion: Fusion) -> Iterator[np.ndarray]:
                 yield from layer(part[view])
 
 
-def score_weights(attention: GlobalAttention | LocalAttention) -> Iterator[np.ndarray]:
+def score_weights(attention: Part) -> Iterator[np.ndarray]:
     """Yield what `squeeze_and_score` of `engine.c` takes."""
     squeeze, squeeze_norm, _, score, score_norm = attention.layers
     yield from layer(squeeze, squeeze_norm)
     yield from layer(score, score_norm)
 
 
-def block_weights(block: EncoderBlock) -> Iterator[np.ndarray]:
+def block_weights(block: Part) -> Iterator[np.ndarray]:
     """Yield what `encoder_block` of `engine.c` takes: a norm stands before its part, or behind."""
     attention = [*layer(block.attn.qkv), *layer(block.attn.proj)]
     mlp = [*layer(block.mlp.fc1), *layer(block.mlp.fc2)]
@@ -207,13 +211,13 @@ def tokens_first(positions: Tensor, cls_token: Tensor) -> Iterator[np.ndarray]:
     yield _numbers(table.T)
 
 
-def norm(norm: nn.LayerNorm) -> Iterator[np.ndarray]:
+def norm(norm: Part) -> Iterator[np.ndarray]:
     """Yield what `layer_norm` of `engine.c` takes."""
     yield _numbers(norm.weight)
     yield _numbers(norm.bias)
 
 
-def layer(layer: nn.Conv2d | nn.Linear, fold: nn.BatchNorm2d | None = None) -> Iterator[np.ndarray]:
+def layer(layer: Part, fold: Part = None) -> Iterator[np.ndarray]:
     """Yield what `convolution` of `engine.c` takes: kernels, then biases.
 
     For each `ROWS` output channels the kernels stand side by side; the last group is filled with 0.
