@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import re
+import struct
 
 import pytest
 import torch
@@ -28,15 +29,15 @@ window.plain = (value) => JSON.parse(JSON.stringify(value, (_, each) =>
   ArrayBuffer.isView(each) ? [...each] : each));
 window.live = { openModel, startWorker, code: CODE };
 """
-OPEN = """async ([model, wasm]) => {
-    try { window.model = await live.openModel(bytes(model), bytes(wasm)); return model.config; }
+OPEN = """async ([packed, wasm]) => {
+    try { return (window.model = await live.openModel(bytes(packed), bytes(wasm))).config; }
     catch (error) { return error.message; }
 }"""
 RUN = """([rgb, change]) => {
     try { return plain(model.run(bytes(rgb), change)); } catch (error) { return error.message; }
 }"""
-START = """async ([model, wasm]) => {
-    window.worker = live.startWorker(live.code, bytes(model), bytes(wasm));
+START = """async ([packed, wasm]) => {
+    window.worker = live.startWorker(live.code, bytes(packed), bytes(wasm));
     try { return await worker.ready; } catch (error) { return error.message; }
 }"""
 ASK = """async ([rgb, change, slot]) => {
@@ -113,7 +114,10 @@ def packed(tiny):
 
 def close(found, expected, error=1e-2):
     torch.testing.assert_close(
-        torch.tensor(found), expected.detach().float().flatten(), atol=error, rtol=0
+        torch.tensor(found, dtype=torch.float32),
+        expected.detach().float().flatten(),
+        atol=error,
+        rtol=0,
     )
 
 
@@ -211,9 +215,16 @@ def test_bad_input_is_refused_in_a_sentence_and_does_no_harm(show, packed, faces
     assert page.evaluate(RUN, [picture(faces[0]), {}])["logits"] == before
 
 
+def changed(packed: bytes, **header: object) -> bytes:
+    """Return a packed model with something else in its header."""
+    (length,) = struct.unpack("<I", packed[4:8])
+    text = json.dumps(json.loads(packed[8 : 8 + length]) | header).encode()
+    return b"VTFF" + struct.pack("<I", len(text)) + text + packed[8 + length :]
+
+
 def test_bytes_that_are_no_model_are_refused(show, packed):
     page, content = show(), base64.b64decode(packed)
-    newer = content.replace(b'"version":1', b'"version":2')
+    newer, huge = changed(content, version=2), changed(content, settings=[2**14] * 16)
     damaged = "The packed model is cut short or damaged; pack it again."
     for wrong, words in (
         (b"", "These bytes are no packed model; give what vtff_lib.live.pack returns."),
@@ -223,6 +234,7 @@ def test_bytes_that_are_no_model_are_refused(show, packed):
         (content[:-2], damaged),
         (content + b"\0\0", damaged),
         (newer, "The model was packed as version 2 and this engine reads version 1; pack it again"),
+        (huge, "This device has too little memory left for the model; close other pages."),
     ):
         assert page.evaluate(OPEN, [as_text(wrong), WASM]).startswith(words)
     assert page.evaluate(OPEN, [packed, WASM[:400]]).startswith("This browser refuses the engine")
@@ -297,5 +309,9 @@ def test_a_face_takes_the_page_no_longer_than_promised(show, packed, faces):
     """The shortest of some runs, for the machine may have more to do; 15 ms on an idle one."""
     page = show()
     page.evaluate(OPEN, [packed, WASM])
-    runs = [page.evaluate(RUN, [picture(faces[0]), {}])["milliseconds"] for _ in range(30)]
+    runs = page.evaluate(
+        "([rgb]) => Array.from({ length: 40 }, () => model.run(bytes(rgb)).milliseconds)",
+        [picture(faces[0])],
+    )
+    print(f"{min(runs):.1f} ms")
     assert min(runs) <= 45

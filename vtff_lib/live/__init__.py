@@ -1,9 +1,8 @@
-"""The model in a page: bytes of a model, and the engine that runs them. Taught in 08b.
+"""A model in a web page: what a browser needs to run it, and to do so alone.
 
-    pack(model)                                          bytes for `openModel` of engine.js
-    ENGINE.read_text(), MODULE.read_bytes()              its source, and the compiled module
+    pack(model)      bytes that `openModel` of `engine.js` reads, of any VTFF
 
-`engine.c` is the forward pass; `python -m vtff_lib.live.build` compiles it.
+`engine.c` is the forward pass; `python -m vtff_lib.live.build` compiles it into `engine.wasm`.
 """
 
 from vtff_lib.live.packing import pack

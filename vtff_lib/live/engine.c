@@ -1,6 +1,6 @@
 /* VTFF for a page: the forward pass of vtff_lib on one picture, with every map on the way.
 
-   Compiled to WebAssembly without any library (`python -m vtff_lib.live.build`), driven by engine.js.
+   Compiled to WebAssembly without any library (`python -m vtff_lib.live.build`); engine.js runs it.
 
    A map lies as in PyTorch, channel by channel. Tokens lie the same way, as a map of `embed_dim`
    channels and one row of 1 + h·w places, so that a linear layer is a 1×1 convolution: one kernel
@@ -133,7 +133,8 @@ static Map padded(Map in, int border) {
 
 /* Lay out what the outputs `first` to `first + count` see: for each weight of a kernel, the TILE
    values that it meets. The last output stands in for those that are not there. */
-static void gather(Map in, int kernel, int stride, int out_width, int first, int count, float *seen) {
+static void gather(Map in, int kernel, int stride, int out_width, int first, int count,
+                   float *seen) {
   int corner[TILE]; /* of each output's window, in a channel of `in` */
   for (int i = 0; i < TILE; i++) {
     int place = first + (i < count ? i : count - 1);
@@ -171,7 +172,8 @@ static void multiply(const float *kernels, const float *seen, int length, const 
 
 /* Weights: for every ROWS channels the kernels side by side, then all biases. Both sides of `in`
    get a border of kernel / 2; `added`, if there, is added before the ReLU, if there. */
-SHOWN __attribute__((noinline)) Map convolution(Map in, int channels, int kernel, int stride, const Map *added, int relu) {
+SHOWN __attribute__((noinline)) Map convolution(Map in, int channels, int kernel, int stride,
+                                                const Map *added, int relu) {
   in = padded(in, kernel / 2);
   Map out = new_map(channels, (in.height - kernel) / stride + 1, (in.width - kernel) / stride + 1);
   int length = in.channels * kernel * kernel, rows = (channels + ROWS - 1) / ROWS * ROWS;
@@ -210,14 +212,15 @@ static const signed char OFFSETS[2][8][2] = {
 
 SHOWN byte *local_binary_pattern(const byte *picture, int height, int width) {
   byte *codes = take_zeros(3 * height * width), *framed = take_zeros((height + 2) * (width + 2));
+  int wide = width + 2; /* with 0 outside */
   for (int c = 0; c < 3; c++) {
     for (int y = 0; y < height; y++)
-      __builtin_memcpy(framed + (y + 1) * (width + 2) + 1, picture + (c * height + y) * width, width);
+      __builtin_memcpy(framed + (y + 1) * wide + 1, picture + (c * height + y) * width, width);
     for (int bit = 0; bit < 8; bit++) {
       const signed char *offset = OFFSETS[settings.circular][bit];
       for (int y = 0; y < height; y++) {
-        const byte *centre = framed + (y + 1) * (width + 2) + 1;
-        const byte *neighbour = centre + offset[0] * (width + 2) + offset[1];
+        const byte *centre = framed + (y + 1) * wide + 1;
+        const byte *neighbour = centre + offset[0] * wide + offset[1];
         byte *code = codes + (c * height + y) * width;
         for (int x = 0; x < width; x++) code[x] |= (neighbour[x] >= centre[x]) << (7 - bit);
       }
@@ -292,7 +295,10 @@ SHOWN void cover(int cell) { covered[cell] = 1; }
 SHOWN void silence(int layer, int head) { silent[layer * settings.num_heads + head] = 1; }
 SHOWN void leave_out(int layer) { left_out[layer] = 1; }
 SHOWN void add_to_score(int cell, float more) { score_added[cell] += more; }
-SHOWN void force_lbp_weight(float weight) { is_forced = 1, forced_lbp = weight; }
+SHOWN void force_lbp_weight(float weight) {
+  is_forced = 1;
+  forced_lbp = weight;
+}
 SHOWN void leave_out_global(void) { without_global = 1; }
 SHOWN void leave_out_local(void) { without_local = 1; }
 SHOWN void read_mean(void) { reads_mean = 1; }
@@ -335,15 +341,11 @@ static Map mean_of_places(Map u) {
 
 /* The three readings of the paper: weights of the gated branch and of the other. */
 static void read_gate(float global, float local, float *gated, float *other) {
-  if (settings.gate == SIGMOID_OF_SUM) {
-    *gated = sigmoid(global + local);
-    *other = 1 - *gated;
-    return;
-  }
   float sum = sigmoid(global) + sigmoid(local);
-  *gated = settings.gate == DOUBLE_SIGMOID ? sigmoid(sum) : sum;
-  *other = 1 - *gated;
-  if (settings.gate == DOUBLE_SIGMOID) *other = sigmoid(1 - sum);
+  *gated = sum;
+  if (settings.gate == SIGMOID_OF_SUM) *gated = sigmoid(global + local);
+  if (settings.gate == DOUBLE_SIGMOID) *gated = sigmoid(sum);
+  *other = settings.gate == DOUBLE_SIGMOID ? sigmoid(1 - sum) : 1 - *gated;
 }
 
 static Map selective_fusion(Map rgb, Map lbp) {
@@ -369,10 +371,15 @@ static Map selective_fusion(Map rgb, Map lbp) {
   for (int i = 0; i < channels * count; i++) {
     float score = local.values[per_place ? i : i % count];
     read_gate(global.values[i / count], score, &weight.values[i], &rest);
-    if (is_forced) weight.values[i] = forced, rest = 1 - forced;
+    if (is_forced) {
+      weight.values[i] = forced;
+      rest = 1 - forced;
+    }
     out.values[i] = gated[i] * weight.values[i] + other[i] * rest;
   }
-  gate = weight.values, global_attention = global.values, local_attention = local.values;
+  gate = weight.values;
+  global_attention = global.values;
+  local_attention = local.values;
   return out;
 }
 
@@ -518,8 +525,10 @@ SHOWN float *make_room(int count) {
   int depth = settings.depth, tokens = 1 + cells();
   end = 0;
   image = take(3 * settings.height * settings.width);
-  covered = take(cells()), score_added = take(4 * cells());
-  silent = take(depth * settings.num_heads), left_out = take(depth);
+  covered = take(cells());
+  score_added = take(4 * cells());
+  silent = take(depth * settings.num_heads);
+  left_out = take(depth);
   attentions = take(4 * depth * settings.num_heads * tokens * tokens);
   questions = take(12 * depth * settings.embed_dim * tokens);
   answers = take(4 * (1 + depth) * settings.num_classes);
@@ -547,7 +556,8 @@ SHOWN void unpack_halves(int count) {
 SHOWN void run(void) {
   end = after_weights;
   weights = first_weights;
-  lbp = 0, rgb_map = lbp_map = gate = local_attention = global_attention = 0;
+  lbp = 0;
+  rgb_map = lbp_map = gate = local_attention = global_attention = 0;
   byte *seen = as_covered();
   Map from_rgb = {0}, from_lbp = {0};
   if (settings.fusion != LBP) {

@@ -8,7 +8,7 @@
      const worker = startWorker(code, packed, wasm);      code: the text of this file
      const out = await worker.run(rgb, change, "light");
 
-   Nothing is fetched and nothing is kept. What goes wrong is an Error with a sentence for the reader. */
+   Nothing is fetched and nothing is kept. What goes wrong is an Error with a sentence to show. */
 
 const MODEL_VERSION = 1;
 
@@ -61,7 +61,8 @@ async function startEngine(bytes) {
   try {
     return (await WebAssembly.instantiate(bytes)).instance.exports;
   } catch (error) {
-    throw new Error(`This browser refuses the engine, so the model cannot run here: ${error.message}`);
+    const reason = error.message;
+    throw new Error(`This browser refuses the engine, so the model cannot run here: ${reason}`);
   }
 }
 
@@ -121,7 +122,8 @@ class Model {
 
   operate(change) {
     const { depth, num_heads: heads, grid, gated, fusion } = this.config;
-    const { patches, heads: silenced, layers, lbpWeight, without, scores, reading, ...unknown } = change;
+    const { patches, heads: silenced, layers, ...others } = change;
+    const { lbpWeight, without, scores, reading, ...unknown } = others;
     const [strange] = Object.keys(unknown);
     if (strange) throw new Error(`The change "${strange}" is unknown.`);
     if (!gated && [lbpWeight, without, scores].some((each) => each != null)) {

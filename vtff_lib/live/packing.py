@@ -8,8 +8,6 @@
 A batch norm is folded into the convolution before it, which leaves its answers in eval mode:
 
     γ (W x - μ) / √(σ² + ε) + β  =  (γ / √(σ² + ε)) W x + (β - γ μ / √(σ² + ε))
-
-Taught in 08b.
 """
 
 import json
@@ -55,8 +53,6 @@ def pack(model: nn.Module, half: bool = True, size: tuple[int, int] | None = Non
     Raises:
         ValueError: if it is no VTFF, its weights are no finite numbers or, with `half`, too large
             for float16; if a page could not hold the model or pictures of this size.
-
-    Taught in 08b.
     """
     check_flag("half", half)
     check_model(model)
