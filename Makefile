@@ -9,7 +9,7 @@ SOLUTIONS ?= shown
 # Jupyter refuses to run as root (in a container, say) unless it is told to.
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test slow lowest lint grade site slides assignment notebooks figures synthetic weights bench gpu clean
+.PHONY: lab test slow lowest lint grade site slides assignment notebooks figures synthetic weights engine bench gpu clean
 
 lab: .venv/installed
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ROOT_ARGS) $(LAB_ARGS)
@@ -65,6 +65,10 @@ synthetic: .venv/installed
 weights: .venv/installed
 	$(BIN)/python -m figures.experiments.train_tiny shipped
 	$(BIN)/python -m figures.ledger.model_card
+
+# Compile the model's engine for web pages again; clang and lld are needed, or ziglang.
+engine: .venv/installed
+	$(BIN)/python -m vtff_lib.live.build
 
 bench: .venv/installed
 	$(BIN)/python -m figures.benchmarks

@@ -29,7 +29,7 @@ FLAT = {  # rooms of flat modules; one that is not named here has a room of its 
 FLOORS = (
     ("ground",),
     ("model", "photos", "synthetic_faces"),
-    ("datasets",),
+    ("datasets", "live"),
     ("evaluation", "explain"),
     ("training",),
     ("plots",),
