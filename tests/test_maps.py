@@ -253,6 +253,24 @@ def test_the_highest_cells_go_and_only_they():
     assert torch.equal(found[:, :, 48:], mean.expand(-1, -1, 16, 64))
 
 
+def test_a_shape_names_the_class_where_it_tells_and_never_where_it_is_one_for_all():
+    dice = torch.Generator().manual_seed(0)
+    labels = torch.randint(4, (200,), generator=dice)
+    learned = torch.arange(200) < 120
+    told = torch.zeros(200, 4, 4)
+    told.flatten(1)[torch.arange(200), labels] = 1
+    one, chance = told[:1].expand_as(told), torch.rand(told.shape, generator=dice)
+    right = {
+        name: remove_and_retrain.named_by_shape(
+            remove_and_retrain.highest(heat, 0.0625), labels, learned
+        )
+        == labels[~learned]
+        for name, heat in {"told": told, "one": one, "chance": chance}.items()
+    }
+    assert right["told"].all()
+    assert max(right[name].float().mean() for name in ("one", "chance")) < 0.5
+
+
 def test_maps_of_one_pattern_are_alike_and_share_their_top_cell():
     blob = under_test.blob(torch.zeros(6, 7, 7))
     random = under_test.chance(blob, 1)[0]

@@ -1,8 +1,8 @@
-"""Draw `truth_tests.svg` from `muscle_pairs.json` and `truth_controls.json`.
+"""Draw `truth_tests.svg` from what the tests of maps wrote down.
 
     python -m figures.drawings.truth_tests
 
-Four tests, one below the other and narrow, so that they can be read on a phone: each map's score
+Five tests, one below the other and narrow, so that they can be read on a phone: each map's score
 with its interval, a tick for the same map of other people with the same answer (its class prior),
 lines for the controls. A dot is filled where the map has shown something of this face by the plan.
 """
@@ -23,6 +23,7 @@ PANELS = {  # test: the question above it, and below it what the number is
     "unusual": ("Does it know what is unusual here?", "muscles on the right side, ½ is chance"),
     "deletion": ("Is it needed, what the map marks?", "probability left without it, low is good"),
     "pointing": ("Does it point at the expression?", "share of hits"),
+    "planted": ("Does it find a planted square?", "share of hits, where the square decided"),
 }
 OTHERS = "no map: the muscle's mean\neffect, or mean mask, in others"
 LINES = {  # control: dashes and words
@@ -54,13 +55,12 @@ def draw_test(axes: Axes, test: dict[str, Any], title: str, what: str) -> None:
         prior = test["controls"][f"{name}: class prior"]["value"]
         axes.plot(prior, row, marker="|", ms=13, mew=2.2, color=PRIOR, lw=0)
         axes.plot([told["mean"]["low"], told["mean"]["high"]], [row, row], color=INK, lw=1.6)
-        fill = INK if told["shown"] and not test.get("pilot") else "white"
+        fill = INK if told["shown"] else "white"
         axes.plot(told["mean"]["value"], row, "o", ms=7, mfc=fill, mec=INK, mew=1.3)
     axes.set_yticks(range(len(test["maps"])), [short(name) for name in test["maps"]])
     axes.set_ylim(len(test["maps"]) - 0.4, -0.6)
     axes.set_title(title, fontsize=TEXT + 1.5, color=INK, fontweight="bold", loc="right")
-    said = f"{what}; exploratory" if test.get("pilot") else what
-    axes.set_xlabel(said, fontsize=TEXT, color=INK)
+    axes.set_xlabel(what, fontsize=TEXT, color=INK)
     axes.tick_params(labelsize=TEXT, length=0)
     axes.grid(axis="y", color="#E3E3E3", lw=0.7)
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -68,7 +68,7 @@ def draw_test(axes: Axes, test: dict[str, Any], title: str, what: str) -> None:
 
 def draw(tests: dict[str, dict[str, Any]]) -> Figure:
     """Return the tests one below the other, with one legend."""
-    figure = Figure(figsize=(5, 12.6), layout="constrained")
+    figure = Figure(figsize=(5, 15.4), layout="constrained")
     panels = figure.subplots(len(PANELS), 1)
     lines: dict[str, Any] = {}
     for axes, (test, words) in zip(panels, PANELS.items(), strict=True):
@@ -89,12 +89,13 @@ def draw(tests: dict[str, dict[str, Any]]) -> Figure:
 
 
 def stored() -> dict[str, dict[str, Any]]:
-    """Return what both experiments wrote down, by test."""
-    tests = {}
-    for file in ("muscle_pairs", "truth_controls"):
-        text = (FIGURES / f"{file}.json").read_text(encoding="utf-8")
-        tests |= json.loads(text)["tests"]
-    return tests
+    """Return what was written down, by test; of the planted worlds, that of four places."""
+    muscles, usual, planted = (
+        json.loads((FIGURES / f"{file}.json").read_text(encoding="utf-8"))
+        for file in ("muscle_pairs", "truth_controls", "planted_truth")
+    )
+    found = {"planted": planted["worlds"]["four places"]["pointing"]}
+    return muscles["tests"] | usual["tests"] | found
 
 
 def main() -> None:

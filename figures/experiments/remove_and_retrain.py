@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from figures.experiments import maps_under_test as under_test
 from figures.experiments.ferplus import SMALL, read_faces
@@ -102,15 +103,59 @@ def orders(study: Study) -> dict[str, Tensor]:
     return maps
 
 
+def highest(maps: Tensor, fraction: float) -> Tensor:
+    """Return which cells are this share of all that are highest, `(N, h, w)`, bool."""
+    values = maps.flatten(1)
+    top = values.topk(round(fraction * values.shape[1]), dim=1).indices
+    return torch.zeros_like(values, dtype=torch.bool).scatter_(1, top, True).view_as(maps)
+
+
 def without_top(images: Tensor, maps: Tensor, fraction: float) -> Tensor:
     """Return pictures whose highest cells, this share of all, have the picture's mean colour."""
-    values = maps.flatten(1)
-    count = round(fraction * values.shape[1])
-    gone = torch.zeros_like(values, dtype=torch.bool)
-    gone.scatter_(1, values.topk(count, dim=1).indices, True)
     side = images.shape[-1] // maps.shape[-1]
-    gone = gone.view(-1, 1, *maps.shape[1:]).repeat_interleave(side, 2).repeat_interleave(side, 3)
+    gone = highest(maps, fraction)[:, None]
+    gone = gone.repeat_interleave(side, 2).repeat_interleave(side, 3)
     return torch.where(gone, explain.filled(images), images)
+
+
+def named_by_shape(gone: Tensor, labels: Tensor, learned: Tensor) -> Tensor:
+    """Return the classes that a logistic regression names from which cells are gone, and no more.
+
+    Args:
+        gone: `(N, h, w)`, bool.
+        labels: `(N,)`.
+        learned: `(N,)`, bool: the faces that it learns from; the others are named.
+    """
+    cells, linear = gone.flatten(1).float(), nn.Linear(gone[0].numel(), int(labels.max()) + 1)
+    nn.init.zeros_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    optimizer = torch.optim.LBFGS(linear.parameters(), max_iter=200)
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(linear(cells[learned]), labels[learned])
+        loss = loss + 1e-4 * linear.weight.square().sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    with torch.no_grad():
+        return linear(cells[~learned]).argmax(dim=1)
+
+
+def shapes(study: Study, maps: Callable[[], dict]) -> Record:
+    """Return which test faces the shape of what is filled tells alone, by ranking and fraction."""
+    faces = study.faces
+    test = faces.splits == SPLITS.index("test")
+    used = test | (faces.splits == SPLITS.index("train"))
+    found: Record = {}
+    for ranking in study.rankings:
+        for fraction in study.fractions:
+            gone = highest(maps()[ranking], fraction)[used]
+            named = named_by_shape(gone, faces.labels[used], ~test[used])
+            right = named == faces.labels[test]
+            found[f"{ranking} {fraction}"] = "".join(str(int(one)) for one in right.tolist())
+    return found
 
 
 def run(study: Study, maps: Callable[[], dict], ranking: str, fraction: float, seed: int) -> Record:
@@ -135,6 +180,11 @@ def measured(study: Study) -> Record:
             stored.update(orders(study))
         return stored
 
+    test = study.persons[study.faces.splits == SPLITS.index("test")]
+
+    def each_person(right: str) -> list[float | None]:
+        return under_test.by_person(torch.tensor([float(one) for one in right]), test)
+
     def rights(ranking: str, fraction: float) -> np.ndarray:
         runs = [
             under_test.kept(
@@ -143,16 +193,22 @@ def measured(study: Study) -> Record:
             )
             for seed in study.seeds
         ]
-        test = study.persons[study.faces.splits == SPLITS.index("test")]
-        each = [torch.tensor([float(one) for one in found["right"]]) for found in runs]
-        return under_test.table(under_test.by_person(right, test) for right in each)
+        return under_test.table(each_person(found["right"]) for found in runs)
+
+    def by_shape(ranking: str, fraction: float) -> Record:
+        right = each_person(by_shapes[f"{ranking} {fraction}"])
+        return under_test.told(under_test.table([right]), p=False)
 
     whole = under_test.told(rights("whole", 0), p=False)
+    by_shapes = under_test.kept(f"roar {study.name} shapes", lambda: shapes(study, maps))
     table = {}
     for fraction in study.fractions:
         found = {ranking: rights(ranking, fraction) for ranking in study.rankings}
         table[str(fraction)] = {
-            ranking: {"accuracy": under_test.told(scores, p=False)}
+            ranking: {
+                "accuracy": under_test.told(scores, p=False),
+                "shape alone": by_shape(ranking, fraction),
+            }
             | {
                 f"minus {control}": under_test.told(scores - found[control])
                 for control in ("prior", "random")
