@@ -12,8 +12,8 @@ const GROWTH = Math.fround(1.05); // of the window from one size to the next
 const AGREEING = 7; // this many hits on one place make a face
 const MARGIN = 0.2; // around a face in colour, on every side, as a share of its box
 const GREY_SIDE = 48; // pixels: the faces that the model of photographs was trained on
-const SIZES_APART = 3, STEP_APART = 0.1; // of the coarse look: sizes, and share of the window
-const SIZES_AROUND = 4, PLACES_AROUND = 0.15; // what is searched where the coarse look had a hit
+const SIZES_APART = 4, PLACES_APART = 0.13; // of the coarse look; the latter a share of the window
+const NEAR = 10, NEARER = 12; // stages passed: worth a look at the neighbours, and at theirs
 
 // The cascade from the bytes of vtff_lib.live.cascade.pack_cascade, where the layout is told.
 export function openCascade(packed) {
@@ -38,7 +38,7 @@ export function openCascade(packed) {
 }
 
 // Frontal, upright faces as [{x, y, size, votes}], the largest first. Pass everywhere: true to
-// visit each window that Python visits; without, those near a hit of a coarse look first.
+// visit each window that Python visits; else a coarse look tells where (an eighth of the time).
 export function findFaces(cascade, picture, { smallest = 1 / 8, everywhere = false } = {}) {
   const { width, height } = picture, shorter = Math.min(width, height);
   if (shorter < WINDOW) return [];
@@ -47,7 +47,7 @@ export function findFaces(cascade, picture, { smallest = 1 / 8, everywhere = fal
   const least = Math.max(WINDOW, Math.round(scale * smallest * shorter));
   const search = startSearch(cascade, small, least);
   if (everywhere) search.sizes.forEach((_, number) => search.visit(number));
-  else searchNearHits(search);
+  else climb(search);
   return agreedBoxes(search.hits.map((hit) => hit.map((pixels) => pixels / scale)));
 }
 
@@ -95,21 +95,23 @@ function startSearch(cascade, small, least) {
     if (columns < 1 || rows < 1) continue;
     sizes.push({ side, step, columns, rows, factor, seen: new Uint8Array(columns * rows) });
   }
-  // Visits each `apart`-th window of a size, between rows and columns of its grid.
-  const visit = (number, apart = 1, top = 0, left = 0, bottom = Infinity, right = Infinity) => {
-    const size = sizes[number], found = [];
+  // Asks the windows of a size between rows and columns of its grid, each once; gives those that
+  // pass so many stages, as [size, row, column].
+  const visit = (number, stages = Infinity, apart = 1, rows = [0, Infinity], columns = rows) => {
+    const size = sizes[number], near = [];
     size.blocks ??= blocksAt(cascade, size.factor, row);
-    for (let i = top; i < Math.min(bottom, size.rows); i += apart) {
-      for (let j = left; j < Math.min(right, size.columns); j += apart) {
+    for (let i = rows[0]; i < Math.min(rows[1], size.rows); i += apart) {
+      for (let j = columns[0]; j < Math.min(columns[1], size.columns); j += apart) {
         const window = i * size.columns + j;
         if (size.seen[window]) continue;
         size.seen[window] = 1;
         const y = i * size.step, x = j * size.step;
-        if (passes(cascade, size.blocks, sums, y * row + x)) found.push([y, x, size.side]);
+        const passed = stagesPassed(cascade, size.blocks, sums, y * row + x);
+        if (passed === cascade.asked.length) hits.push([y, x, size.side]);
+        if (passed >= stages) near.push([number, i, j]);
       }
     }
-    hits.push(...found);
-    return found;
+    return near;
   };
   return { sizes, hits, visit };
 }
@@ -119,14 +121,15 @@ function blocksAt({ blocks }, factor, row) {
   const grown = new Int32Array(3 * (blocks.length / 4));
   const scaled = (number) => Math.floor(Math.fround(number * factor));
   for (let from = 0, to = 0; from < blocks.length; from += 4, to += 3) {
-    const [x, y, width, height] = blocks.subarray(from, from + 4);
-    grown.set([scaled(y) * row + scaled(x), scaled(width), scaled(height) * row], to);
+    grown[to] = scaled(blocks[from + 1]) * row + scaled(blocks[from]);
+    grown[to + 1] = scaled(blocks[from + 2]);
+    grown[to + 2] = scaled(blocks[from + 3]) * row;
   }
   return grown;
 }
 
-// Whether the window with its corner at `corner` of `sums` passes all stages.
-function passes({ codes, votes, thresholds, asked }, blocks, sums, corner) {
+// How many stages the window passes that has its corner at `corner` of `sums`.
+function stagesPassed({ codes, votes, thresholds, asked }, blocks, sums, corner) {
   for (let stage = 0, question = 0; stage < asked.length; stage++) {
     let sum = 0;
     for (const next = question + asked[stage]; question < next; question++) {
@@ -134,9 +137,9 @@ function passes({ codes, votes, thresholds, asked }, blocks, sums, corner) {
       const bit = (codes[8 * question + (code >> 5)] >> (code & 31)) & 1;
       sum += votes[2 * question + 1 - bit];
     }
-    if (sum < thresholds[stage]) return false;
+    if (sum < thresholds[stage]) return stage;
   }
-  return true;
+  return asked.length;
 }
 
 // The LBP code of 3 × 3 blocks: a bit for each of the eight around, 1 where it is at least as
@@ -161,24 +164,27 @@ function blockCode(sums, corner, blocks, at) {
   );
 }
 
-// A coarse look first; then all windows about as large and about there, where it had a hit.
-function searchNearHits({ sizes, visit }) {
+// A coarse look first. Where a window comes near, its neighbours in place and size are asked, and
+// from those that come nearer still, theirs: so all hits of a face are reached from one.
+function climb({ sizes, visit }) {
+  let near = [];
   for (let number = 0; number < sizes.length; number += SIZES_APART) {
     const { side, step } = sizes[number];
-    const apart = Math.max(1, Math.round((STEP_APART * side) / step));
-    for (const [y, x] of visit(number, apart)) {
-      const from = Math.max(0, number - SIZES_AROUND);
-      const to = Math.min(sizes.length - 1, number + SIZES_AROUND);
-      for (let other = from; other <= to; other++) {
-        const near = sizes[other], reach = PLACES_AROUND * side, shift = (side - near.side) / 2;
-        const [top, left] = [y, x].map((start) =>
-          Math.max(0, Math.ceil((start + shift - reach) / near.step)));
-        const [bottom, right] = [y, x].map((start) =>
-          Math.floor((start + shift + reach) / near.step) + 1);
-        visit(other, 1, top, left, bottom, right);
-      }
-    }
+    near.push(...visit(number, NEAR, Math.max(1, Math.round((PLACES_APART * side) / step))));
   }
+  while (near.length) near = near.flatMap((window) => neighbours(sizes, visit, ...window));
+}
+
+// Visits the windows one size or one step away from a window; gives those that come nearer.
+function neighbours(sizes, visit, number, i, j) {
+  const { side, step } = sizes[number];
+  return [number - 1, number, number + 1].filter((other) => sizes[other]).flatMap((other) => {
+    const grid = sizes[other], shift = (side - grid.side) / 2; // so that middles agree
+    const around = (place) => [-1, 1].map((way) => (place * step + shift) / grid.step + way);
+    const [rows, columns] = [i, j].map(around).map(([from, to]) =>
+      [Math.max(0, Math.ceil(from)), Math.floor(to) + 1]);
+    return visit(other, NEARER, 1, rows, columns);
+  });
 }
 
 // Takes the place that most hits [y, x, side] agree on, drops all hits there, and again.
