@@ -41,15 +41,18 @@ MIDDLE = """selector => {
 }"""
 LISTEN = """() => {
     const faults = window.faultsOfTheTest = [];
-    addEventListener("error", event => faults.push(event.message));
-    addEventListener("unhandledrejection", event => faults.push(String(event.reason)));
+    const listen = (event, words) =>
+        addEventListener(event, heard => faults.push(String(words(heard))), true);
+    listen("error", heard => heard.message ?? heard.target.src);
+    listen("unhandledrejection", heard => heard.reason);
+    listen("securitypolicyviolation", heard => heard.blockedURI);
 }"""
 HEARD = """() => [...window.faultsOfTheTest,
     ...performance.getEntriesByType("resource").map(each => each.name)]"""
 
 
 class AnyPage:
-    """A page in one of the browsers. `faults` are the errors in it and the requests it made."""
+    """A page in one of the browsers."""
 
     name = version = ""
 
@@ -90,6 +93,12 @@ class AnyPage:
     def shoot(self, path: Path) -> None:
         """Save what is to be seen as a PNG file."""
         raise NotImplementedError
+
+    def told(self) -> list[str]:
+        """Return, once, the errors so far and the requests that left the page; then it is empty."""
+        self.open("about:blank")  # what went wrong is told by now
+        self.faults, faults = [], self.faults
+        return faults
 
 
 class Chromium(AnyPage):
@@ -209,7 +218,7 @@ class Firefox(Driven):
 
 
 class WebKit(Driven):
-    """By WebKitWebDriver: HTTP. It tells of no errors: those after a page is open are listened for."""
+    """By WebKitWebDriver, which tells of no faults: those since a page is open are listened for."""
 
     name = "webkit"
 
