@@ -309,7 +309,14 @@ def open_firefox() -> Iterator[Firefox]:
     if path is None:
         raise LookupError(f"no Firefox: one of {', '.join(FIREFOX_NAMES)} is needed on PATH")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
-        command = [path, "--headless", "--no-remote", "--profile", home, "--remote-debugging-port=0"]
+        command = [
+            path,
+            "--headless",
+            "--no-remote",
+            "--profile",
+            home,
+            "--remote-debugging-port=0",
+        ]
         with started(command, {"HOME": home}, stderr=subprocess.PIPE) as process:
             log = (line.decode(errors="replace") for line in process.stderr)
             listening = (re.search(r"listening on (ws://\S+)", line) for line in log)
@@ -343,7 +350,12 @@ def open_webkit() -> Iterator[WebKit]:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         driver = ["WebKitWebDriver", "--host=127.0.0.1", f"--port={port}"]
-        settings = {"HOME": home, "XDG_CONFIG_HOME": f"{home}/.config", "DISPLAY": display, "LIBGL_ALWAYS_SOFTWARE": "1"}
+        settings = {
+            "HOME": home,
+            "XDG_CONFIG_HOME": f"{home}/.config",
+            "DISPLAY": display,
+            "LIBGL_ALWAYS_SOFTWARE": "1",
+        }
         process = stack.enter_context(started(driver, settings))
         wait_for_port(process, port)
         webkit = WebKit(f"http://127.0.0.1:{port}/session", needed["MiniBrowser"])
