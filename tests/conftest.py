@@ -18,7 +18,8 @@ from skimage import data
 
 from tests.browser import CHROMIUM_NAMES, Lab, find_chromium, open_lab
 from tests.order import pytest_collection_modifyitems  # noqa: F401
-from tests.three_browsers import OPENERS, AnyPage, open_page
+from tests.pages import AnyPage
+from tests.three_browsers import OPENERS, open_page
 
 
 def browser_missing(reason: str) -> None:

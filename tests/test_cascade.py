@@ -28,7 +28,7 @@ def unpacked(content):
 
 
 def passing(content, grey, factor):
-    """Return rows and columns of all windows, `factor` times the smallest, that pass every stage."""
+    """Return where windows `factor` times the smallest pass every stage, as [row, column]."""
     codes, votes, thresholds, blocks, asked = unpacked(content)
     side = 24 * factor
     sums = np.pad(grey.astype(int), ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)

@@ -1,15 +1,17 @@
 """The page's face finder against the library's, in Chromium, Firefox and WebKit.
 
-The list: rendered faces before a noisy wall, straight, turned, dark and small; and the astronaut.
+The list: rendered faces in a noisy photo, straight, turned, dark and small; and the astronaut.
 """
 
 import base64
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from skimage import data
 
 from tests.test_faces_in_photos import overlap
 from vtff_lib.inputs import resize
@@ -17,7 +19,7 @@ from vtff_lib.live import cascade
 from vtff_lib.photos.finding import FaceBox, crop_face, crops_to_batch, find_faces, grey_face
 from vtff_lib.synthetic_faces import render, sample
 
-FINDER = cascade.__file__.replace("cascade.py", "finder.js")
+FINDER = Path(cascade.__file__).with_name("finder.js")
 WIDTH, HEIGHT = 320, 240  # as of a camera
 PEOPLE = 20
 FIND = """([picture, options]) => findFaces(cascade, pixels(picture), options)"""
@@ -41,10 +43,13 @@ Object.assign(window, {openCascade, findFaces, prepareFace, pixels, cascade});
 
 
 def framed(face, side, seed, light=1.0):
-    """Return a camera's picture of a face of `side` pixels, somewhere before a wall."""
+    """Return a camera's picture of a face of `side` pixels, somewhere on a photo of a table."""
     dice = np.random.default_rng(seed)
-    wall = Image.fromarray(dice.integers(40, 220, (6, 8, 3), dtype=np.uint8))
-    picture = wall.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+    table = data.coffee()
+    top, left = (
+        dice.integers(0, n - m) for n, m in zip(table.shape, (HEIGHT, WIDTH), strict=False)
+    )
+    picture = Image.fromarray(table[top : top + HEIGHT, left : left + WIDTH])
     place = tuple(int(dice.integers(0, room - side + 1)) for room in (WIDTH, HEIGHT))
     picture.paste(Image.fromarray(face).resize((side, side), Image.Resampling.BICUBIC), place)
     noise = dice.normal(0, 2, (HEIGHT, WIDTH, 3))
@@ -86,9 +91,8 @@ def known(pictures):
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     path = tmp_path_factory.mktemp("finder") / "finder.html"
-    with open(FINDER, encoding="utf-8") as script:
-        packed = base64.b64encode(cascade.pack_cascade()).decode()
-        path.write_text(PAGE % (script.read(), packed), encoding="utf-8")
+    packed = base64.b64encode(cascade.pack_cascade()).decode()
+    path.write_text(PAGE % (FINDER.read_text(encoding="utf-8"), packed), encoding="utf-8")
     return path.as_uri()
 
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from tests.explored import faces, small
-from tests.three_browsers import AnyPage
+from tests.pages import AnyPage
 from vtff_lib.explorer.explorer import Explorer
 
 ANSWER = "document.querySelector('.vtff-answer').innerText"
@@ -65,7 +65,8 @@ def test_a_page_takes_the_size_of_a_phone_and_is_pictured(shown, tmp_path):
 
 
 WRONG = """() => new Promise(done => {
-    for (const event of ["error", "unhandledrejection"]) addEventListener(event, () => done(), true);
+    const listen = event => addEventListener(event, () => done(), true);
+    ["error", "unhandledrejection"].forEach(listen);
     setTimeout(wrong);
 })"""
 
