@@ -18,6 +18,13 @@ from skimage import data
 
 from tests.browser import CHROMIUM_NAMES, Lab, find_chromium, open_lab
 from tests.order import pytest_collection_modifyitems  # noqa: F401
+from tests.pages import AnyPage
+from tests.three_browsers import OPENERS, open_page
+
+
+def browser_missing(reason: str) -> None:
+    """Skip a test that has no browser, or let it fail when REQUIRE_BROWSER=1."""
+    (pytest.fail if os.environ.get("REQUIRE_BROWSER") == "1" else pytest.skip)(reason)
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +32,26 @@ def chromium() -> str:
     """Path of a browser; a test without one is skipped, or fails when REQUIRE_BROWSER=1."""
     path = find_chromium()
     if path is None:
-        give_up = pytest.fail if os.environ.get("REQUIRE_BROWSER") == "1" else pytest.skip
-        give_up(f"no browser: one of {', '.join(CHROMIUM_NAMES)} is needed on PATH")
+        browser_missing(f"no browser: one of {', '.join(CHROMIUM_NAMES)} is needed on PATH")
     return path
+
+
+@pytest.fixture(scope="module", params=OPENERS)
+def browser_page(request: pytest.FixtureRequest) -> Iterator[AnyPage]:
+    """A page in Chromium, in Firefox, in WebKit: each is started once for a file of tests."""
+    with contextlib.ExitStack() as stack:
+        try:
+            page = stack.enter_context(open_page(request.param))
+        except LookupError as error:
+            browser_missing(str(error))
+        yield page
+
+
+@pytest.fixture
+def any_browser(browser_page: AnyPage) -> Iterator[AnyPage]:
+    """A page in each of the three browsers; what goes wrong in it fails the test at its end."""
+    yield browser_page
+    assert browser_page.told() == []
 
 
 @pytest.fixture
