@@ -8,7 +8,6 @@ import base64
 import io
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,6 @@ from vtff_lib.inputs import borrowed, check_model, in_eval, with_gradients
 from vtff_lib.refusals import check_tensor, check_whole, describe, is_a, is_dense
 from vtff_lib.vtff import VTFF, VTFFOutput
 
-ASSETS = Path(__file__).parent / "assets"  # what the page and the widget share
 GROUPS = 8  # of channels, whose gates can be looked at one by one
 BARS = 64  # of the global part; wider models show the means of neighbouring channels
 AT_ONCE = 16  # changes of the model that are tried at once: more take memory and win no time

@@ -1,0 +1,23 @@
+"""The page's script and styles: small ES modules, joined into one for a page and for a widget."""
+
+import re
+from pathlib import Path
+
+HERE = Path(__file__).parent
+MODULES = (  # each imports from those before it alone
+    *("words", "elements", "colours", "ask", "data", "drawing", "lbp", "cells", "answers"),
+    *("machine", "steps", "story", "explore", "frame", "page"),
+)
+IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
+EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
+
+
+def script(last: str = "") -> str:
+    """Return all modules as one, and `last` below them: no name is told twice in them."""
+    parts = [(HERE / f"{name}.js").read_text(encoding="utf-8") for name in MODULES]
+    return EXPORT.sub("", IMPORT.sub("", "\n".join(parts))) + last
+
+
+def styles() -> str:
+    """Return the styles of both."""
+    return (HERE / "explorer.css").read_text(encoding="utf-8")
