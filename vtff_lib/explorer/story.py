@@ -117,6 +117,6 @@ def _need(found: Mapping[str, Any]) -> dict[str, Any]:
         ) from error
     return {
         "faces": faces,
-        "right": round(100 * right),
-        "agreement": {name: round(100 * value) for name, value in maps.items()},
+        "right": int(100 * right + 0.5),
+        "agreement": {name: int(100 * value + 0.5) for name, value in maps.items()},
     }

@@ -5,7 +5,7 @@ import { percent } from "./words.js";
 
 export class Bars {
   constructor(classes) {
-    this.element = make("table", { class: "vtff-classes" }, make("caption", { class: "vtff-hidden" }, "Class scores"));
+    this.element = make("table", { class: "vtff-classes", "aria-label": "Class scores" });
     this.rows = classes.map((name) => {
       const [fill, was, words] = [make("div", { class: "vtff-fill" }), make("div", { class: "vtff-before", hidden: true }), make("td", { class: "vtff-percent" })];
       const row = make("tr", { "data-class": name }, make("th", { scope: "row" }, name),

@@ -132,8 +132,8 @@ export function mount(root, content, options = {}) {
     parts.panels = make("div", { class: "vtff-panels" });
     panels = [];
     const title = make(options.heading || "h2", { class: "vtff-title" }, data.title);
-    root.replaceChildren(title, parts.faces, parts.machine.element, parts.panels, parts.bar, parts.readout,
-      choices(), parts.answer, parts.told, keysTold());
+    parts.below = make("div", {}, parts.bar, parts.readout); // the first map
+    root.replaceChildren(title, parts.faces, parts.machine.element, parts.panels, choices(), parts.answer, parts.told, keysTold());
   }
 
   function choices() {
@@ -194,7 +194,7 @@ export function mount(root, content, options = {}) {
     const map = flat ? make("div", { class: "vtff-map vtff-bars" }, panel.heights, grid.element)
       : make("div", { class: "vtff-face vtff-map" }, panel.canvas, grid.element);
     panel.element = make("div", { class: "vtff-panel", role: "group" }, panel.name,
-      make("div", { class: "vtff-sides" }, make("div", { class: "vtff-pair" }, map, sources),
+      make("div", { class: "vtff-sides" }, make("div", { class: "vtff-left" }, make("div", { class: "vtff-pair" }, map, sources)),
         make("div", { class: "vtff-more" }, panel.bars.element, panel.strip)));
     return panel;
   }
@@ -243,6 +243,7 @@ export function mount(root, content, options = {}) {
     if (panels.length !== found.length || panels.some((panel) => panel.flat !== flat)) {
       panels = found.map(({ run }, index) => panelOf(run, index));
       parts.panels.replaceChildren(...panels.map(({ element }) => element));
+      parts.panels.querySelector(".vtff-left").append(parts.below);
     }
     found.forEach(drawPanel);
     drawMaps();

@@ -38,7 +38,7 @@ class Page {
     this.story = this.steps.length > 1 && new Story(this.data, { onstate: (fragment) => this.keep(fragment), leave: (face) => this.explore({ face }) });
     this.free = make("div", { class: "vtff-free", hidden: true });
     root.classList.add("vtff", "vtff-page");
-    root.replaceChildren(this.head(), ...(this.story ? [this.story.element] : []), this.free);
+    root.replaceChildren(this.head(), ...(this.story ? [this.story.element] : []), this.free, this.foot());
     addEventListener("hashchange", () => {
       if (location.hash.slice(1) !== this.kept) this.follow();
     });
@@ -46,14 +46,18 @@ class Page {
   }
 
   head() {
-    const word = (name) => (name === FREE ? "Explore freely" : STEPS[name].verb);
+    const word = (name) => (name === FREE ? "Explore" : STEPS[name].verb);
     this.buttons = this.steps.map((name, index) => make("button", { type: "button", onclick: () => this.go(name), "aria-label": word(name) },
       name === FREE ? "" : `${index + 1} `, make("span", {}, word(name))));
     const steps = make("nav", { class: "vtff-steps", "aria-label": "Steps", hidden: !this.story },
       make("ol", {}, ...this.buttons.map((button) => make("li", {}, button))));
-    this.shared = make("span", { class: "vtff-shared", role: "status" });
-    const share = make("button", { type: "button", class: "vtff-share", hidden: !this.own, onclick: () => this.share() }, "Share");
-    return make("header", { class: "vtff-head" }, steps, make("span", {}, this.shared, share));
+    return steps;
+  }
+
+  foot() {
+    this.shared = make("span", { role: "status" });
+    const share = make("button", { type: "button", hidden: !this.own, onclick: () => this.share() }, "Share");
+    return make("div", { class: "vtff-share" }, this.shared, share);
   }
 
   // An address without a step, but with a map or a change, is one of the free explorer.

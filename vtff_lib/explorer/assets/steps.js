@@ -3,6 +3,7 @@
 //   verb      what the reader does
 //   fits      whether the page holds what the step needs
 //   start     what is chosen when the step is entered
+//   late      whether the bars come before what the step adds
 //   build     elements that stay: { extra } beside the answer, { stage } in place of the face
 //   show      what is to be seen now: heading, lead, the answer now and before, a note, a map on the
 //             face, and what each square is; `next` leads on
@@ -17,12 +18,15 @@ import { codeOf, codes, lightened, windowOf } from "./lbp.js";
 import { PLACES, VIEWS, percent, written } from "./words.js";
 
 const MATTERS = 0.1; // of probability: less is not needed
+const ITS = { attention: "Its last attention", rollout: "Its attention", gradient: "Its gradient", cam: "Grad-CAM" };
 const SAID = { attention: "Attention", rollout: "Attention rollout", gradient: "Gradient × attention", cam: "Grad-CAM" };
 
 const amounts = (map) => map.map((value) => Math.max(value, 0));
 
-function lit(map) {
-  return { kind: "amount", map: amounts(map), scale: scaleOf("amount", [amounts(map)]) };
+// What the answer needs is lit by how much it needs it: where that is next to nothing, all stays dark.
+function lit(map, least = 0) {
+  const [low, high] = scaleOf("amount", [amounts(map)]);
+  return { kind: "amount", map: amounts(map), scale: [low, Math.max(high, least)] };
 }
 
 function button(word, act) {
@@ -59,14 +63,20 @@ function coverable(story, need, plain) {
 
 const cover = {
   verb: "Cover",
+  late: true,
   fits: (data) => data.coverable,
-  build: (story) => ({
-    extra: make("div", {},
+  build(story) {
+    const uncover = button("Uncover", () => story.set({ cell: -1, all: 0 }));
+    return {
+      extra: make("div", {},
       button(`Try all ${story.data.cells}`, () => story.sweep()),
-      button("Uncover", () => story.set({ cell: -1, all: 0 }))),
-  }),
+      uncover),
+      uncover,
+    };
+  },
   async show(story) {
-    const { data, run, state } = story;
+    const { data, run, state, built } = story;
+    built.uncover.disabled = state.cell < 0 && !state.all;
     const [plain, need] = [await story.ask(), await story.need()];
     const covered = state.cell < 0 ? null : await story.ask({ patches: [state.cell] });
     const top = best(need);
@@ -84,7 +94,7 @@ const cover = {
       now: covered || plain,
       before: covered && plain,
       note: noteOf(story, plain, covered),
-      picture: state.all && !covered ? lit(need) : null,
+      picture: state.all && !covered ? lit(need, MATTERS) : null,
       cell: (cell) => {
         const told = described(cell);
         const first = state.all && !covered && cell === top && decides;
@@ -100,7 +110,7 @@ const cover = {
 function introduction(data) {
   const found = data.story.need;
   if (!found) return "A model names the expression on a face.";
-  return `A small model names the expression on drawn faces. Of 100 it had never seen, ${found.right} it names right.`;
+  return `A small model names the expression on drawn faces. Of 100 that it had never seen, it names ${found.right} right.`;
 }
 
 // - Ask
@@ -122,7 +132,7 @@ async function agreement(story, view) {
   const found = data.story.need;
   if (found) {
     const { chance, "same square for all": same, ...maps } = found.agreement;
-    return `Over ${found.faces} faces its brightest square is the needed one in ${maps[view === "cam" ? "grad-cam" : view]} of 100; by chance in ${chance}; one square for all faces is in ${same}.`;
+    return `Over ${found.faces} faces its brightest square is the needed one in ${maps[view === "cam" ? "grad-cam" : view]} of 100. By chance: ${chance}. Always the same square: ${same}.`;
   }
   const hits = await Promise.all(data.faces.map(async (_, face) => {
     const run = { model: 0, face };
@@ -152,7 +162,7 @@ const ask = {
     check(built.extra, view);
     const maps = Object.fromEntries(await Promise.all(mapsToAsk(data).map(async (each) => [each, await mapOf(story, each)])));
     for (const [each, { canvas, where }] of Object.entries(built.small)) {
-      drawFace(canvas, data.faces[run.face].rgb, { ...lit(maps[each]), grid: data.grid });
+      drawFace(canvas, data.faces[run.face].rgb, { ...lit(maps[each], each === "need" ? MATTERS : 0), grid: data.grid });
       say(where, data.square(best(maps[each]), run.face));
     }
     const [top, needed] = [best(maps[view]), best(need)];
@@ -160,9 +170,9 @@ const ask = {
     const decides = need[needed] >= MATTERS;
     const headings = {
       need: decides ? "This is what the answer needs." : "The answer needs no single square.",
-      hit: `Here ${SAID[view]} marks the needed square.`,
-      miss: `${SAID[view]} points elsewhere.`,
-      none: `${SAID[view]} marks a square; the answer needs none alone.`,
+      hit: `${ITS[view]} points at the needed square.`,
+      miss: `${ITS[view]} points elsewhere.`,
+      none: `${ITS[view]} points at a square; the answer needs none.`,
     };
     const described = coverable(story, maps[view], plain);
     return {
@@ -173,7 +183,7 @@ const ask = {
       now: covered || plain,
       before: covered && plain,
       note: noteOf(story, plain, covered),
-      picture: lit(maps[view]),
+      picture: lit(maps[view], view === "need" ? MATTERS : 0),
       cell: (cell) => {
         const told = described(cell);
         const framed = `${cell === top ? " vtff-top" : ""}${decides && cell === needed && view !== "need" ? " vtff-needed" : ""}`;
@@ -188,17 +198,19 @@ const ask = {
 
 // - Light
 
-function slider(word, { low, high, step, value, text, moved }) {
+function slider(word, { low, high, step, moved }) {
   const input = make("input", {
-    type: "range", min: low, max: high, step, value, "aria-label": word,
+    type: "range", min: low, max: high, step, "aria-label": word,
     oninput: () => moved(Number(input.value)),
   });
-  return { element: make("label", { class: "vtff-slider" }, make("span", {}, word), input), input, text };
+  const label = make("span");
+  return { element: make("label", { class: "vtff-slider" }, label, input), input, label, word };
 }
 
-function put({ input }, value, words) {
+function put({ input, label, word }, value, words) {
   input.value = value;
   input.setAttribute("aria-valuetext", words);
+  say(label, `${word}: ${words}`);
 }
 
 const changedOf = (before, now) => before.reduce((sum, values, part) =>
@@ -231,15 +243,17 @@ const light = {
     const views = [view("colours", "rgb"), view("texture", "lbp")];
     const sliders = {
       bright: slider("Light", { low: 25, high: 100, step: 5, moved: (bright) => story.set({ bright }) }),
-      lamp: slider("Lamp, from left to right", { low: -80, high: 80, step: 10, moved: (lamp) => story.set({ lamp }) }),
-      row: slider("Pixel, row", { ...rest, high: 111, moved: (row) => story.set({ row }) }),
-      column: slider("Pixel, column", { ...rest, high: 111, moved: (column) => story.set({ column }) }),
+      lamp: slider("Lamp from the right", { low: -80, high: 80, step: 10, moved: (lamp) => story.set({ lamp }) }),
+      row: slider("Row", { ...rest, high: 111, moved: (row) => story.set({ row }) }),
+      column: slider("Column", { ...rest, high: 111, moved: (column) => story.set({ column }) }),
     };
     const count = make("p", { class: "vtff-count" });
     const near = make("div", { class: "vtff-window" });
-    const extra = make("div", {}, ...["bright", "lamp"].map((name) => sliders[name].element), count,
-      make("details", {}, make("summary", {}, "One pixel and its code"), sliders.row.element, sliders.column.element, near));
-    return { extra, stage: make("div", { class: "vtff-both" }, ...views.map(({ element }) => element)), views, sliders, count, near };
+    const extra = make("div", {}, ...["bright", "lamp"].map((name) => sliders[name].element), count);
+    const pixel = make("details", { open: matchMedia("(min-width: 760px)").matches },
+      make("summary", {}, "One pixel and its code"), sliders.row.element, sliders.column.element, near);
+    const stage = make("div", {}, make("div", { class: "vtff-both" }, ...views.map(({ element }) => element)), pixel);
+    return { extra, stage, views, sliders, count, near };
   },
   async show(story) {
     const { data, run, state, built } = story;
@@ -282,13 +296,13 @@ function exact(share) {
 function windowTable(pixels, row, column) {
   const near = windowOf(pixels, row, column);
   const code = codeOf(pixels, row, column);
-  const table = make("table", {}, make("caption", {}, `Green of row ${row}, column ${column}. At least as bright as the middle: 1.`));
+  const table = make("table", {}, make("caption", {}, `Green of row ${row}, column ${column}`));
   near.forEach((line, down) => table.append(make("tr", {}, ...line.map((value, right) => {
     const middle = down === 1 && right === 1;
     const one = value >= near[1][1];
     return make("td", { class: middle ? "vtff-middle" : one ? "vtff-one" : "" }, `${value.toFixed(0)}${middle ? "" : one ? " → 1" : " → 0"}`);
   }))));
-  return make("div", {}, table, make("p", {}, `Read line by line: ${code.toString(2).padStart(8, "0")}, the code ${code}.`));
+  return make("div", {}, table, make("p", {}, `At least as bright as the middle: 1. Line by line: ${code.toString(2).padStart(8, "0")}, the code ${code}.`));
 }
 
 // - Mix
@@ -297,11 +311,11 @@ const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 
 // The weights of both branches, and how they come about, in words.
 const SUMS = {
-  sigmoid_of_sum: (g, l) => [sigmoid(g + l), 1 - sigmoid(g + l), `squeezed to 0 … 1: σ(${written(g + l)})`],
-  sum_of_sigmoids: (g, l) => [sigmoid(g) + sigmoid(l), 1 - sigmoid(g) - sigmoid(l), `each squeezed to 0 … 1: ${written(sigmoid(l))} + ${written(sigmoid(g))}`],
+  sigmoid_of_sum: (g, l) => [sigmoid(g + l), 1 - sigmoid(g + l), `Squeezed to 0 … 1: σ(${written(g + l)})`],
+  sum_of_sigmoids: (g, l) => [sigmoid(g) + sigmoid(l), 1 - sigmoid(g) - sigmoid(l), `Each squeezed to 0 … 1: ${written(sigmoid(l))} + ${written(sigmoid(g))}`],
   double_sigmoid: (g, l) => {
     const sum = sigmoid(g) + sigmoid(l);
-    return [sigmoid(sum), sigmoid(1 - sum), `squeezed twice: σ(${written(sum)}) and σ(1 − ${written(sum)})`];
+    return [sigmoid(sum), sigmoid(1 - sum), `Squeezed twice: σ(${written(sum)}) and σ(1 − ${written(sum)})`];
   },
 };
 
@@ -473,6 +487,7 @@ async function choices(story) {
 
 const predict = {
   verb: "Predict",
+  late: true,
   fits: (data) => data.coverable,
   build(story) {
     const tally = make("p", { class: "vtff-count" });
@@ -499,10 +514,10 @@ const predict = {
     const letter = (cell) => NAMES[three.indexOf(cell)];
     const result = covered && (pick === right ? `${letter(pick)}. You are right: ${verdictWord(story, plain, covered)}.` : `Not ${letter(pick)}. It was ${letter(right)}.`);
     return {
-      heading: !decides ? "No square decides here: take the next face." : result || "Predict first: which square changes the answer?",
+      heading: !decides ? "No square decides here: take the next face." : result || "Predict first: which square does the answer need?",
       lead: covered
         ? `Framed: the square that the answer needs, ${data.square(right, run.face)}. The maps were asked the same: which of the three do they mark most?`
-        : "Three squares. Cover one of them and the answer falls; the others it can do without. Two maps guess with you.",
+        : "Three squares: covering one of them costs the answer most. Which one? Two maps guess with you.",
       now: covered || plain,
       before: covered && plain,
       note: noteOf({ data, run, state: { cell: pick } }, plain, covered),

@@ -61,9 +61,9 @@ export class Story {
     this.next = make("button", { type: "button", class: "vtff-next", onclick: () => this.goOn() });
     this.film = film(this.newName(), data.faces, (face) => this.set({ face, cell: -1, all: 0 }));
     this.machine = new Machine(data, { press: (part) => this.stepOf(part) });
-    const side = make("div", { class: "vtff-side" }, this.answer.head, this.extra, this.answer.bars.element, this.next);
+    this.side = make("div", { class: "vtff-side" }, this.answer.head, this.extra, this.answer.bars.element, this.next);
     this.element = make("div", { class: "vtff-story" }, this.heading, this.lead,
-      make("div", { class: "vtff-stage" }, this.place, side), this.film, this.machine.element);
+      make("div", { class: "vtff-stage" }, this.place, this.side), this.film, this.machine.element);
   }
 
   newName() {
@@ -133,6 +133,7 @@ export class Story {
     if (turn !== this.turn) return; // something newer is to be shown
     const { extra, stage } = this.built;
     if (this.extra.firstChild !== (extra || null)) this.extra.replaceChildren(...(extra ? [extra] : []));
+    this.side.classList.toggle("vtff-late", Boolean(STEPS[step].late));
     const place = stage || this.face;
     if (this.place.firstChild !== place) this.place.replaceChildren(place);
     say(this.heading, shown.heading);
