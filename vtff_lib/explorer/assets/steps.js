@@ -432,7 +432,7 @@ const move = {
   build(story) {
     const { across, down, steps } = story.data.story.pad;
     const pad = new CellGrid({
-      rows: steps, columns: steps, kind: "field", drag: true,
+      rows: steps, columns: steps, kind: "field", panel: "pad", drag: true,
       label: `From left to right ${across}, from top to bottom ${down}`,
       choose: (index) => story.set({ x: index % steps, y: Math.floor(index / steps) }),
     });
