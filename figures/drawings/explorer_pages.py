@@ -102,7 +102,7 @@ def make(out: Path, limit: int | None = None, surgeries: list[Surgery] | None = 
         regions[:limit],
         pad(model.config.image_size),
         files.from_json(NEED.read_text(encoding="utf-8")),
-        names.index(FIRST),
+        min(names.index(FIRST), len(names[:limit]) - 1),
     )
     explorer = Explorer(
         model,

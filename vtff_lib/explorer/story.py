@@ -13,7 +13,7 @@ from torch import Tensor
 from vtff_lib.explain.surgery import Surgery
 from vtff_lib.explorer.content import Stored, examine, picture_address
 from vtff_lib.explorer.places import squares_in_words
-from vtff_lib.refusals import check_tensor, shown
+from vtff_lib.refusals import check_tensor, check_whole, shown
 from vtff_lib.vtff import VTFF
 
 PAD_MAPS = ("probabilities", "gate", "rollout")
@@ -70,8 +70,9 @@ class Story:
         """Return it ready for JSON.
 
         Raises:
-            ValueError: if there are regions, but not for each face.
+            ValueError: if there are regions, but not for each face, or no face to begin with.
         """
+        check_whole("first", self.first, 0, faces - 1)
         if self.regions and len(self.regions) != faces:
             raise ValueError(
                 f"There are {faces} faces and regions of {len(self.regions)}; give one each, None "

@@ -6,8 +6,8 @@ import { make } from "./elements.js";
 export class CellGrid {
   //   choose(index), point(index or null); keys: more keys, by name, each a function of the index
   //   drag: whether a pressed pointer chooses all that it passes
-  constructor({ rows, columns, label, kind = "cell", panel = 0, choose, point, keys = {}, drag = false }) {
-    Object.assign(this, { rows, columns, kind, choose, point: point || (() => {}), keys });
+  constructor({ rows, columns, label, kind = "cell", look = kind, panel = 0, choose, point, keys = {}, drag = false }) {
+    Object.assign(this, { rows, columns, look, choose, point: point || (() => {}), keys });
     this.focused = 0;
     this.cells = Array.from({ length: rows * columns }, (_, index) => make("div", {
       role: "gridcell", tabindex: index ? -1 : 0, "data-kind": kind, "data-index": index,
@@ -23,7 +23,7 @@ export class CellGrid {
   update(describe) {
     this.cells.forEach((cell, index) => {
       const { label, value, selected = false, classes = "", style = "", mark = "" } = describe(index);
-      cell.className = `vtff-${this.kind} ${classes}`;
+      cell.className = `vtff-${this.look} ${classes}`;
       cell.style.cssText = style;
       cell.setAttribute("aria-label", label);
       cell.setAttribute("aria-selected", String(selected));

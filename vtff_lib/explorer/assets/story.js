@@ -51,7 +51,7 @@ export class Story {
     this.lead = make("p", { class: "vtff-lead" });
     this.canvas = make("canvas", { role: "img" });
     this.grid = new CellGrid({
-      rows: data.grid[0], columns: data.grid[1], label: `The face in ${data.cells} squares`, panel: "story",
+      rows: data.grid[0], columns: data.grid[1], label: `The face in ${data.cells} squares`, kind: "square", look: "cell", panel: "story",
       choose: (cell) => this.choose(cell), keys: { Escape: () => this.set({ cell: -1, all: 0 }) },
     });
     this.face = make("div", { class: "vtff-face" }, this.canvas, this.grid.element);
