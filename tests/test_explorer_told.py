@@ -1,4 +1,4 @@
-"""What the story tells beside the maps: names of squares, a field of faces, how often they agree."""
+"""What the story tells beside the maps: names of squares, faces to move, how often maps agree."""
 
 import json
 

@@ -132,7 +132,7 @@ export function mount(root, content, options = {}) {
     parts.panels = make("div", { class: "vtff-panels" });
     panels = [];
     const title = make(options.heading || "h2", { class: "vtff-title" }, data.title);
-    parts.below = make("div", {}, parts.bar, parts.readout); // the first map
+    parts.below = make("div", {}, parts.bar, parts.readout);
     root.replaceChildren(title, parts.faces, parts.machine.element, parts.panels, choices(), parts.answer, parts.told, keysTold());
   }
 
@@ -243,7 +243,8 @@ export function mount(root, content, options = {}) {
     if (panels.length !== found.length || panels.some((panel) => panel.flat !== flat)) {
       panels = found.map(({ run }, index) => panelOf(run, index));
       parts.panels.replaceChildren(...panels.map(({ element }) => element));
-      parts.panels.querySelector(".vtff-left").append(parts.below);
+      if (panels.length > 1) parts.panels.after(parts.below);
+      else parts.panels.querySelector(".vtff-left").append(parts.below);
     }
     found.forEach(drawPanel);
     drawMaps();

@@ -44,5 +44,14 @@ export class Machine {
     const { name, share } = this.data.guess(answer);
     say(this.word, `${name} ${percent(share)}`);
     for (const part of this.parts) part.element.classList.toggle("vtff-here", part.name === here);
+    if (this.here !== here) this.bring(here);
+  }
+
+  // Where the line is longer than the screen, bring a part of it into sight.
+  bring(here) {
+    this.here = here;
+    const part = this.parts.find(({ name }) => name === here);
+    const left = (element) => element.getBoundingClientRect().left;
+    if (part) this.element.scrollLeft += left(part.element) - left(this.element) - 40;
   }
 }

@@ -127,19 +127,20 @@ async function mapOf(story, view, run = story.run) {
 }
 
 // How often the brightest square is the needed one: over many faces, or over those of this page.
-async function agreement(story, view) {
+async function agreement(story, view, decides) {
   const { data } = story;
+  const marks = `Lit: what this map marks.${decides ? " Dashed: what the answer needs." : ""}`;
   const found = data.story.need;
   if (found) {
     const { chance, "same square for all": same, ...maps } = found.agreement;
-    return `Over ${found.faces} faces its brightest square is the needed one in ${maps[view === "cam" ? "grad-cam" : view]} of 100. By chance: ${chance}. Always the same square: ${same}.`;
+    return `${marks} Over ${found.faces} faces, its brightest square is the needed one in ${maps[view === "cam" ? "grad-cam" : view]} of 100. By chance: ${chance}. Always the same square: ${same}.`;
   }
   const hits = await Promise.all(data.faces.map(async (_, face) => {
     const run = { model: 0, face };
     return best(await mapOf(story, view, run)) === best(await data.need(run));
   }));
   const count = hits.filter(Boolean).length;
-  return `On ${count} of these ${hits.length} faces its brightest square is the needed one. By chance: 1 in ${data.cells}.`;
+  return `${marks} On ${count} of these ${hits.length} faces its brightest square is the needed one. By chance: 1 in ${data.cells}.`;
 }
 
 const ask = {
@@ -179,7 +180,7 @@ const ask = {
       heading: headings[view === "need" ? "need" : !decides ? "none" : top === needed ? "hit" : "miss"],
       lead: view === "need"
         ? `All ${data.cells} squares were covered in turn; lit is where the answer fell. Grey is no natural picture, and a token sees beyond its square.`
-        : `Lit is what the map marks. ${await agreement(story, view)}`,
+        : await agreement(story, view, decides),
       now: covered || plain,
       before: covered && plain,
       note: noteOf(story, plain, covered),
@@ -243,7 +244,7 @@ const light = {
     const views = [view("colours", "rgb"), view("texture", "lbp")];
     const sliders = {
       bright: slider("Light", { low: 25, high: 100, step: 5, moved: (bright) => story.set({ bright }) }),
-      lamp: slider("Lamp from the right", { low: -80, high: 80, step: 10, moved: (lamp) => story.set({ lamp }) }),
+      lamp: slider("Side lamp", { low: -80, high: 80, step: 10, moved: (lamp) => story.set({ lamp }) }),
       row: slider("Row", { ...rest, high: 111, moved: (row) => story.set({ row }) }),
       column: slider("Column", { ...rest, high: 111, moved: (column) => story.set({ column }) }),
     };
@@ -372,8 +373,8 @@ function sumOf({ data, run }, answer, cell, channel, gated, other) {
   return [
     head,
     make("p", {}, `Channel ${channel}: the square says `, piece("says-l", written(l)), ", the channel says ", piece("says-g", written(g)), `; together ${written(g + l)}.`),
-    make("p", {}, `${squeezed} = ${written(weight)}.`),
-    make("p", {}, piece(gated, `${written(weight)} × ${gated}`), " + ", piece(other, `${written(rest)} × ${other}`), " goes on."),
+    make("p", {}, `${squeezed} = ${weight.toFixed(2)}.`),
+    make("p", {}, piece(gated, `${weight.toFixed(2)} × ${gated}`), " + ", piece(other, `${rest.toFixed(2)} × ${other}`), " goes on."),
   ];
 }
 
