@@ -72,7 +72,7 @@ def pages(browser, path):
     yield open_page
     for context in contexts:
         context.close()
-    assert faults == []
+    assert not faults, faults
 
 
 def go(page, fragment):

@@ -8,6 +8,7 @@ import re
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from figures.drawings import explorer_pages
 from tests.browser import open_browser
@@ -401,7 +402,7 @@ def test_a_frame_hears_the_theme_and_tells_its_height_and_address(show, tmp_path
     assert page.evaluate("told.height") > 400
     for theme, dark in (("dark", True), ("light", False)):
         page.evaluate("theme => frames[0].postMessage({ vtff: { theme } }, '*')", theme)
-        page.wait_for_timeout(100)
+        expect(inner.locator(".vtff-page")).to_have_css("color-scheme", theme)
         ground = inner.locator(".vtff-page").evaluate("e => getComputedStyle(e).backgroundColor")
         assert (int(re.search(r"\d+", ground)[0]) < 60) == dark
 

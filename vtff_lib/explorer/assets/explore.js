@@ -87,10 +87,12 @@ export function mount(root, content, options = {}) {
   let shown = null; // the runs, answers, maps and scale on show
   let panels = [];
   let over = null; // what is under the pointer or the focus
+  let follows = false; // whether the hand has moved since the last choice
   let turn = 0;
 
   function put(wanted) {
     state = settled(data, wanted);
+    follows = false;
     const drawn = draw();
     if (options.onstate) options.onstate(state, fragment(state));
     return drawn;
@@ -309,8 +311,8 @@ export function mount(root, content, options = {}) {
 
   // The large map follows the hand: where a token looks is drawn while it is pointed at.
   function seenNow() {
-    const follows = state.view === "attention" && over !== null && !shown.found.some(({ changed }) => changed);
-    return follows ? { ...state, surgery: "none", cell: over } : state;
+    const moved = follows && over !== null && state.view === "attention" && !shown.found.some(({ changed }) => changed);
+    return moved ? { ...state, surgery: "none", cell: over } : state;
   }
 
   function drawMaps() {
@@ -437,6 +439,7 @@ export function mount(root, content, options = {}) {
   function look(index) {
     if (index === over || !shown) return;
     over = index;
+    follows = true;
     if (state.view === "attention") drawMaps();
     else read();
   }
