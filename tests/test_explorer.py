@@ -28,9 +28,9 @@ from vtff_lib import explain
 from vtff_lib.explain.maps import PLACES
 from vtff_lib.explain.surgery import Surgery, all_surgeries, masked, operated
 from vtff_lib.explorer import content
-from vtff_lib.explorer.assets import MODULES, script
 from vtff_lib.explorer.content import dequantise, examine, quantise
 from vtff_lib.explorer.explorer import Explorer
+from vtff_lib.explorer.joined import MODULES, script
 from vtff_lib.lbp import local_binary_pattern
 
 

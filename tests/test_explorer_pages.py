@@ -12,8 +12,8 @@ from tests.explored import packed
 from vtff_lib import load_pretrained
 from vtff_lib.datasets import load_default
 from vtff_lib.explain.surgery import Surgery
-from vtff_lib.explorer.assets import script, styles
 from vtff_lib.explorer.content import dequantise
+from vtff_lib.explorer.joined import script, styles
 from vtff_lib.names import EXPRESSIONS
 
 PAGE = explorer_pages.FIGURES / "explorer_tiny.html"

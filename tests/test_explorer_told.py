@@ -10,12 +10,13 @@ from figures.experiments.harness import FIGURES
 from tests.explored import faces, small
 from vtff_lib.datasets import FaceSet
 from vtff_lib.explain import occlusion
+from vtff_lib.explorer.content import tell
 from vtff_lib.explorer.explorer import Explorer
-from vtff_lib.explorer.places import squares_in_words
 from vtff_lib.explorer.story import Pad, Story
 from vtff_lib.names import EXPRESSIONS
 from vtff_lib.pretrained import load_pretrained
 from vtff_lib.synthetic_faces import REGIONS, render, sample
+from vtff_lib.synthetic_faces.squares import squares_in_words
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +68,10 @@ def test_a_page_without_a_story_of_its_own_has_its_first_face():
 
 
 def test_a_story_names_the_squares_of_each_face_but_a_photograph(frontal):
-    story = Story([frontal[::2, ::2][:48, :48], None])
+    story = Story([squares_in_words(frontal[::2, ::2][:48, :48], (3, 3)), None])
     content = Explorer(small(), faces(2), story=story).content
     named, photo = content["story"]["squares"]
-    assert len(named) == 9
+    assert named == story.squares[0]
     assert photo is None
 
 
@@ -78,8 +79,9 @@ WRONG = [
     (lambda: Pad("a", "b", faces(3)), "3 faces; give as many rows as columns"),
     (lambda: Pad("a", "b", faces(1)), "1 faces"),
     (lambda: Pad("a", "b", faces(4).float()), "uint8"),
-    (lambda: Story([None]).content(small(), 2), "2 faces and regions of 1"),
-    (lambda: Story(need={"faces": 3}).content(small(), 1), r"what figures/need\.json holds"),
+    (lambda: tell(Story([None]), small(), 2), "2 faces and names of squares for 1"),
+    (lambda: tell(Story([["nose"] * 8]), small(), 1), "8 names; 9 squares"),
+    (lambda: tell(Story(need={"faces": 3}), small(), 1), r"what figures/need\.json holds"),
     (lambda: squares_in_words(torch.zeros(7, 7), (7, 7)), "uint8"),
     (lambda: Explorer(small(), faces(1), story=Story(first=1)), "first"),
 ]

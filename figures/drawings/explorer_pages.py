@@ -32,6 +32,7 @@ from vtff_lib.explorer.story import Pad, Story
 from vtff_lib.photos.finding import crops_to_batch, face_from_photo
 from vtff_lib.synthetic_faces import render, sample
 from vtff_lib.synthetic_faces.shots import OCCLUDERS
+from vtff_lib.synthetic_faces.squares import squares_in_words
 from vtff_lib.vtff import VTFF
 
 TITLE = "VTFF tiny: what it looks at in a face"
@@ -98,8 +99,9 @@ def make(out: Path, limit: int | None = None, surgeries: list[Surgery] | None = 
     """
     model = load_pretrained("tiny")
     images, names, labels, regions = choose(model)
+    squares = [one if one is None else squares_in_words(one, model.config.grid) for one in regions]
     story = Story(
-        regions[:limit],
+        squares[:limit],
         pad(model.config.image_size),
         files.from_json(NEED.read_text(encoding="utf-8")),
         min(names.index(FIRST), len(names[:limit]) - 1),

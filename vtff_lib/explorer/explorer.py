@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from vtff_lib import files, plots
 from vtff_lib.config import VTFFConfig
 from vtff_lib.explain.surgery import Surgery, all_surgeries, check_surgeries
-from vtff_lib.explorer.assets import script, styles
-from vtff_lib.explorer.content import dequantise, examine, picture_address
+from vtff_lib.explorer.content import dequantise, examine, picture_address, tell
+from vtff_lib.explorer.joined import script, styles
 from vtff_lib.explorer.story import Story
 from vtff_lib.lbp import local_binary_pattern
 from vtff_lib.names import as_text
@@ -142,7 +142,7 @@ class Explorer:
                 [examine(model, face, computed) for face in self.images]
                 for model in self.models.values()
             ],
-            "story": self.story.content(next(iter(self.models.values())), len(self.images)),
+            "story": tell(self.story, next(iter(self.models.values())), len(self.images)),
         }
 
     def page(self) -> str:

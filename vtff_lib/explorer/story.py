@@ -10,13 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from vtff_lib.explain.surgery import Surgery
-from vtff_lib.explorer.content import Stored, examine, picture_address
-from vtff_lib.explorer.places import squares_in_words
 from vtff_lib.refusals import check_tensor, check_whole, shown
-from vtff_lib.vtff import VTFF
-
-PAD_MAPS = ("probabilities", "gate", "rollout")
 
 
 @dataclass(frozen=True)
@@ -55,69 +49,53 @@ class Story:
     """What the steps of the story need beside the maps of the explorer.
 
     Args:
-        regions: for each face `(H, W)` uint8 as the renderer gives them, None for a photograph.
+        squares: for each face the names of its squares, row by row, as
+            `synthetic_faces.squares` gives them; None for a photograph.
         pad: a face to move.
         need: what `figures.experiments.need` found over many faces of the same kind.
         first: number of the face that the story begins with, from 0.
     """
 
-    regions: Sequence[Tensor | None] = ()
+    squares: Sequence[Sequence[str] | None] = ()
     pad: Pad | None = None
     need: Mapping[str, Any] | None = None
     first: int = 0
 
-    def content(self, model: VTFF, faces: int) -> dict[str, Any]:
-        """Return it ready for JSON.
+    def check(self, faces: int, squares: int) -> None:
+        """Check that it fits a page.
 
         Raises:
-            ValueError: if there are regions, but not for each face, or no face to begin with.
+            ValueError: if there are names, but not for each face and square, or no such face to
+                begin with.
         """
         check_whole("first", self.first, 0, faces - 1)
-        if self.regions and len(self.regions) != faces:
+        if self.squares and len(self.squares) != faces:
             raise ValueError(
-                f"There are {faces} faces and regions of {len(self.regions)}; give one each, None "
-                "for a photograph."
+                f"There are {faces} faces and names of squares for {len(self.squares)}; give them "
+                "for each face, None for a photograph."
             )
-        told: dict[str, Any] = {"first": self.first}
-        if self.regions:
-            grid = model.config.grid
-            told["squares"] = [
-                one if one is None else squares_in_words(one, grid) for one in self.regions
-            ]
-        if self.pad is not None:
-            told["pad"] = _pad(self.pad, model)
-        if self.need is not None:
-            told["need"] = _need(self.need)
-        return told
+        for names in self.squares:
+            if names is not None and len(names) != squares:
+                raise ValueError(f"A face has {len(names)} names; {squares} squares need one each.")
 
+    def agreement(self) -> dict[str, Any] | None:
+        """Return of 100 faces, in whole numbers, how many are right and how often maps agree.
 
-def _pad(pad: Pad, model: VTFF) -> dict[str, Any]:
-    runs: list[dict[str, Stored]] = []
-    for face in pad.images:
-        found = examine(model, face, [Surgery()])
-        runs.append({name: found[name] for name in PAD_MAPS if name in found})
-    faces = [{"rgb": picture_address(face)} for face in pad.images]
-    return {
-        "across": pad.across,
-        "down": pad.down,
-        "steps": pad.steps,
-        "faces": faces,
-        "runs": runs,
-    }
-
-
-def _need(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return of 100 faces, in whole numbers, how many are right and how often maps agree."""
-    try:
-        maps = {name: hits["first"]["value"] for name, hits in found["agreement"].items()}
-        maps["chance"] = found["chance"]["first"]
-        right, faces = found["right"]["value"], found["faces"]
-    except (KeyError, TypeError) as error:
-        raise ValueError(
-            f"need={shown(found)} will not do; give what figures/need.json holds."
-        ) from error
-    return {
-        "faces": faces,
-        "right": int(100 * right + 0.5),
-        "agreement": {name: int(100 * value + 0.5) for name, value in maps.items()},
-    }
+        Raises:
+            ValueError: if `need` is something else than what was found.
+        """
+        if self.need is None:
+            return None
+        try:
+            maps = {name: hits["first"]["value"] for name, hits in self.need["agreement"].items()}
+            maps["chance"] = self.need["chance"]["first"]
+            right, faces = self.need["right"]["value"], self.need["faces"]
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                f"need={shown(self.need)} will not do; give what figures/need.json holds."
+            ) from error
+        return {
+            "faces": faces,
+            "right": int(100 * right + 0.5),
+            "agreement": {name: int(100 * value + 0.5) for name, value in maps.items()},
+        }

@@ -3,7 +3,7 @@
 import anywidget
 import traitlets
 
-from vtff_lib.explorer.assets import script, styles
+from vtff_lib.explorer.joined import script, styles
 
 
 class ExplorerWidget(anywidget.AnyWidget):

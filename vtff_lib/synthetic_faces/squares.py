@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vtff_lib.refusals import check_tensor
-from vtff_lib.synthetic_faces import REGIONS
+from vtff_lib.synthetic_faces.regions import REGIONS
 
 LEAST = 0.15  # of a square that must show a part for the square to bear its name
 CHIN = 0.55  # of the way down from nose to chin, where the mouth's part ends

@@ -1,9 +1,9 @@
-"""The page's script and styles: small ES modules, joined into one for a page and for a widget."""
+"""The script of pages and of the widget: small ES modules, joined into one. Taught in 08b."""
 
 import re
 from pathlib import Path
 
-HERE = Path(__file__).parent
+ASSETS = Path(__file__).parent / "assets"
 MODULES = (  # each imports from those before it alone
     *("words", "elements", "colours", "ask", "data", "drawing", "lbp", "cells", "answers"),
     *("machine", "steps", "story", "explore", "frame", "page"),
@@ -14,10 +14,10 @@ EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 def script(last: str = "") -> str:
     """Return all modules as one, and `last` below them: no name is told twice in them."""
-    parts = [(HERE / f"{name}.js").read_text(encoding="utf-8") for name in MODULES]
+    parts = [(ASSETS / f"{name}.js").read_text(encoding="utf-8") for name in MODULES]
     return EXPORT.sub("", IMPORT.sub("", "\n".join(parts))) + last
 
 
 def styles() -> str:
     """Return the styles of both."""
-    return (HERE / "explorer.css").read_text(encoding="utf-8")
+    return (ASSETS / "explorer.css").read_text(encoding="utf-8")
