@@ -6,7 +6,8 @@ from pathlib import Path
 ASSETS = Path(__file__).parent / "assets"
 MODULES = (  # each imports from those before it alone
     *("words", "elements", "colours", "ask", "data", "drawing", "lbp", "cells", "answers"),
-    *("machine", "steps", "story", "explore", "frame", "page"),
+    *("machine", "step_parts", "step_cover", "step_ask", "step_light", "step_mix", "step_mute"),
+    *("step_move", "step_predict", "steps", "story", "explore", "frame", "page"),
 )
 IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
