@@ -11,7 +11,7 @@ export class CellGrid {
     this.focused = 0;
     this.cells = Array.from({ length: rows * columns }, (_, index) => make("div", {
       role: "gridcell", tabindex: index ? -1 : 0, "data-kind": kind, "data-index": index,
-      "data-key": `${kind} ${index}`, "data-panel": panel, "data-edge": index % columns > columns - 3,
+      "data-key": `${kind} ${index}`, "data-panel": panel, "data-edge": index % columns > columns / 2,
     }));
     const lines = Array.from({ length: rows }, (_, row) =>
       make("div", { role: "row", class: "vtff-row" }, ...this.cells.slice(row * columns, (row + 1) * columns)));
