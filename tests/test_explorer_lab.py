@@ -175,7 +175,10 @@ def test_maps_follow_the_sliders(lab):
     slider.focus()
     for _ in range(6):
         slider.press("ArrowRight")
-    moved = "state => document.querySelectorAll('.vtff')[1].querySelector('.vtff-pair img').src !== state"
+    moved = (
+        "state => document.querySelectorAll('.vtff')[1]"
+        ".querySelector('.vtff-sources img').src !== state"
+    )
     lab.page.wait_for_function(
         moved, arg=shown.locator(".vtff-sources img").first.get_attribute("src")
     )
