@@ -1,7 +1,9 @@
 """What the explorer is tested with: a small model, faces, a name that is an attack, and hands."""
 
 import base64
+import contextlib
 import json
+import re
 import zlib
 from html.parser import HTMLParser
 
@@ -30,8 +32,8 @@ def faces(count, seed=0, side=48):
 
 
 def radio(page, group, word, hand):
-    """Choose one of a group of radio buttons."""
-    box = page.get_by_role("radiogroup", name=group, exact=True)
+    """Choose one of some radio buttons; a group's name may be the beginning of several names."""
+    box = page.locator(f'[role=radiogroup][aria-label^="{group}"]:visible')
     wanted = box.get_by_role("radio", name=word, exact=True)
     if hand == "mouse":
         wanted.locator("xpath=..").click()
@@ -42,6 +44,44 @@ def radio(page, group, word, hand):
                 break
             page.keyboard.press("ArrowRight")
     assert wanted.is_checked()
+
+
+@contextlib.contextmanager
+def pages(browser, path):
+    """Yield a function that opens a page; what goes wrong in one fails the test at its end."""
+    faults, contexts = [], []
+
+    def open_page(fragment="", path=path, **settings):
+        contexts.append(browser.new_context(offline=True, **settings))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda message: faults.append(message.text))
+        page.on("dialog", lambda dialog: (faults.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda request: note(request.url))
+        page.goto(path.as_uri() + fragment)
+        if settings.get("java_script_enabled", True):
+            shown = page.locator("[role=grid]:visible, canvas:visible, [role=alert], iframe")
+            shown.first.wait_for()
+        return page
+
+    def note(url):
+        if not re.match(r"(file|data|blob|about):", url):
+            faults.append(f"it asked for {url}")
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not faults, faults
+
+
+def go(page, fragment):
+    """Go to another address within the page, and wait until the page has seen it."""
+    page.evaluate(
+        "hash => new Promise(done => { addEventListener('hashchange', done, {once: true});"
+        " location.hash === '#' + hash ? done() : location.hash = hash })",
+        fragment,
+    )
 
 
 def values(page, panel=0):

@@ -10,6 +10,7 @@ import pytest
 LONGEST = (
     "07_training",
     "test_explorer_browser",
+    "test_explorer_story",
     "test_slides_browser",
     "test_site_browser",
     "08_attention_maps",

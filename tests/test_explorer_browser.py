@@ -13,19 +13,25 @@ import torch
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser import open_browser
-from tests.explored import EVIL, faces, radio, small, values
+from tests.explored import EVIL, faces, go, pages, radio, small, values
 from vtff_lib import explain, load_pretrained
 from vtff_lib.datasets import load_default
 from vtff_lib.explain.faithfulness import randomised
 from vtff_lib.explain.surgery import Surgery, all_surgeries, masked, operated
 from vtff_lib.explorer.explorer import Explorer
 from vtff_lib.names import EXPRESSIONS
+from vtff_lib.plots.pictures import SCALES
 
+BRIGHTNESS = """canvas => {
+    const copy = new OffscreenCanvas(64, 64).getContext('2d');
+    copy.drawImage(canvas, 0, 0, 64, 64);
+    return copy.getImageData(0, 0, 64, 64).data.reduce((sum, value) => sum + value, 0);
+}"""
 HANDS = pytest.mark.parametrize("hand", ["mouse", "keyboard"])
 WORDS = {
-    "gate": "Gate", "share": "Energy share", "global": "Global part", "local": "Local part",
-    "attention": "Attention", "rollout": "Rollout", "gradient": "Gradient × attention",
-    "cam": "Grad-CAM",
+    "gate": "Gate", "share": "Energy share", "local": "L, by square", "global": "G, by channel",
+    "attention": "Attention", "rollout": "Rollout", "need": "What it needs",
+    "gradient": "Gradient × attention", "cam": "Grad-CAM",
 }  # fmt: skip
 LOOKS = {  # the viewport, light or dark
     "360 light": {"viewport": {"width": 360, "height": 780}},
@@ -65,6 +71,11 @@ def outs(models, images):
 
 
 @pytest.fixture(scope="module")
+def need(models, images, outs):
+    return explain.occlusion(models["tiny"], images, outs["tiny"].logits.argmax(dim=1)).values
+
+
+@pytest.fixture(scope="module")
 def browser(chromium):
     with open_browser(chromium) as browser:
         yield browser
@@ -72,30 +83,13 @@ def browser(chromium):
 
 @pytest.fixture
 def show(browser, saved):
-    """Return a function that opens a page; what goes wrong in it fails the test at its end."""
-    faults, contexts = [], []
+    """Return a function that opens the free explorer of a page."""
+    with pages(browser, saved) as open_page:
 
-    def open_page(fragment="", path=saved, **settings):
-        contexts.append(browser.new_context(offline=True, **settings))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(10_000)
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda message: faults.append(message.text))
-        page.on("dialog", lambda dialog: (faults.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: note(request.url))
-        page.goto(path.as_uri() + fragment)
-        if settings.get("java_script_enabled", True):
-            page.wait_for_selector("[role=grid], [role=alert], iframe")
-        return page
+        def open_explorer(fragment="", path=saved, **settings):
+            return open_page(f"#step=explore&{fragment.removeprefix('#')}", path, **settings)
 
-    def note(url):
-        if not re.match(r"(file|data|blob|about):", url):
-            faults.append(f"it asked for {url}")
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert faults == []
+        yield open_explorer
 
 
 # What a person does
@@ -153,7 +147,7 @@ def press_button(page, name, hand, panel=0):
 
 
 def state(page):
-    text = page.locator(".vtff").get_attribute("data-state")
+    text = page.locator(".vtff-free").get_attribute("data-state")
     return dict(pair.split("=") for pair in text.split("&") if pair)
 
 
@@ -176,8 +170,28 @@ def thumb(page, name, panel=0):
     return torch.tensor(pixels).view(49, 4)[:, :3]
 
 
+def as_number(text):
+    return float(text.replace("−", "-"))
+
+
 def viridis(shares):
-    return torch.tensor(matplotlib.colormaps["viridis"](shares.clamp(0, 1).numpy())[:, :3] * 255)
+    return coloured("amount", shares)
+
+
+def coloured(scale, shares):
+    """Return the colours `(N, 3)` that the lessons' pictures have for shares of a scale."""
+    colours = matplotlib.colormaps.get_cmap(SCALES[scale])
+    return torch.tensor(colours(shares.clamp(0, 1).numpy())[:, :3] * 255)
+
+
+def numbers(page, panel=0):
+    """Return the colours `(49, 3)` of the map beside the face."""
+    pixels = (
+        page.locator(".vtff-sources canvas")
+        .nth(panel)
+        .evaluate("canvas => [...canvas.getContext('2d').getImageData(0, 0, 7, 7).data]")
+    )
+    return torch.tensor(pixels).view(49, 4)[:, :3]
 
 
 def near(shown, wanted, spread=None):
@@ -189,8 +203,10 @@ def near(shown, wanted, spread=None):
     )
 
 
-def maps_of(out, view, guess=None):
+def maps_of(out, view, guess=None, need=None):
     """Return a view's values for all faces, `(N, …)`, as `explain` gives them."""
+    if view == "need":
+        return need.clamp(min=0).flatten(1)
     guess = out.logits.argmax(dim=1) if guess is None else guess
     made = {
         "gate": lambda: explain.gate(out).values,
@@ -209,12 +225,13 @@ def maps_of(out, view, guess=None):
 
 
 @HANDS
-def test_every_view_shows_the_models_numbers_and_says_what_it_is(show, outs, hand):
+def test_every_view_shows_the_models_numbers_and_says_what_it_is(show, outs, need, hand):
     page, told = show(), set()
     for view, word in WORDS.items():
         radio(page, "Map", word, hand)
-        wanted = maps_of(outs["tiny"], view)[0]
-        assert near(values(page), wanted, 1.0 if view == "attention" else None), view
+        wanted = maps_of(outs["tiny"], view, need=need)[0]
+        spread = 3.0 if view == "need" else 1.0 if view == "attention" else None
+        assert near(values(page), wanted, spread), view
         told.add(page.locator(".vtff-told").inner_text())
         assert state(page).get("view", "gate") == view
     assert len(told) == len(WORDS)
@@ -227,22 +244,29 @@ def test_another_face_brings_its_maps_pictures_and_scores(show, outs, explorer, 
     radio(page, "Face", "Cy", hand)
     assert near(values(page), maps_of(outs["tiny"], "gate")[2])
     assert near(bars(page), outs["tiny"].logits[2].softmax(dim=0))
-    assert page.locator(".vtff-name").inner_text() == "Cy, tiny (labelled fear)"
+    right = EXPRESSIONS[outs["tiny"].logits[2].argmax()] == "fear"
+    wrong = "" if right else ": here it is wrong"
+    assert page.locator(".vtff-name").inner_text() == f"Cy, tiny (labelled fear{wrong})"
     sources = page.locator(".vtff-sources img").evaluate_all("all => all.map(each => each.src)")
     assert sources == [explorer.content["faces"][2][view] for view in ("rgb", "lbp")]
-    assert page.locator(".vtff-under").get_attribute("src") == sources[0]
+    drawn = "canvas => canvas.toDataURL()"
+    before = page.locator(".vtff-map canvas").evaluate(drawn)
     select(page, "under the map", "its LBP view", hand)
-    assert page.locator(".vtff-under").get_attribute("src") == sources[1]
-    widths = page.locator("img").evaluate_all("all => all.map(each => each.naturalWidth)")
+    page.wait_for_function(
+        "before => document.querySelector('.vtff-map canvas').toDataURL() !== before", arg=before
+    )
+    widths = page.locator(".vtff-free img").evaluate_all(
+        "all => all.map(each => each.naturalWidth)"
+    )
     assert all(width == 112 for width in widths)
 
 
 @HANDS
 def test_the_gate_of_a_group_of_channels(show, outs, hand):
     page = show()
-    press_button(page, "channels 17 to 24", hand)
+    press_button(page, "channels 16 to 23", hand)
     assert near(values(page), outs["tiny"].gate[0, 16:24].mean(dim=0))
-    assert "Only channels 17 to 24." in page.locator(".vtff-told").inner_text()
+    assert "Only channels 16 to 23." in page.locator(".vtff-told").inner_text()
     press_button(page, "mean", hand)
     assert near(values(page), outs["tiny"].gate[0].mean(dim=0))
 
@@ -253,11 +277,11 @@ def test_attention_of_a_token_in_a_layer_and_head(show, outs, hand):
     weights = [layer[0].detach() for layer in outs["tiny"].attentions]  # (heads, T, T)
     choose_cell(page, 30, hand)
     assert near(values(page), weights[1][:, 31, 1:].mean(dim=0), 1.0)
-    assert "The token is row 5, column 3." in page.locator(".vtff-told").inner_text()
+    assert "The token is row 4, column 2." in page.locator(".vtff-told").inner_text()
     assert cell(page, 30).get_attribute("aria-selected") == "true"
-    press_button(page, "layer 1, head 3", hand)
+    press_button(page, "layer 0, head 2", hand)
     assert near(values(page), weights[0][2, 31, 1:], 1.0)
-    press_button(page, "layer 2, head 4", hand)
+    press_button(page, "layer 1, head 3", hand)
     assert near(values(page), weights[1][3, 31, 1:], 1.0)
     back = page.get_by_role("button", name="look from [cls]")
     if hand == "mouse":
@@ -271,7 +295,7 @@ def test_attention_of_a_token_in_a_layer_and_head(show, outs, hand):
 
 
 @HANDS
-def test_the_token_under_the_hand_is_followed_in_every_layer_and_head(show, outs, hand):
+def test_the_token_under_the_hand_is_followed_by_the_large_map_and_every_head(show, outs, hand):
     """Rollout and gradient stand beside; all heads share a scale."""
     page = show("#view=attention&cell=24")
     weights = torch.stack([layer[0].detach() for layer in outs["tiny"].attentions])
@@ -284,17 +308,21 @@ def test_the_token_under_the_hand_is_followed_in_every_layer_and_head(show, outs
             page.keyboard.press(key)
     small = page.locator(".vtff-small").inner_text()
     looked = weights[:, :, 13, 1:]
-    assert f"from row 2, column 6, 0.00 to {looked.max():.2f}" in small
+    assert f"from row 1, column 5: 0.00 to {looked.max():.2f}" in small
     for layer in range(2):
         for head in range(4):
-            shown = thumb(page, f"layer {layer + 1}, head {head + 1}")
+            shown = thumb(page, f"layer {layer}, head {head}")
             assert (shown - viridis(looked[layer, head] / looked.max())).abs().max() < 12
-    assert values(page).equal(before)  # the large map stays with the chosen token
+    assert near(values(page), weights[1, :, 13, 1:].mean(dim=0), 1.0)
+    assert not values(page).equal(before)
+    cls = weights[1, :, 13, 0].mean().item()
+    told = float(page.locator(".vtff-readout").inner_text().split("[cls] gets ")[1])
+    assert told == pytest.approx(cls, abs=0.02)
     for name, view in (("Rollout", "rollout"), ("Gradient × attention", "gradient")):
         wanted = maps_of(outs["tiny"], view)[0]
         shown = thumb(page, name)
         assert (shown - viridis(wanted / wanted.max())).abs().max() < 12
-        top = re.search(rf"{name}, 0.00 to ([\d.]+\d)", small)
+        top = re.search(rf"{name}: 0.00 to ([\d.]+\d)", small)
         assert float(top[1]) == pytest.approx(wanted.max().item(), rel=0.06)
 
 
@@ -317,22 +345,22 @@ def test_the_words_and_the_scale_follow_the_models_reading_of_the_gate(show, tmp
     Explorer(model, image, computed=[Surgery()]).save(tmp_path / "page.html")
     page = show(path=tmp_path / "page.html")
     told = page.locator(".vtff-told").inner_text()
-    for words in ("The weight of the RGB map", "near 0 the LBP map", "It can reach 2"):
+    for words in ("near 1 the RGB map is taken alone", "near 0 the LBP map", "It can reach 2"):
         assert words in told
     most = maps_of(model(image, return_maps=True), "gate").max().item()
     assert most > 1.2
     ticks = page.locator(".vtff-ticks span").all_inner_texts()
     assert float(ticks[-1]) == pytest.approx(most, abs=0.01)
-    radio(page, "Map", "Global part", "mouse")
+    radio(page, "Map", "G, by channel", "mouse")
     assert "towards the RGB branch" in page.locator(".vtff-told").inner_text()
 
 
 @pytest.mark.parametrize(
     ("changes", "views"),
     [
-        ({"fusion": "sum"}, ["attention", "rollout", "gradient", "cam"]),
-        ({"fusion": "rgb", "depth": 0}, ["cam"]),
-        ({"depth": 0}, ["gate", "share", "global", "local", "cam"]),
+        ({"fusion": "sum"}, ["attention", "rollout", "need", "gradient", "cam"]),
+        ({"fusion": "rgb", "depth": 0}, ["need", "cam"]),
+        ({"depth": 0}, ["gate", "share", "local", "global", "need", "cam"]),
     ],
 )
 def test_a_model_without_a_part_has_no_view_of_it(show, tmp_path, changes, views):
@@ -363,7 +391,9 @@ def test_a_value_is_read_where_the_hand_is(show, outs, hand):
         page.keyboard.press("ArrowDown")
         page.keyboard.press("ArrowRight")
     place, value = page.locator(".vtff-readout").inner_text().split(": ")
-    assert place == "row 2, column 2"
+    value, times = value.split(", ")
+    assert place == "row 1, column 1"
+    assert float(times.split()[0]) == pytest.approx(50 * wanted[8].item(), abs=0.6)
     assert float(value) == pytest.approx(wanted[8].item(), abs=0.005)
     assert mark.is_visible()
     left = float(mark.evaluate("mark => parseFloat(mark.style.left)"))
@@ -372,7 +402,7 @@ def test_a_value_is_read_where_the_hand_is(show, outs, hand):
     page.mouse.move(5, 5)
     page.evaluate("document.activeElement.blur()")
     assert not mark.is_visible()
-    assert page.locator(".vtff-readout").inner_text().startswith("Point at a place")
+    assert page.locator(".vtff-readout").inner_text().startswith("Point at a square")
 
 
 @HANDS
@@ -386,11 +416,11 @@ def test_bars_of_the_global_part_can_be_read_one_by_one(show, outs, hand):
         page.locator('[data-kind="channel"][tabindex="0"]').focus()
         for key in ("ArrowLeft", "ArrowRight", "ArrowRight", "ArrowDown"):
             page.keyboard.press(key)
-    assert readout.inner_text().startswith("channel 3: ")
+    assert readout.inner_text().startswith("channel 2: ")
     assert float(readout.inner_text().split(": ")[1]) == pytest.approx(wanted[2].item(), abs=0.02)
     if hand == "keyboard":
         page.keyboard.press("End")
-        assert readout.inner_text().startswith("channel 64: ")
+        assert readout.inner_text().startswith("channel 63: ")
         page.keyboard.press("Home")
     heights = page.locator('[data-kind="channel"]').evaluate_all(
         "all => all.map(each => parseFloat(getComputedStyle(each, '::before').height)"
@@ -406,25 +436,23 @@ def test_bars_of_the_global_part_can_be_read_one_by_one(show, outs, hand):
 @pytest.mark.parametrize("view", ["gate", "share", "local", "rollout", "cam"])
 def test_colours_are_those_of_the_bar_and_the_bar_has_values(show, outs, view):
     """Shares go from 0 to 1, scores as far below 0 as above, amounts from 0 to the largest."""
-    page = show(f"#view={view}&opacity=100")
+    page = show(f"#view={view}")
     wanted = maps_of(outs["tiny"], view)[0]
     most = wanted.abs().max().item()
     low, high = {"gate": (0, 1), "share": (0, 1), "local": (-most, most)}.get(view, (0, most))
-    colours = page.locator('[data-kind="cell"]').evaluate_all(
-        "all => all.map(each => getComputedStyle(each).backgroundColor"
-        ".match(/[0-9.]+/g).map(Number))"
-    )
-    assert (torch.tensor(colours) - viridis((wanted - low) / (high - low))).abs().max() < 6
-    ticks = [float(tick) for tick in page.locator(".vtff-ticks span").all_inner_texts()]
+    scale = {"gate": "share", "share": "share", "local": "signed"}.get(view, "amount")
+    wanted_colours = coloured(scale, (wanted - low) / (high - low))
+    assert (numbers(page) - wanted_colours).abs().max() < (40 if view == "local" else 6)
+    ticks = [as_number(tick) for tick in page.locator(".vtff-ticks span").all_inner_texts()]
     assert ticks == pytest.approx([low, (low + high) / 2, high], rel=0.06, abs=0.003)
     ramp = page.locator(".vtff-ramp").evaluate("ramp => ramp.style.background")
-    first, last = (re.search(rf"{end}", ramp) for end in (r"\(68, 1, 84\)", r"\(253, 231, 37\)"))
-    assert first.start() < last.start()
+    stops = torch.tensor([[int(n) for n in c] for c in re.findall(r"(\d+), (\d+), (\d+)", ramp)])
+    assert (stops[[0, -1]] - coloured(scale, torch.tensor([0.0, 1.0]))).abs().max() < 3
 
 
 def test_lightness_rises_evenly_along_the_scale(show):
     """So that equal steps look equal, in print and to the colour-blind."""
-    page = show()
+    page = show("#view=rollout")
     stops = page.locator(".vtff-ramp").evaluate("ramp => ramp.style.background")
     colours = torch.tensor(
         [[int(n) for n in rgb] for rgb in re.findall(r"(\d+), (\d+), (\d+)", stops)]
@@ -437,20 +465,23 @@ def test_lightness_rises_evenly_along_the_scale(show):
 
 
 @HANDS
-def test_the_veil_thins_until_the_face_shows(show, hand):
-    page = show()
-    slider = page.get_by_label("opacity")
-    box = slider.bounding_box()
+def test_the_map_fades_until_the_bare_face_is_left(show, hand):
+    page = show("#view=rollout")
+    slider = page.get_by_label("strength of the map")
     if hand == "mouse":
-        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        slider.click()
     else:
         slider.focus()
-        for _ in range(5):
+        for _ in range(10):
             page.keyboard.press("ArrowLeft")
-    assert state(page) == {"opacity": "50"}
-    colour = cell(page, 3).evaluate("cell => getComputedStyle(cell).backgroundColor")
-    assert float(colour.rstrip(")").split()[-1]) == 0.5
+    assert state(page) == {"view": "rollout", "strength": "50"}
     assert slider.get_attribute("aria-valuetext") == "50 %"
+    dark = page.locator(".vtff-map canvas").evaluate(BRIGHTNESS)
+    slider.focus()
+    page.keyboard.press("Home")
+    page.wait_for_function(
+        f"dark => ({BRIGHTNESS})(document.querySelector('.vtff-map canvas')) > 1.1 * dark", arg=dark
+    )
 
 
 # Side by side
@@ -465,17 +496,11 @@ def test_two_faces_share_a_scale(show, outs, hand):
     assert near(values(page, 1), wanted[2])
     top = max(wanted[0].max(), wanted[2].max()).item()
     assert float(page.locator(".vtff-ticks span").last.inner_text()) == pytest.approx(top, rel=0.05)
-    colours = [
-        page.locator(f'[data-panel="{panel}"][data-kind="cell"]').evaluate_all(
-            "all => all.map(each => each.style.getPropertyValue('--colour').split(' ').map(Number))"
-        )
-        for panel in (0, 1)
-    ]
-    for shown, row in zip(colours, (0, 2), strict=True):
-        assert (torch.tensor(shown) - viridis(wanted[row] / top)).abs().max() < 12
+    for panel, row in enumerate((0, 2)):
+        assert (numbers(page, panel) - viridis(wanted[row] / top)).abs().max() < 12
     cell(page, 24, 1).hover()
     said = page.locator(".vtff-readout").inner_text()
-    assert re.fullmatch(r"row 4, column 4: [\d.e-]+ \(Ada, tiny\), [\d.e-]+ \(Cy, tiny\)", said)
+    assert re.fullmatch(r"row 3, column 3: [\d.e-]+ \(Ada, tiny\), [\d.e-]+ \(Cy, tiny\)", said)
     assert page.locator(".vtff-over").count() == 2
     assert page.locator(".vtff-mark:visible").count() == 2
 
@@ -507,34 +532,25 @@ def changed(model, image, surgery):
 
 def test_after_every_change_bars_and_maps_are_those_of_the_changed_model(show, models, images):
     """All changes, each in one of the views in turn; gradients are those of the unchanged guess."""
-    page, views = show("#face=2"), list(WORDS)
+    page, views = show("#face=2"), [view for view in WORDS if view != "need"]
     before = models["tiny"](images[2:]).logits
     for number, surgery in enumerate(all_surgeries(models["tiny"])):
         view = views[number % len(views)]
-        go(page, f"face=2&view={view}&surgery={surgery.name.replace(' ', '+')}")
+        go(page, f"step=explore&face=2&view={view}&surgery={surgery.name.replace(' ', '+')}")
         out = changed(models["tiny"], images[2], surgery)
         assert near(bars(page), out.logits[0].softmax(dim=0)), surgery.name
         wanted = maps_of(out, view, before.argmax(dim=1))[0]
         assert near(values(page), wanted, 1.0 if view == "attention" else None), surgery.name
         assert page.locator(".vtff-before:visible").count() == (8 if surgery.name != "none" else 0)
-    assert page.locator("tr").nth(1).get_attribute("data-class") == "happiness"
-    words = page.locator(".vtff-percent").all_inner_texts()
-    for pattern, logits in ((r"^(\d+)\u00a0%", out.logits), (r"was (\d+)\u00a0%", before)):
+    assert page.locator(".vtff-free tr").nth(1).get_attribute("data-class") == "happiness"
+    words = page.locator(".vtff-free .vtff-percent").all_inner_texts()
+    for pattern, logits in ((r"^\D*(\d+)\u00a0%", out.logits), (r"was \D*(\d+)\u00a0%", before)):
         told = [int(re.search(pattern, word)[1]) for word in words]
-        assert told == pytest.approx((100 * logits[0].softmax(dim=0)).tolist(), abs=0.8)
-
-
-def go(page, fragment):
-    """Go to another address within the page, and wait until the page has seen it."""
-    page.evaluate(
-        "hash => new Promise(done => { addEventListener('hashchange', done, {once: true});"
-        " location.hash === '#' + hash ? done() : location.hash = hash })",
-        fragment,
-    )
+        assert told == pytest.approx((100 * logits[0].softmax(dim=0)).tolist(), abs=1.01)
 
 
 CHANGES = {
-    "silence layer 2, head 3": Surgery(head=(1, 2)),
+    "silence layer 1, head 2": Surgery(head=(1, 2)),
     "force the gate to RGB": Surgery(lbp_weight=0.0),
     "force the gate to LBP": Surgery(lbp_weight=1.0),
     "force the gate to one half": Surgery(lbp_weight=0.5),
@@ -555,7 +571,7 @@ def test_a_change_of_the_model_is_answered_at_once_and_undone(show, models, imag
         assert near(bars(page), shares), word
         assert near(values(page), maps_of(out, "gate")[0]), word
         name = EXPRESSIONS[shares.argmax()]
-        assert answer.inner_text() == (
+        assert answer.inner_text().removesuffix(" Hardly anything moves.") == (
             f"{before[:-1]}; with the model changed, {name}, {100 * shares.max():.0f}\u00a0%."
         )
     assert answer.get_attribute("aria-live") == "polite"
@@ -573,16 +589,16 @@ def test_any_patch_is_masked_by_mouse_and_by_key(show, models, images, hand):
     page = show("#view=rollout")
     choose_cell(page, 38, hand)
     if hand == "mouse":
-        select(page, "change the model", "mask the chosen patch", hand)
+        select(page, "change the model", "cover the chosen square", hand)
     else:
         page.keyboard.press("m")
     for number in (38, 40):
         out = changed(models["tiny"], images[0], Surgery(patch=number))
         assert near(bars(page), out.logits[0].softmax(dim=0))
         assert near(values(page), maps_of(out, "rollout")[0])
-        assert labels(page)[number].endswith(", masked")
+        assert labels(page)[number].endswith(", covered")
         assert page.locator(".vtff-masked").count() == 1
-        assert "with row 6, column" in page.locator(".vtff-answer").inner_text()
+        assert "with row 5, column" in page.locator(".vtff-answer").inner_text()
         choose_cell(page, 40, hand)  # the mask goes along
     focused = page.evaluate("document.activeElement.dataset.key")
     assert focused == "cell 40"
@@ -603,11 +619,12 @@ def test_changed_attention_is_that_of_cls(show, models, images):
 
 def test_tab_reaches_everything_in_the_order_of_the_page(show):
     page, seen = show("#view=attention&cell=3"), []
-    for _ in range(40):
+    for _ in range(60):
         page.keyboard.press("Tab")
         seen.append(
             page.evaluate("""() => {
                 const e = document.activeElement;
+                if (e.closest('.vtff-steps')) return 'step';
                 return e.dataset.key || e.id.replace(/^vtff-[0-9a-z]+-/, '') || e.type || e.tagName;
             }""")
         )
@@ -619,19 +636,12 @@ def test_tab_reaches_everything_in_the_order_of_the_page(show):
         assert outline == "solid" or seen[-1] == "BODY", seen[-1]
         if seen[-1] == "BODY":
             break
-    wanted = [
-        "radio",
-        "radio",
-        "surgery",
-        "beside",
-        "model",
-        "under",
-        "opacity",
-        "button",
-        "cell 0",
-    ]
     thumbs = [f"thumb {layer} {head}" for layer in range(2) for head in range(5)]
-    assert seen == [*wanted, *thumbs, "thumb 2 0", "thumb 2 1", "SUMMARY", "A", "BODY"]
+    controls = ["radio", "surgery", "beside", "model", "under", "strength", "button"]
+    assert [each for each in seen if each != "step"] == [
+        *("radio", "radio", "cell 0"), *thumbs, "thumb 2 0", "thumb 2 1", *controls, "SUMMARY",
+        *("button", "BODY"),
+    ]  # fmt: skip
 
 
 def test_arrow_keys_stop_at_the_edges_and_other_keys_are_left_alone(show):
@@ -660,8 +670,7 @@ def test_a_link_brings_back_what_was_chosen(show):
     radio(page, "Map", "Attention", "mouse")
     select(page, "beside it", "face: Ada", "mouse")
     cell(page, 20).click()
-    press_button(page, "layer 1, head 2", "mouse")
-    link = page.get_by_role("link", name="Link to this view").get_attribute("href")
+    press_button(page, "layer 0, head 1", "mouse")
     chosen = {
         "face": "1",
         "view": "attention",
@@ -671,21 +680,20 @@ def test_a_link_brings_back_what_was_chosen(show):
         "head": "1",
     }
     assert state(page) == chosen
-    assert page.evaluate("location.hash") == link
-    other = show(link)
+    other = show(page.evaluate("location.hash").replace("step=explore&", ""))
     assert state(other) == chosen
     assert values(other).equal(values(page))
     other.evaluate("() => { location.hash = '#view=local' }")
-    other.wait_for_function("document.querySelector('.vtff').dataset.state === 'view=local'")
+    other.wait_for_function("document.querySelector('.vtff-free').dataset.state === 'view=local'")
     other.go_back()
-    other.wait_for_function("document.querySelector('.vtff').dataset.state.includes('head=1')")
+    other.wait_for_function("document.querySelector('.vtff-free').dataset.state.includes('head=1')")
 
 
 NONSENSE = {
     "#view=constructor&__proto__=1&toString=2": {},
     "#view=__proto__&surgery=__proto__&beside=constructor": {},
-    "#face=99&cell=1e9&opacity=-5": {"face": "2", "cell": "48", "opacity": "0"},
-    "#face=Infinity&cell=-Infinity&group=NaN&opacity=": {"face": "2"},
+    "#face=99&cell=1e9&strength=-5": {"face": "2", "cell": "48", "strength": "0"},
+    "#face=Infinity&cell=-Infinity&group=NaN&strength=": {"face": "2"},
     "#face=1.4&layer=0x0&head=%00": {"face": "1", "layer": "0"},
     "#surgery=patch+7&view=rollout": {"surgery": "patch", "cell": "7", "view": "rollout"},
     "#surgery=patch": {"surgery": "patch", "cell": "24"},
@@ -699,7 +707,7 @@ NONSENSE = {
 def test_an_address_edited_by_hand_gives_the_nearest_view(show):
     page = show(next(iter(NONSENSE)))  # the first as the page is opened, the others later
     for fragment, nearest in NONSENSE.items():
-        go(page, fragment.removeprefix("#"))
+        go(page, f"step=explore&{fragment.removeprefix('#')}")
         assert state(page) == nearest, fragment
         assert values(page).isfinite().all()
         chosen = page.locator("select").evaluate_all("all => all.map(each => each.selectedIndex)")
@@ -717,16 +725,19 @@ def test_hostile_words_are_shown_as_words(show, tmp_path):
     )  # fmt: skip
     hostile.save(tmp_path / "evil.html")
     page = show("#beside=face+1&view=gradient", tmp_path / "evil.html")
-    for view in WORDS.values():
-        radio(page, "Map", view, "mouse")
+    for view in set(WORDS) - {"need"}:
+        radio(page, "Map", WORDS[view], "mouse")
     assert page.title() == EVIL
-    assert page.get_by_role("heading").inner_text() == EVIL
-    assert page.locator(".vtff-name").first.inner_text() == f"{EVIL}, {EVIL} (labelled {EVIL}1)"
-    assert page.locator("tr th").first.inner_text() == f"{EVIL}1"
+    assert page.locator("h1:visible").inner_text() == EVIL
+    wrong = ": here it is wrong" * ("wrong" in page.locator(".vtff-name").first.inner_text())
+    assert (
+        page.locator(".vtff-name").first.inner_text() == f"{EVIL}, {EVIL} (labelled {EVIL}1{wrong})"
+    )
+    assert page.locator(".vtff-free tr th").first.inner_text() == f"{EVIL}1"
     assert page.get_by_role("group", name=f"{EVIL}, {EVIL}", exact=True).count() == 1
     assert f"face: {EVIL}" in page.locator("option").all_inner_texts()
     assert page.locator("script").count() == 2
-    assert page.locator("img").evaluate_all(
+    assert page.locator("img[src]").evaluate_all(
         "all => all.every(each => each.src.startsWith('data:'))"
     )
 
@@ -735,26 +746,20 @@ def test_hostile_words_are_shown_as_words(show, tmp_path):
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_no_serious_fault_of_access_and_nothing_leaves_the_page(show, look):
+def test_no_fault_of_access_and_nothing_leaves_the_page(show, look):
     page = show(**LOOKS[look])
     views = ["view=global&beside=face+1", "view=attention&cell=9&beside=model+1"]
     for fragment in (*views, "view=cam&surgery=patch+24"):
-        go(page, fragment)
+        go(page, f"step=explore&{fragment}")
         found = Axe().run(page).response["violations"]
-        serious = [each for each in found if each["impact"] in ("serious", "critical")]
-        assert [(each["id"], each["nodes"][0]["html"]) for each in serious] == []
+        assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= LOOKS[look]["viewport"]["width"]
-        out = page.evaluate("""() => [...document.querySelectorAll('.vtff *')].filter(each => {
-            const { left, right, width } = each.getBoundingClientRect();
-            return width > 1 && (left < 0 || right > innerWidth);
-        }).map(each => each.className)""")
-        assert out == []
 
 
 def test_axe_would_notice_a_fault(show):
     page = show()
-    page.evaluate("document.querySelector('.vtff label[for$=surgery]').remove()")
+    page.evaluate("document.querySelector('.vtff-free label[for$=surgery]').remove()")
     found = {each["id"] for each in Axe().run(page).response["violations"]}
     assert "select-name" in found
 
@@ -763,19 +768,12 @@ def test_dark_and_light_follow_the_reader(show):
     grounds = {}
     for scheme in ("light", "dark"):
         page = show(color_scheme=scheme)
-        colours = page.locator(".vtff").evaluate(
+        colours = page.locator(".vtff-free").evaluate(
             "each => [getComputedStyle(each).backgroundColor, getComputedStyle(each).color]"
         )
         grounds[scheme] = [sum(map(int, re.findall(r"\d+", colour)[:3])) / 3 for colour in colours]
     assert grounds["light"][0] > 200 > 60 > grounds["light"][1]
     assert grounds["dark"][0] < 60 < 200 < grounds["dark"][1]
-
-
-def test_nothing_moves_by_itself(show):
-    for motion in ("reduce", "no-preference"):
-        page = show(reduced_motion=motion)
-        radio(page, "Face", "Bo", "mouse")
-        assert page.evaluate("document.getAnimations().length") == 0
 
 
 def test_it_works_in_a_frame_of_its_own(show, saved, tmp_path, outs):
@@ -786,16 +784,16 @@ def test_it_works_in_a_frame_of_its_own(show, saved, tmp_path, outs):
     outer.write_text(f"<!doctype html><meta charset='utf-8'>{frame}</iframe>", encoding="utf-8")
     shown = show(path=outer)
     inner = shown.frame_locator("iframe")
-    inner.locator("[data-kind=cell]").first.wait_for()
-    inner.get_by_text("Local part", exact=True).click()
+    inner.get_by_role("button", name="Explore", exact=True).click()
+    inner.get_by_text("L, by square", exact=True).click()
     inner.locator('[data-key="cell 3"]').click()
-    assert inner.locator(".vtff").get_attribute("data-state") == "view=local&cell=3"
+    assert inner.locator(".vtff-free").get_attribute("data-state") == "view=local&cell=3"
     found = inner.locator("[data-index]").evaluate_all(
         "all => all.map(each => +each.dataset.value)"
-    )
+    )[-49:]
     wanted = maps_of(outs["tiny"], "local")[0]
     assert near(torch.tensor(found), wanted)
-    assert not inner.get_by_text("Link to this view").is_visible()
+    assert not inner.get_by_text("Share", exact=True).is_visible()
 
 
 def test_without_scripts_there_are_words(show, explorer):

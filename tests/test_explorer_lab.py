@@ -176,9 +176,12 @@ def test_maps_follow_the_sliders(lab):
     for _ in range(6):
         slider.press("ArrowRight")
     moved = (
-        "state => document.querySelectorAll('.vtff')[1].querySelector('.vtff-under').src !== state"
+        "state => document.querySelectorAll('.vtff')[1]"
+        ".querySelector('.vtff-sources img').src !== state"
     )
-    lab.page.wait_for_function(moved, arg=shown.locator(".vtff-under").get_attribute("src"))
+    lab.page.wait_for_function(
+        moved, arg=shown.locator(".vtff-sources img").first.get_attribute("src")
+    )
     lab.wait_for_kernel("round(ground.units[1].value, 2) == 0.3")
     lab.wait_for_kernel("bool((ground.explorer.images == ground._pixels()).all())")  # drawn
     drawn = "dequantise(ground.explorer.content['runs'][0][0]['gate'])[0].tolist()"

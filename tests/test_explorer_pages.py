@@ -12,7 +12,8 @@ from tests.explored import packed
 from vtff_lib import load_pretrained
 from vtff_lib.datasets import load_default
 from vtff_lib.explain.surgery import Surgery
-from vtff_lib.explorer.content import ASSETS, dequantise
+from vtff_lib.explorer.content import dequantise
+from vtff_lib.explorer.joined import script, styles
 from vtff_lib.names import EXPRESSIONS
 
 PAGE = explorer_pages.FIGURES / "explorer_tiny.html"
@@ -41,7 +42,7 @@ def test_two_makings_give_the_same_bytes(tmp_path, monkeypatch, chosen):
 
 
 def test_faces_are_chosen_by_the_rules(chosen):
-    images, names, labels = chosen
+    images, names, labels, regions = chosen
     test = load_default().part("test")
     rows = [int((test.images == image).flatten(1).all(dim=1).nonzero()) for image in images[:-1]]
     persons = test.extras["identities"][rows[:8]]
@@ -56,14 +57,16 @@ def test_faces_are_chosen_by_the_rules(chosen):
     assert guess != test.labels[misnamed]
     assert names[8].startswith("behind a ")
     assert names[-1] == explorer_pages.PHOTO
+    assert regions[-1] is None
+    assert torch.stack(regions[:-1]).equal(test.extras["regions"][rows])
 
 
 def test_the_shipped_page_is_of_this_model_these_faces_and_this_script(shipped, chosen):
     """Fails where the page was not made again: `python -m figures.drawings.explorer_pages`."""
-    assert (ASSETS / "explorer.js").read_text(encoding="utf-8") in shipped
-    assert (ASSETS / "explorer.css").read_text(encoding="utf-8") in shipped
+    assert script() in shipped
+    assert styles() in shipped
     content = packed(shipped)
-    images, names, labels = chosen
+    images, names, labels, _ = chosen
     assert [(face["name"], face["label"]) for face in content["faces"]] == list(
         zip(names, labels, strict=True)
     )
@@ -76,9 +79,29 @@ def test_the_shipped_page_is_of_this_model_these_faces_and_this_script(shipped, 
     assert content["grid"] == [7, 7]
 
 
-def test_a_dozen_faces_fit_in_a_megabyte_and_a_half(shipped):
+def test_the_story_begins_with_a_face_that_hangs_on_one_square_and_moves_another(shipped):
+    content = packed(shipped)
+    story = content["story"]
+    assert content["faces"][story["first"]]["name"] == explorer_pages.FIRST
+    shares = dequantise(content["runs"][0][story["first"]]["probabilities"])
+    guess = shares[0].argmax()
+    assert (shares[1:50].argmax(dim=1) != guess).any()
+    moved = torch.stack([dequantise(run["probabilities"])[0] for run in story["pad"]["runs"]])
+    images = explorer_pages.pad(112).images
+    wanted = load_pretrained("tiny")(images).logits.softmax(dim=1)
+    assert torch.allclose(moved, wanted, atol=5e-3)
+    assert len(moved.argmax(dim=1).unique()) >= 4  # words between which borders lie
+    found = json.loads(explorer_pages.NEED.read_text(encoding="utf-8"))
+    assert story["need"]["faces"] == found["faces"]
+    for name, share in found["agreement"].items():
+        assert story["need"]["agreement"][name] == pytest.approx(
+            100 * share["first"]["value"], abs=0.51
+        )
+
+
+def test_a_dozen_faces_and_the_story_fit_in_a_megabyte_and_a_third(shipped):
     assert len(packed(shipped)["faces"]) >= 12
-    assert len(shipped.encode()) <= 1.5e6
+    assert len(shipped.encode()) <= 1.3e6
 
 
 @pytest.mark.slow

@@ -324,11 +324,12 @@ def test_the_explorer_answers_in_its_frame(show):
     page = show("explorer.html")
     page.locator("iframe").scroll_into_view_if_needed()
     inside = page.frame_locator("iframe")
+    inside.get_by_role("button", name="Explore", exact=True).click()
     inside.get_by_text("Rollout", exact=True).click()
     inside.locator('[data-key="cell 0"]').first.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press(" ")
-    state = inside.locator(".vtff").get_attribute("data-state")
+    state = inside.locator(".vtff-free").get_attribute("data-state")
     assert "view=rollout" in state
     assert "cell=1" in state
 

@@ -22,20 +22,20 @@ from vtff_lib.widgets.playground import Playground
 PAGE = FIGURES / "explorer_tiny.html"
 WARM_UP = 3  # moves that are not told
 VIEWS = {
-    "one face": "",
-    "two faces": "#beside=face+2",
-    "tokens of two faces": "#view=attention&beside=face+2",
+    "one face": "#step=explore",
+    "two faces": "#step=explore&beside=face+2",
+    "tokens of two faces": "#step=explore&view=attention&beside=face+2",
 }
 
 # Acts on what is on show at the time; every act changes the state.
 MOVES = """{
-    'another face': turn => pick('.vtff-faces input', turn),
-    'another place': turn => pick('[data-key^="cell "]', 7 * turn + 3),
+    'another face': turn => pick('.vtff-free .vtff-faces input', turn),
+    'another place': turn => pick('.vtff-free [data-key^="cell "]', 7 * turn + 3),
     'a change of the model': turn => choose('select[id$=surgery]', turn + 1),
-    'opacity': turn => slide('input[type=range]', 5 * turn % 100),
+    'strength': turn => slide('.vtff-free input[type=range]', 5 * turn % 100),
     'another map': turn => pick('.vtff-views input', turn),
 }"""
-MEASURE = f"""repeats => {{
+MEASURE = f"""async repeats => {{
     const all = selector => [...document.querySelectorAll(selector)];
     const pick = (selector, turn) => all(selector)[turn % all(selector).length].click();
     const choose = (selector, turn) => {{
@@ -48,15 +48,20 @@ MEASURE = f"""repeats => {{
         slider.value = value;
         slider.dispatchEvent(new Event('input'));
     }};
-    const timed = move => {{
+    const timed = async move => {{
         const start = performance.now();
         move();
+        for (let i = 0; i < 200; i += 1) await null;  // until nothing waits for stored answers
         document.body.offsetHeight;
         return performance.now() - start;
     }};
     const turns = [...Array(repeats + {WARM_UP}).keys()];
-    return Object.fromEntries(Object.entries({MOVES}).map(([name, move]) =>
-        [name, turns.map(turn => timed(() => move(turn)))]));
+    const times = {{}};
+    for (const [name, move] of Object.entries({MOVES})) {{
+        times[name] = [];
+        for (const turn of turns) times[name].push(await timed(() => move(turn)));
+    }}
+    return times;
 }}"""
 
 
@@ -67,7 +72,7 @@ def page_moves(chromium: str, repeats: int, path: Path = PAGE) -> dict[str, dict
         for view, fragment in VIEWS.items():
             page = browser.new_page(viewport={"width": 1200, "height": 900})
             page.goto(path.as_uri() + fragment)
-            page.wait_for_selector("[role=grid]")
+            page.wait_for_selector(".vtff-free [role=grid]")
             times = page.evaluate(MEASURE, repeats)
             moves[view] = {name: summary(row) for name, row in times.items()}
     return moves

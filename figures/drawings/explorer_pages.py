@@ -9,7 +9,8 @@ The faces are chosen by rules, not by their looks. Of the shipped test faces:
 - those lit most from the left and most from the right;
 - the first that the model misnames.
 
-And one photograph, of astronaut Eileen Collins: NASA, public domain.
+And one photograph, of astronaut Eileen Collins: NASA, public domain. The story moves the face of
+one more person between two action units, and tells what `need.json` found.
 
 The files are the same, byte for byte, whenever they are made on one machine.
 """
@@ -27,18 +28,23 @@ from vtff_lib.datasets import load_default
 from vtff_lib.evaluation.measure import predict
 from vtff_lib.explain.surgery import Surgery
 from vtff_lib.explorer.explorer import Explorer
+from vtff_lib.explorer.story import Pad, Story
 from vtff_lib.photos.finding import crops_to_batch, face_from_photo
-from vtff_lib.synthetic_faces import sample
+from vtff_lib.synthetic_faces import render, sample
 from vtff_lib.synthetic_faces.shots import OCCLUDERS
+from vtff_lib.synthetic_faces.squares import squares_in_words
 from vtff_lib.vtff import VTFF
 
 TITLE = "VTFF tiny: what it looks at in a face"
 PHOTO = "Eileen Collins (NASA)"
+FIRST = "anger face"  # one square decides it, and what is seen there can be said in a word
+PAD_PERSON, PAD_STEPS = 24, 6  # a person between whose expressions five words lie
+NEED = FIGURES / "need.json"
 STILL = ("neutral face", "surprise face", "misnamed", PHOTO)
 
 
-def choose(model: VTFF) -> tuple[Tensor, list[str], list[str]]:
-    """Return the faces `(N, 3, H, W)`, their names, and their labels in words.
+def choose(model: VTFF) -> tuple[Tensor, list[str], list[str], list[Tensor | None]]:
+    """Return the faces `(N, 3, H, W)`, their names, their labels in words, and their regions.
 
     Raises:
         RuntimeError: if the shipped faces are not those that `sample` draws, so that what hides
@@ -69,7 +75,18 @@ def choose(model: VTFF) -> tuple[Tensor, list[str], list[str]]:
         torch.cat([test.images[rows], photo]),
         [*chosen.values(), PHOTO],
         [*(test.class_names[int(label)] for label in test.labels[rows]), ""],
+        [*test.extras["regions"][rows], None],
     )
+
+
+def pad(size: int) -> Pad:
+    """Return one person's face between lip corners up (AU 12) and brows down (AU 4)."""
+    person = sample([PAD_PERSON], seed=2, split="test").in_studio()
+    steps = [step / (PAD_STEPS - 1) for step in range(PAD_STEPS)]
+    rows = [
+        render(person.showing({4: down, 12: up}), size).images for down in steps for up in steps
+    ]
+    return Pad("lip corners up", "brows down", torch.cat(rows))
 
 
 def make(out: Path, limit: int | None = None, surgeries: list[Surgery] | None = None) -> None:
@@ -81,9 +98,22 @@ def make(out: Path, limit: int | None = None, surgeries: list[Surgery] | None = 
         surgeries: see `Explorer`; all if not given.
     """
     model = load_pretrained("tiny")
-    images, names, labels = choose(model)
+    images, names, labels, regions = choose(model)
+    squares = [one if one is None else squares_in_words(one, model.config.grid) for one in regions]
+    story = Story(
+        squares[:limit],
+        pad(model.config.image_size),
+        files.from_json(NEED.read_text(encoding="utf-8")),
+        min(names.index(FIRST), len(names[:limit]) - 1),
+    )
     explorer = Explorer(
-        model, images[:limit], names[:limit], labels[:limit], TITLE, surgeries=surgeries
+        model,
+        images[:limit],
+        names[:limit],
+        labels[:limit],
+        TITLE,
+        surgeries=surgeries,
+        story=story,
     )
     explorer.save(out / "explorer_tiny.html")
     shown = [face for face, name in enumerate(explorer.names) if name in STILL]

@@ -8,7 +8,6 @@ import base64
 import io
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,15 +17,16 @@ from torch import Tensor
 
 from vtff_lib.explain import maps
 from vtff_lib.explain.surgery import Surgery, check_surgeries, masked, operated
+from vtff_lib.explorer.story import Pad, Story
 from vtff_lib.inputs import borrowed, check_model, in_eval, with_gradients
 from vtff_lib.refusals import check_tensor, check_whole, describe, is_a, is_dense
 from vtff_lib.vtff import VTFF, VTFFOutput
 
-ASSETS = Path(__file__).parent / "assets"  # what the page and the widget share
 GROUPS = 8  # of channels, whose gates can be looked at one by one
 BARS = 64  # of the global part; wider models show the means of neighbouring channels
 AT_ONCE = 16  # changes of the model that are tried at once: more take memory and win no time
 QUALITY = 80  # of the pictures, as WebP
+PAD_MAPS = ("probabilities", "gate", "rollout")  # that follow a face that moves
 
 Stored = dict[str, Any]
 
@@ -156,3 +156,30 @@ def picture_address(image: Tensor) -> str:
     pixels = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
     Image.fromarray(pixels).save(buffer, "webp", quality=QUALITY, method=4)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def tell(story: Story, model: VTFF, faces: int) -> dict[str, Any]:
+    """Return a story of some faces, ready for JSON; what it does not have is left out.
+
+    Raises:
+        ValueError: if the story does not fit the faces.
+    """
+    rows, columns = model.config.grid
+    story.check(faces, rows * columns)
+    parts = {
+        "squares": list(story.squares) or None,
+        "pad": story.pad and _moved(story.pad, model),
+        "need": story.agreement(),
+    }
+    return {"first": story.first} | {name: part for name, part in parts.items() if part}
+
+
+def _moved(pad: Pad, model: VTFF) -> dict[str, Any]:
+    runs = [examine(model, face, [Surgery()]) for face in pad.images]
+    return {
+        "across": pad.across,
+        "down": pad.down,
+        "steps": pad.steps,
+        "faces": [{"rgb": picture_address(face)} for face in pad.images],
+        "runs": [{name: run[name] for name in PAD_MAPS if name in run} for run in runs],
+    }

@@ -4,12 +4,13 @@
     Explorer(…).save("page.html")                                    needs no kernel and no network
 
 All maps and all single changes of the model are worked out beforehand (`content`) and handed
-to one ES module, `explorer.js`. Taught in 08b.
+to the ES modules in `assets`. Taught in 08b.
 """
 
 import base64
 import hashlib
 import html
+import io
 import json
 import textwrap
 import zlib
@@ -17,12 +18,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from torch import Tensor, nn
 
 from vtff_lib import files, plots
 from vtff_lib.config import VTFFConfig
 from vtff_lib.explain.surgery import Surgery, all_surgeries, check_surgeries
-from vtff_lib.explorer.content import ASSETS, dequantise, examine, picture_address
+from vtff_lib.explorer.content import dequantise, examine, picture_address, tell
+from vtff_lib.explorer.joined import script, styles
+from vtff_lib.explorer.story import Story
 from vtff_lib.lbp import local_binary_pattern
 from vtff_lib.names import as_text
 from vtff_lib.refusals import check_choice, check_tensor, check_whole, shown
@@ -34,11 +38,6 @@ ALIKE = (
     *("class_names", "image_size", "reduction", "channels"),
     *("depth", "num_heads", "fusion", "gated_branch"),
 )
-READINGS = {  # of the gate, in words
-    "sigmoid_of_sum": "What is left of 1 weighs the other branch.",
-    "sum_of_sigmoids": "It can reach 2; what is left of 1, also below 0, weighs the other branch.",
-    "double_sigmoid": "The other branch has a weight of its own: the two do not sum to 1.",
-}
 STILL = {"gate": "gate", "rollout": "rollout", "gradient": "gradient"}
 
 
@@ -62,6 +61,7 @@ class Explorer:
             0.3 MB a face, and leave the patches out if that is too much.
         computed: those that are worked out beforehand, the first none at all; all if not given. The
             others need whoever works them out when they are chosen, see `Playground`.
+        story: what a saved page tells step by step, beside what it finds in the maps.
 
     Raises:
         ValueError: if the images, names, labels, models or changes do not fit together.
@@ -76,6 +76,7 @@ class Explorer:
         title: str = "What the model looks at",
         surgeries: Sequence[Surgery] | None = None,
         computed: Sequence[Surgery] | None = None,
+        story: Story | None = None,
     ):
         self.models = _named(models)
         first = next(iter(self.models.values()))
@@ -83,6 +84,7 @@ class Explorer:
         if not isinstance(title, str):
             raise ValueError(f"title={shown(title)} will not do; give words.")
         self.title = as_text(title)
+        self.story = Story() if story is None else story
         self._widget: Any = None
         self.show(images, names, labels, computed)
 
@@ -112,7 +114,7 @@ class Explorer:
             self._widget.content = json.dumps(self.content)
 
     def _content(self, computed: Sequence[Surgery]) -> dict[str, Any]:
-        """Return all that `explorer.js` needs, ready for JSON."""
+        """Return all that the page's script needs, ready for JSON."""
         config = next(iter(self.models.values())).config
         return {
             "title": self.title,
@@ -123,8 +125,7 @@ class Explorer:
             "heads": config.num_heads,
             "gated": config.gated_branch.upper(),
             "models": [
-                {"name": name, "reading": READINGS[model.config.gate]}
-                for name, model in self.models.items()
+                {"name": name, "gate": model.config.gate} for name, model in self.models.items()
             ],
             "surgeries": [surgery.name for surgery in self.surgeries],
             "computed": [surgery.name for surgery in computed],
@@ -141,6 +142,7 @@ class Explorer:
                 [examine(model, face, computed) for face in self.images]
                 for model in self.models.values()
             ],
+            "story": tell(self.story, next(iter(self.models.values())), len(self.images)),
         }
 
     def page(self) -> str:
@@ -149,9 +151,8 @@ class Explorer:
         The data are packed and in base64, where no text can end the script. And no script runs but
         the one whose hash stands in the page's policy.
         """
-        script = (ASSETS / "explorer.js").read_text(encoding="utf-8") + MOUNT
-        styles = (ASSETS / "explorer.css").read_text(encoding="utf-8")
-        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        code = script(MOUNT)
+        digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
         content = json.dumps(self.content, separators=(",", ":")).encode()
         packed = base64.b64encode(zlib.compress(content, 9)).decode()
         return f"""<!doctype html>
@@ -165,17 +166,29 @@ style-src 'unsafe-inline'; script-src 'sha256-{digest}'">
 <title>{html.escape(self.title)}</title>
 <style>
 body {{ margin: 0; background: Canvas; color: CanvasText; }}
-main {{ max-width: 1060px; margin: 0 auto; }}
-{styles}</style>
+{styles()}</style>
 </head>
 <body>
 <main id="explorer"><p>{html.escape(self.describe())}</p>
-<noscript>The maps can be moved where scripts may run.</noscript></main>
+<noscript>{self._unmoved()}</noscript></main>
 <script type="text/plain" id="content">{packed}</script>
-<script type="module">{script}</script>
+<script type="module">{code}</script>
 </body>
 </html>
 """
+
+    def _unmoved(self) -> str:
+        """Return a picture and three sentences, for where no script runs."""
+        picture = Image.open(io.BytesIO(self.still(range(len(self.names))[:2]).png)).convert("RGB")
+        buffer = io.BytesIO()
+        picture.save(buffer, "webp", quality=60)
+        address = base64.b64encode(buffer.getvalue()).decode()
+        return (
+            f'<img src="data:image/webp;base64,{address}" alt="" style="max-width: 100%">'
+            "<p>Here one can cover a square of a face and see whether the answer changes. Beside "
+            "each face stand its texture, how the model mixes the two, and what it looks at. "
+            "Where scripts may run, all of it moves.</p>"
+        )
 
     def save(self, path: str | Path) -> None:
         """Write the page, whole or not at all.

@@ -1,9 +1,9 @@
 """The explorer as a Jupyter widget: JupyterLab, Notebook, VS Code, Colab. Taught in 08b."""
 
-from pathlib import Path
-
 import anywidget
 import traitlets
+
+from vtff_lib.explorer.joined import script, styles
 
 
 class ExplorerWidget(anywidget.AnyWidget):
@@ -14,7 +14,7 @@ class ExplorerWidget(anywidget.AnyWidget):
         state: the reader's choices, by name; set them to move the explorer.
     """
 
-    _esm = Path(__file__).parent / "assets" / "explorer.js"
-    _css = _esm.with_suffix(".css")
+    _esm = script()
+    _css = styles()
     content = traitlets.Unicode().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)

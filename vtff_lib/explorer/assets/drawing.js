@@ -1,0 +1,120 @@
+// Pictures of faces with a map on them. What counts stands in the light and keeps its colours; the rest
+// goes grey and dark, equally dark for every skin.
+
+import { colourAt, shareOf } from "./colours.js";
+
+const SIDE = 336; // pixels of a drawn face
+const DARK = [14, 46]; // what is unlit: its grey values lie between these
+const WELL_LIT = 165; // what the brighter parts of a face in the light reach
+const MOST_GAIN = 2.2;
+
+const prepared = new Map(); // faces by their addresses
+
+function brightness(red, green, blue) {
+  return 0.299 * red + 0.587 * green + 0.114 * blue;
+}
+
+async function decode(address) {
+  const image = new Image();
+  image.src = address;
+  await image.decode();
+  return image;
+}
+
+function pixelsOf(image, width, height) {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [width, height];
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(image, 0, 0, width, height);
+  return context.getImageData(0, 0, width, height);
+}
+
+// The pixels of a face as it is, in its own size.
+export async function ownPixels(address) {
+  const image = await decode(address);
+  return pixelsOf(image, image.naturalWidth, image.naturalHeight);
+}
+
+// A face twice: in the light, as bright as a well exposed picture, and unlit.
+function prepare(address) {
+  if (!prepared.has(address)) prepared.set(address, decode(address).then(litAndUnlit));
+  return prepared.get(address);
+}
+
+function litAndUnlit(image) {
+  const lit = pixelsOf(image, SIDE, SIDE);
+  const unlit = new ImageData(new Uint8ClampedArray(lit.data), SIDE, SIDE);
+  const levels = Float32Array.from({ length: SIDE * SIDE }, (_, i) =>
+    brightness(...lit.data.subarray(4 * i, 4 * i + 3)));
+  const inner = levels.filter((_, i) => Math.hypot(i % SIDE - SIDE / 2, Math.floor(i / SIDE) - SIDE / 2) < 0.36 * SIDE);
+  inner.sort();
+  const [low, high] = [0.03, 0.85].map((share) => inner[Math.floor(share * inner.length)]);
+  const gain = Math.min(Math.max(WELL_LIT / Math.max(high, 1), 1), MOST_GAIN);
+  for (let i = 0; i < levels.length; i += 1) {
+    const grey = DARK[0] + (DARK[1] - DARK[0]) * Math.min(Math.max((levels[i] - low) / (high - low || 1), 0), 1.2);
+    for (let part = 0; part < 3; part += 1) {
+      lit.data[4 * i + part] *= gain;
+      unlit.data[4 * i + part] = grey + (part === 2 ? 6 : 0);
+    }
+  }
+  return { lit: lit.data, unlit: unlit.data, plain: image };
+}
+
+// Draw a face with a map on it.
+//   kind: "amount" (light), "mixture" (blue to orange) or "signed" (purple to green)
+//   scale: both ends; strength: 0, the bare face, to 1
+export async function drawFace(canvas, address, { kind, map, scale, grid, strength = 1 }) {
+  canvas.drawing = (canvas.drawing || 0) + 1;
+  const turn = canvas.drawing;
+  const face = await prepare(address);
+  if (canvas.drawing !== turn) return; // something newer is to be drawn
+  [canvas.width, canvas.height] = [SIDE, SIDE];
+  const context = canvas.getContext("2d");
+  context.drawImage(face.plain, 0, 0, SIDE, SIDE);
+  if (!map) return;
+  if (kind === "amount") context.putImageData(enlightened(face, map, scale, grid, strength), 0, 0);
+  else tint(context, kind, map, scale, grid, strength);
+}
+
+// A cell's light grows with the root of its value: a tenth of the most is still to be seen.
+function enlightened({ lit, unlit }, map, scale, [rows, columns], strength) {
+  const image = new ImageData(SIDE, SIDE);
+  const light = Array.from(map, (value) => 1 - strength * (1 - Math.sqrt(Math.min(Math.max(shareOf(value, scale), 0), 1))));
+  for (let y = 0, i = 0; y < SIDE; y += 1) {
+    const row = Math.floor((y * rows) / SIDE) * columns;
+    for (let x = 0; x < SIDE; x += 1, i += 4) {
+      const share = light[row + Math.floor((x * columns) / SIDE)];
+      for (let part = 0; part < 3; part += 1) image.data[i + part] = unlit[i + part] + (lit[i + part] - unlit[i + part]) * share;
+      image.data[i + 3] = 255;
+    }
+  }
+  return image;
+}
+
+// The middle of the scale is clear; both ends cover the face. Below it, the face is grey, so that
+// nothing but the map has a colour.
+function tint(context, kind, map, scale, [rows, columns], strength) {
+  const mixed = kind.endsWith("mixture");
+  const ends = mixed ? [colourAt(kind, 0), colourAt(kind, 1)] : [colourAt(kind, 0.1), colourAt(kind, 0.9)];
+  context.globalCompositeOperation = "saturation";
+  context.fillStyle = `rgb(128 128 128 / ${strength})`;
+  context.fillRect(0, 0, SIDE, SIDE);
+  context.globalCompositeOperation = "source-over";
+  map.forEach((value, cell) => {
+    const share = mixed ? 2 * value - 1 : 2 * shareOf(value, scale) - 1;
+    const [x, y] = [cell % columns, Math.floor(cell / columns)];
+    const [left, right] = [x, x + 1].map((edge) => Math.round((edge * SIDE) / columns));
+    const [top, bottom] = [y, y + 1].map((edge) => Math.round((edge * SIDE) / rows));
+    context.fillStyle = `rgb(${ends[share < 0 ? 0 : 1].join(" ")} / ${0.78 * strength * Math.min(Math.abs(share), 1)})`;
+    context.fillRect(left, top, right - left, bottom - top);
+  });
+}
+
+// A map as numbers: one pixel a cell, beside a face and never over it.
+export function drawNumbers(canvas, map, { kind, scale, grid }) {
+  [canvas.height, canvas.width] = grid;
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(grid[1], grid[0]);
+  map.forEach((value, cell) => image.data.set([...colourAt(kind, shareOf(value, scale)), 255], 4 * cell));
+  context.putImageData(image, 0, 0);
+}

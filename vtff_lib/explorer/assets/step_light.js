@@ -1,0 +1,99 @@
+// Turn the light: the face seen twice, as colours and as texture.
+
+import { ownPixels } from "./drawing.js";
+import { make, say } from "./elements.js";
+import { codeOf, codes, lightened, windowOf } from "./lbp.js";
+import { noteOf, put, slider } from "./step_parts.js";
+import { percent } from "./words.js";
+
+const changedOf = (before, now) => before.reduce((sum, values, part) =>
+  sum + values.reduce((count, value, i) => count + (Math.abs(value - now[part][i]) > 0.5 ? 1 : 0), 0), 0);
+
+function paintParts(canvas, { width, height }, parts) {
+  [canvas.width, canvas.height] = [width, height];
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(width, height);
+  for (let i = 0; i < width * height; i += 1) image.data.set([parts[0][i], parts[1][i], parts[2][i], 255], 4 * i);
+  context.putImageData(image, 0, 0);
+}
+
+export const light = {
+  verb: "Light",
+  fits: (data) => data.places.includes("rgb") && data.places.includes("lbp"),
+  build(story) {
+    const rest = { step: 1, low: 0 };
+    const view = (word, kind) => {
+      const canvas = make("canvas", { role: "img", "aria-label": word, onclick: (event) => {
+        const { left, top, width, height } = canvas.getBoundingClientRect();
+        story.set({
+          column: Math.floor(((event.clientX - left) / width) * canvas.width),
+          row: Math.floor(((event.clientY - top) / height) * canvas.height),
+        });
+      } });
+      const spot = make("i", { class: "vtff-spot" });
+      return { canvas, spot, element: make("figure", { class: `vtff-view vtff-is-${kind}` }, make("div", {}, canvas, spot), make("figcaption", {}, word)) };
+    };
+    const views = [view("colours", "rgb"), view("texture", "lbp")];
+    const sliders = {
+      bright: slider("Light", { low: 25, high: 100, step: 5, moved: (bright) => story.set({ bright }) }),
+      lamp: slider("Side lamp", { low: -80, high: 80, step: 10, moved: (lamp) => story.set({ lamp }) }),
+      row: slider("Row", { ...rest, high: 111, moved: (row) => story.set({ row }) }),
+      column: slider("Column", { ...rest, high: 111, moved: (column) => story.set({ column }) }),
+    };
+    const count = make("p", { class: "vtff-count" });
+    const near = make("div", { class: "vtff-window" });
+    const extra = make("div", {}, ...["bright", "lamp"].map((name) => sliders[name].element), count);
+    const pixel = make("details", { open: matchMedia("(min-width: 760px)").matches },
+      make("summary", {}, "One pixel and its code"), sliders.row.element, sliders.column.element, near);
+    const stage = make("div", {}, make("div", { class: "vtff-both" }, ...views.map(({ element }) => element)), pixel);
+    return { extra, stage, views, sliders, count, near };
+  },
+  async show(story) {
+    const { data, run, state, built } = story;
+    const pixels = await ownPixels(data.faces[run.face].rgb);
+    const [bright, lamp] = [state.bright / 100, state.lamp / 100];
+    const parts = [0, 1, 2];
+    const [plain, turned] = [parts.map((part) => lightened(pixels, part, 1, 0)), parts.map((part) => lightened(pixels, part, bright, lamp))];
+    const [before, after] = [plain.map(codes), turned.map(codes)];
+    paintParts(built.views[0].canvas, pixels, turned.map(({ values }) => values));
+    paintParts(built.views[1].canvas, pixels, after);
+    const all = 3 * pixels.width * pixels.height;
+    const [moved, recoded] = [changedOf(plain.map(({ values }) => values), turned.map(({ values }) => values)), changedOf(before, after)];
+    say(built.count, `Numbers of the colours changed: ${exact(moved / all)}. Codes of the texture changed: ${exact(recoded / all)}.`);
+    const [row, column] = [Math.min(state.row, pixels.height - 1), Math.min(state.column, pixels.width - 1)];
+    for (const { spot } of built.views) {
+      spot.style.cssText = `left: ${(100 * (column + 0.5)) / pixels.width}%; top: ${(100 * (row + 0.5)) / pixels.height}%`;
+    }
+    built.sliders.row.input.max = pixels.height - 1;
+    built.sliders.column.input.max = pixels.width - 1;
+    for (const [name, value] of Object.entries({ bright: state.bright, lamp: state.lamp, row, column })) {
+      put(built.sliders[name], value, name === "bright" || name === "lamp" ? `${value} %` : String(value));
+    }
+    built.near.replaceChildren(windowTable(turned[1], row, column));
+    const answer = await story.ask();
+    return {
+      heading: "It sees every face twice.",
+      lead: "Once as colours, once as texture: for each pixel, which neighbours are at least as bright. Turn down the light: the colours change, the texture does not. A lamp from one side changes both.",
+      now: answer,
+      note: state.bright < 100 || state.lamp ? "the answer for the face as it was" : noteOf(story, answer, null),
+      next: "How are the two mixed?",
+    };
+  },
+};
+
+function exact(share) {
+  return share === 0 ? "0 %" : percent(share);
+}
+
+// Nine numbers, which of them are at least the middle one, and the byte that they make.
+function windowTable(pixels, row, column) {
+  const near = windowOf(pixels, row, column);
+  const code = codeOf(pixels, row, column);
+  const table = make("table", {}, make("caption", {}, `Green of row ${row}, column ${column}`));
+  near.forEach((line, down) => table.append(make("tr", {}, ...line.map((value, right) => {
+    const middle = down === 1 && right === 1;
+    const one = value >= near[1][1];
+    return make("td", { class: middle ? "vtff-middle" : one ? "vtff-one" : "" }, `${value.toFixed(0)}${middle ? "" : one ? " → 1" : " → 0"}`);
+  }))));
+  return make("div", {}, table, make("p", {}, `At least as bright as the middle: 1. Line by line: ${code.toString(2).padStart(8, "0")}, the code ${code}.`));
+}
