@@ -256,7 +256,7 @@ def test_the_explorer_is_on_home_and_its_page_and_held_in_lesson_04():
     for place, state in (
         ("index.html", "figures/explorer_tiny.html"),
         ("explorer.html", "figures/explorer_tiny.html"),
-        ("notebooks/04_broadcasting_fusion.html", "../figures/explorer_tiny.html#view=gate&face=4"),
+        ("notebooks/04_broadcasting_fusion.html", "../figures/explorer_tiny.html#step=mix&face=4"),
     ):
         assert state in pages(whole_site())[whole_site() / place].loads
 

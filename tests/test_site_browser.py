@@ -288,7 +288,7 @@ def test_an_address_leads_into_the_frame_and_back(around, name):
 
 def test_a_lesson_holds_its_state_and_keeps_its_own_address(around):
     page, inside = around(f"{LESSONS[4]}#summary")
-    assert inside.url.endswith("#view=gate&face=4")
+    assert inside.url.endswith("#step=mix&face=4")
     inside.evaluate("look('#view=rollout')")
     page.wait_for_timeout(50)
     assert page.url.endswith("#summary")
