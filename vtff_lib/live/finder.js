@@ -13,7 +13,7 @@ const AGREEING = 7; // this many hits on one place make a face
 const MARGIN = 0.2; // around a face in colour, on every side, as a share of its box
 const GREY_SIDE = 48; // pixels: the faces that the model of photographs was trained on
 const SIZES_APART = 4, PLACES_APART = 0.13; // of the coarse look; the latter a share of the window
-const NEAR = 10, NEARER = 12; // stages passed: worth a look at the neighbours, and at theirs
+const NEAR = 10, NEARER = 13; // stages passed: worth a look at the neighbours, and at theirs
 
 // The cascade from the bytes of vtff_lib.live.cascade.pack_cascade, where the layout is told.
 export function openCascade(packed) {
