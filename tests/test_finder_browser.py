@@ -25,14 +25,6 @@ PEOPLE = 20
 FIND = """([picture, options]) => findFaces(cascade, pixels(picture), options)"""
 PREPARE = """([picture, box, options]) =>
     btoa(String.fromCharCode(...prepareFace(pixels(picture), box, options)))"""
-FASTEST = """([picture, times]) => {
-    const given = pixels(picture), taken = Array(times).fill().map(() => {
-        const start = performance.now();
-        findFaces(cascade, given);
-        return performance.now() - start;
-    });
-    return Math.min(...taken);
-}"""
 PAGE = """<!doctype html><meta charset="utf-8"><script type="module">%s
 const bytes = words => Uint8Array.from(atob(words), letter => letter.charCodeAt(0));
 const pixels = ({width, height, rgba}) =>
@@ -134,13 +126,6 @@ def test_a_search_everywhere_gives_the_librarys_boxes(page, pictures, known):
         for box, other in zip(boxes, known[name], strict=True):
             assert np.abs(np.subtract(box.centre, other.centre)).max() <= 2, name
             assert abs(box.height - other.height) <= 2, name
-
-
-def test_a_search_is_fast_enough_for_a_camera(page, pictures):
-    """It takes under 10 ms where nothing else runs; all windows would take seven times as long."""
-    milliseconds = page.run(FASTEST, [sent(next(iter(pictures.values()))), 100])
-    print(f"{page.name} {page.version}: {milliseconds:.1f} ms at best")
-    assert milliseconds <= 20
 
 
 @pytest.mark.parametrize("side", [112, 48, 32])

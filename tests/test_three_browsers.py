@@ -9,8 +9,6 @@ from tests.explored import faces, small
 from tests.pages import AnyPage
 from vtff_lib.explorer.explorer import Explorer
 
-ANSWER = "document.querySelector('.vtff-answer').innerText"
-
 
 @pytest.fixture(scope="module")
 def explorer():
@@ -32,17 +30,20 @@ def shown(any_browser: AnyPage, address: str) -> AnyPage:
 
 
 def state(page):
-    return page.run("() => document.querySelector('.vtff').dataset.state")
+    return page.run("() => document.querySelector('.vtff-free').dataset.state")
 
 
 def test_the_first_guess_is_told(shown, explorer):
     shares = next(iter(explorer.models.values()))(explorer.images[:1]).logits[0].softmax(dim=0)
-    told = shown.run("() => document.querySelector('.vtff-answer').innerText")
+    told = shown.run("() => document.querySelector('.vtff-word').innerText")
     assert explorer.content["classes"][shares.argmax()] in told
     assert f"{100 * shares.max():.0f}\u00a0%" in told
 
 
-def test_mouse_and_keys_reach_the_page(shown):
+def test_mouse_and_keys_reach_the_page(any_browser, address):
+    shown = any_browser
+    shown.open(f"{address}#view=gate")
+    shown.wait_for("() => document.querySelector('.vtff-free [role=grid]')")
     shown.click('[data-key="cell 4"]')
     assert state(shown) == "cell=4"
     for key in ("ArrowLeft", "ArrowUp", "Enter"):
