@@ -49,6 +49,7 @@ UNTAUGHT = {  # what modules have beside what their lessons teach
     "evaluation/__main__.py": {"listed", "main", "make_parser"},
     "evaluation/comparisons.py": {"Crossed"},
     "explain/heat_maps.py": {"as_share", "check_classes"},
+    "explain/maps.py": {"global_part"},
     "explain/muscles.py": {"Removals"},
     "explain/surgery.py": {"check_surgeries"},
     "inputs.py": {"borrowed", "check_model", "check_view", "of_this_thread", "with_gradients"},

@@ -391,7 +391,7 @@ def test_modules_are_joined_whole_and_no_name_is_told_twice():
     assert re.findall(r"^export \w+", code, re.MULTILINE) == ["export default"]
     assert code.endswith("last();\n")
     names = re.findall(r"^(?:async )?(?:function|class|const|let) (\w+)", code, re.MULTILINE)
-    assert len(names) == len(set(names)) > 5 * len(MODULES)
+    assert len(names) == len(set(names)) > 4 * len(MODULES)
 
 
 def test_names_of_any_bytes_are_text_on_the_page_and_the_picture(model, tmp_path):

@@ -1,4 +1,4 @@
-"""The script of pages and of the widget: small ES modules, joined into one. Taught in 08b."""
+"""The script of pages and of the widget: small ES modules, joined into one."""
 
 import re
 from pathlib import Path

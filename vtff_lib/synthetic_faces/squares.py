@@ -1,4 +1,4 @@
-"""Words for the squares of a face: "left brow", "right mouth corner", "chin". Taught in 08b.
+"""Words for the squares of a face: "left brow", "right mouth corner", "chin".
 
 The renderer knows which part of the face each pixel shows. Left and right are those of the picture.
 """
