@@ -171,13 +171,20 @@ def files_beside(notebook: NotebookNode) -> list[Path]:
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
+    plans = [
+        plan
+        for plan in sorted((source.ROOT / "figures" / "plans").iterdir())
+        if f"plans/{plan.name}" in code
+    ]
+    code += "\n".join(plan.read_text(encoding="utf-8") for plan in plans)  # it names its results
+
     def needed(folder: str, name: str) -> bool:
         shown = f"({folder}/{name})" in prose  # a picture: no other links to files are left
         stem, _, kind = name.partition(".")
         named = kind == "json" and re.search(rf"[\"']{stem}(\.json)?[\"']", code) is not None
         return shown or named or f"{folder}/{name}" in code
 
-    return [
+    return plans + [
         path
         for folder in FOLDERS
         for path in sorted((source.ROOT / folder).iterdir())
@@ -190,7 +197,7 @@ def write_source(lesson: Path, folder: Path) -> None:
     notebook = instructors_version(lesson)
     folder.mkdir(parents=True, exist_ok=True)  # a lesson may need no file
     for file in files_beside(notebook):
-        beside = folder / file.parent.name
+        beside = folder / file.parent.relative_to(source.ROOT)
         beside.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, beside)
     for file in (FILES / "README.txt", source.NOTEBOOKS / "matplotlibrc"):
