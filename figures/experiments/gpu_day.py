@@ -10,7 +10,6 @@ measured allows, at most those of `ferplus.FULL`, decided once.
 """
 
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -144,8 +143,7 @@ def train(day: Day, faces: FaceSet, out: Path, epochs: int, seconds: float) -> R
 
 def split_weights(weights: Mapping[str, Tensor], folder: Path) -> None:
     """Write weights in half precision, in files of at most `PIECE` bytes or a single tensor."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     pieces: list[dict[str, Tensor]] = [{}]
     for name, tensor in weights.items():
         half = tensor.half() if tensor.is_floating_point() else tensor
@@ -210,7 +208,8 @@ def main() -> None:
             argument("--rehearse", action="store_true", help="small, on a CPU"),
         ],
     )
-    out = options["out"]
+    # A rehearsal's schedule and weights must not be taken for those of the day.
+    out = options["out"] / ("rehearsal" if options["rehearse"] else "")
     with in_a_sentence("Stopped; the same command goes on from the last checkpoint."):
         day = REHEARSED if options["rehearse"] else REAL
         if not options["rehearse"] and not torch.cuda.is_available():
