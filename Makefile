@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LAB_ARGS ?=
 WORKERS ?= -n logical --maxprocesses 4
+WHICH ?= not slow
 SOLUTIONS ?= shown
 # Jupyter refuses to run as root (in a container, say) unless it is told to.
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -15,7 +16,7 @@ lab: .venv/installed
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ROOT_ARGS) $(LAB_ARGS)
 
 test: .venv/installed
-	$(BIN)/python -m pytest $(WORKERS) -m "not slow" $(TEST_ARGS)
+	$(BIN)/python -m pytest $(WORKERS) -m "$(WHICH)" $(TEST_ARGS)
 
 # The tests that take minutes or a browser.
 slow: .venv/installed

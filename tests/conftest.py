@@ -4,7 +4,9 @@ import contextlib
 import os
 import random
 import secrets
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,10 +18,18 @@ import numpy as np
 import pytest
 from skimage import data
 
+from tests import MADE
 from tests.browser import CHROMIUM_NAMES, Lab, find_chromium, open_lab
 from tests.order import pytest_collection_modifyitems  # noqa: F401
 from tests.pages import AnyPage
 from tests.three_browsers import OPENERS, open_page
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the folder of what is made once: the first process does, others inherit the name."""
+    if MADE not in os.environ:
+        folder = os.environ[MADE] = tempfile.mkdtemp()
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def browser_missing(reason: str) -> None:

@@ -1,44 +1,43 @@
-"""The site and the slides, each made once for all tests of a process."""
+"""The site and the slides, each made once for all tests: by one process, for all of them."""
 
-import atexit
 import functools
-import shutil
-import tempfile
+import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 from notebooks.editions import site, slides
+from tests import MADE
+from vtff_lib.files import only_one
 
 
-def lasting_folder() -> Path:
-    """Return a folder that lasts as long as the tests."""
-    folder = Path(tempfile.mkdtemp())
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+def once(make: Callable[[Path], object], name: str) -> Path:
+    """Return the folder `name` of this run, made if no process has; others wait meanwhile."""
+    place = Path(os.environ[MADE])
+    with only_one(place, patience=300, name=f"{name}.lock"):
+        if not (place / name).exists():
+            make(place / name)
+    return place / name
 
 
-def make_site(solutions: bool) -> Path:
-    folder = lasting_folder() / "site"
+def make_site(folder: Path, solutions: bool) -> None:
     with warnings.catch_warnings(action="ignore"):  # of Sphinx about its extensions
         site.make(folder, solutions)
-    return folder
 
 
 @functools.cache
 def whole_site() -> Path:
     """Return the folder of the site."""
-    return make_site(solutions=True)
+    return once(functools.partial(make_site, solutions=True), "site")
 
 
 @functools.cache
 def held_site() -> Path:
     """Return the folder of a site whose solutions are held back."""
-    return make_site(solutions=False)
+    return once(functools.partial(make_site, solutions=False), "held_site")
 
 
 @functools.cache
 def slides_folder() -> Path:
     """Return the folder of the slides of all lessons."""
-    folder = lasting_folder() / "slides"
-    slides.main(["--out", str(folder)])
-    return folder
+    return once(lambda folder: slides.main(["--out", str(folder)]), "slides")
