@@ -29,7 +29,9 @@ FACE_API = """
 faceapi = {
     tf: { setBackend() {}, tensor3d: (data, shape) => ({ data, shape, dispose() {} }) },
     nets: { faceExpressionNet: {
-        async loadFromUri(uri) { this.word = (await (await fetch(`${uri}/word.json`)).json()).word },
+        async loadFromUri(uri) {
+            this.word = (await (await fetch(`${uri}/word.json`)).json()).word;
+        },
         async predictExpressions({ data: [red, green, blue] }) {
             return { neutral: red, happy: green, surprised: blue, sad: this.word,
                 angry: 0, disgusted: 0, fearful: 0 };
