@@ -1,5 +1,6 @@
 """Other people's models are asked in their own way, and their answers are read by name."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from figures.experiments import peers
+from figures.experiments.harness import FIGURES
 from vtff_lib.names import EXPRESSIONS
 
 FACES = np.random.default_rng(0).integers(0, 256, (3, 48, 48), dtype=np.uint8)
@@ -88,3 +90,19 @@ def test_a_peer_that_is_not_installed_is_named(tmp_path: Path, monkeypatch) -> N
     monkeypatch.setattr("sys.argv", given)
     with pytest.raises(SystemExit, match=r"holds no @vladmandic/face-api.* install all three"):
         peers.main()
+
+
+def test_the_readme_tells_the_same_figures() -> None:
+    readme = (FIGURES.parent / "README.md").read_text(encoding="utf-8")
+    told = json.loads((FIGURES / "peers.json").read_text(encoding="utf-8"))["models"]
+    assert set(told) == {"ours", *peers.PEERS}
+    for model in told.values():
+        recall = {each["name"]: each["recall"]["value"] for each in model["test"]["classes"]}
+        shares = [
+            model["test"]["accuracy"]["value"],
+            model["accuracy_without_contempt"]["value"],
+            model["test"]["balanced_accuracy"]["value"],
+        ]
+        cells = [f"{100 * share:.1f} %" for share in shares]
+        cells += [f"{100 * recall[name]:.0f} %" for name in ("disgust", "fear")]
+        assert f"| {' | '.join(cells)} |" in readme
