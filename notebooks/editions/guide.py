@@ -1,6 +1,6 @@
 """The instructor's guide, read: what slides, sheets and tests take from it, told there once.
 
-A lesson's section has parts with minutes, wrong answers, questions; a plan has rows of what is done:
+A lesson has parts with minutes, wrong answers, questions; a plan has rows of what is done when:
 
     04: *The gate*, *A face half in shadow*. They do `selective_fusion`
     01. At home: `fault_in_lbp`; 02 up to *The block*
@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+import yaml
 from nbformat import NotebookNode
 
 from notebooks.editions import source
@@ -30,6 +31,7 @@ ITEM = re.compile(
     r"(?:: (?P<parts>\*[^*]+\*(?:, \*[^*]+\*)*)| (?P<way>up to|from) \*(?P<end>[^*]+)\*)?"
     r"(?:\. (?P<choice>They do|At home:) (?P<exercises>`\w+`(?:, `\w+`)*))?"
 )
+LESSON = re.compile(r"\d\d[a-z]?|appendix")
 FIRST = re.compile(r"doctor \((\d+)\)")
 
 
@@ -103,7 +105,7 @@ class Guide:
         self.lessons = {
             number: section
             for title, section in self.sections.items()
-            if (number := number_of(title)) in exercises_of_lessons()
+            if LESSON.fullmatch(number := number_of(title))
         }
 
     def parts(self, number: str) -> list[Part]:
@@ -131,6 +133,12 @@ class Guide:
     def to_leave_out(self, number: str) -> list[str]:
         """Return the sentences on what to do if time is short."""
         return re.split(r"(?<=\.) ", self.paragraph(number, "If time is short."))
+
+    def notes(self, number: str) -> dict[str, str]:
+        """Return the notes for speakers: a sentence or two for a heading of a lesson."""
+        (block,) = source.NOTES.findall(self.lessons[number])
+        notes: dict[str, str] = yaml.safe_load(block)[number]
+        return notes
 
     def plan(self, section: str) -> list[Meeting]:
         """Return the rows of a plan."""
