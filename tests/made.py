@@ -39,6 +39,16 @@ def held_site() -> Path:
 @functools.cache
 def slides_folder() -> Path:
     """Return the folder of the slides of all lessons."""
+    return make_slides("shown")
+
+
+@functools.cache
+def held_slides() -> Path:
+    """Return the folder of slides whose solutions are held back."""
+    return make_slides("held")
+
+
+def make_slides(solutions: str) -> Path:
     folder = lasting_folder() / "slides"
-    slides.main(["--out", str(folder)])
+    slides.main(["--out", str(folder), "--solutions", solutions])
     return folder

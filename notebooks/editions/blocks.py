@@ -96,7 +96,7 @@ def is_shown(block: Tag, tags: list[str]) -> bool:
     """Tell whether a block of a markdown cell with these tags is on the slide, or only said."""
     if block.name == "details":
         return bool(FOLDED & set(tags))
-    if block.get_text().startswith("In the library:"):
+    if block.get_text().startswith(("In the library:", "Your guess:")):
         return False
     return (
         block.name != "p"
@@ -140,9 +140,11 @@ def clusters(blocks: list[Tag]) -> list[list[Tag]]:
     groups: list[list[Tag]] = []
     for block in blocks:
         last = groups[-1] if groups else []
-        if has_picture(block) or not last:
-            groups.append([block])
-        elif has_picture(last[0]) and not (is_caption(block) and len(last) == 1):
+        if (
+            has_picture(block)
+            or not last
+            or (has_picture(last[0]) and not (is_caption(block) and len(last) == 1))
+        ):
             groups.append([block])
         else:
             last.append(block)

@@ -8,9 +8,9 @@ What is on a slide, the tags of the cells say:
     slide-output  the outputs are shown without the code
 
 A picture has a slide of its own. What follows a **Predict:** on its slide appears on a click, code
-before its outputs, and a picture that the prediction says to cover on the slide behind it. A solution,
-which needs no tag, follows its exercise. What is too much for the height of a slide goes on with the
-next: the browser sees to that, for it alone knows the letters.
+before its outputs, and a picture that the prediction says to cover on the slide behind it. A
+solution, which needs no tag, follows its exercise. What is too much for the height of a slide goes
+on with the next: the browser sees to that, for it alone knows the letters.
 """
 
 import re
@@ -41,6 +41,7 @@ from notebooks.editions.pictures import in_pieces
 
 PLACES = {"slide", "slide-part"}
 MODIFIERS = {"slide-text", "slide-output"}
+SOLUTION = ": a solution"
 EXERCISE = re.compile(r"Exercise (\d+)\b")
 TITLE = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
@@ -80,6 +81,11 @@ class Slide:
         """Whether it is a picture's."""
         return any(map(has_picture, self.blocks))
 
+    @property
+    def headings(self) -> list[str]:
+        """The headings that stand on it."""
+        return [block.get_text() for block in self.blocks if is_heading(block)]
+
     def following(self) -> "Slide":
         """Return an empty slide that stands under the same heading."""
         return Slide(self.title, self.section, self.part, self.exercise)
@@ -113,7 +119,8 @@ def make_slides(notebook: NotebookNode, name: str, parts: list[Part] | None = No
         if problem:
             raise ValueError(f"{name}, {run.name_of(cell, index)}: {problem}")
         part, exercise = where(cell, parts or [], part, exercise)
-        if "slide" in wanted:
+        behind = bool(slides) and slides[-1].title.endswith(SOLUTION)
+        if "slide" in wanted or (wanted and behind):
             section = slides[-1].section if slides else ""
             title = slides[-1].title if exercise and slides else section
             slides.append(Slide(title, section, part, exercise))
@@ -192,7 +199,7 @@ def add_solution(slides: list[Slide], cell: NotebookNode) -> None:
     asked = next((slide for slide in reversed(slides) if slide.exercise), None)
     if asked:
         slides.append(asked.following())
-        slides[-1].title += ": a solution"
+        slides[-1].title += SOLUTION
         show(slides, unfolded(read_markdown(cell.source)))
 
 

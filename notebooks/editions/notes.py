@@ -1,4 +1,4 @@
-"""What a speaker reads and how long each slide takes: the guide, taken to the slides that it is about."""
+"""What a speaker reads, and how long each slide takes: the guide, taken to the slides."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from bs4 import Tag
 
 from notebooks.editions.blocks import parse, read_markdown
-from notebooks.editions.deck import Slide
+from notebooks.editions.deck import EXERCISE, Slide
 from notebooks.editions.guide import Exercise, Guide, Part, in_class
 
 MINUTE = 75  # seconds of a class for a minute of the guide
@@ -25,14 +25,14 @@ def tell(slides: list[Slide], guide: Guide, number: str, exercises: Sequence[Exe
             say(first, f"**{note}**")
     for sentence in guide.to_leave_out(number):
         for slide in slides:
-            if is_named(slide, sentence) and slide is first_with(slides, slide.title):
+            if is_named(slide, sentence):
                 say(slide, f"*If time is short:* {sentence}")
     tell_of_exercises(slides, guide, number, exercises)
     for opening in ("On the projector.", "If time is short."):
         say(slides[0], f"**{opening}** {guide.paragraph(number, opening)}")
     questions = [f"1. *{question}* {answer}" for question, answer in guide.questions(number)]
     say(slides[-1], "**Discuss.**\n\n" + "\n".join(questions))
-    pace(slides, parts, exercises, exercises)
+    pace(slides, dict(enumerate(parts)), exercises, exercises)
 
 
 def say(slide: Slide, words: str) -> None:
@@ -41,17 +41,18 @@ def say(slide: Slide, words: str) -> None:
 
 
 def first_with(slides: list[Slide], heading: str) -> Slide | None:
-    """Return the first slide under a heading."""
-    return next((slide for slide in slides if slide.title == heading), None)
+    """Return the slide with a heading."""
+    return next((slide for slide in slides if heading in slide.headings), None)
 
 
 def is_named(slide: Slide, sentence: str) -> bool:
-    """Tell whether a sentence names the heading of a slide, in italics, or its exercise."""
-    if f"*{slide.title}*" in sentence:
+    """Tell whether a sentence names a heading of a slide, in italics, or the exercise it opens."""
+    if any(f"*{heading}*" in sentence for heading in slide.headings):
         return True
     named = re.findall(r"Exercises? (\d(?:(?:, | and )\d)*)", sentence)
-    numbers = [int(place) for some in named for place in re.findall(r"\d", some)]
-    return slide.title.startswith("Exercise") and slide.exercise in numbers
+    numbers = {place for some in named for place in re.findall(r"\d", some)}
+    opened = [EXERCISE.match(heading) for heading in slide.headings]
+    return any(found and found[1] in numbers for found in opened)
 
 
 def tell_of_exercises(
@@ -71,10 +72,20 @@ def tell_of_exercises(
 
 
 def pace(
-    slides: list[Slide], parts: list[Part], exercises: Sequence[Exercise], done: Sequence[Exercise]
+    slides: list[Slide],
+    parts: dict[int, Part],
+    exercises: Sequence[Exercise],
+    done: Sequence[Exercise],
 ) -> None:
-    """Share the minutes of a class out over its slides: an exercise's to its first slide."""
-    for place, part in enumerate(parts):
+    """Share the minutes of a class out over its slides: an exercise's to its first slide.
+
+    Args:
+        slides: of a lesson, or of some parts of it.
+        parts: those of the guide, by their places.
+        exercises: of the lesson.
+        done: those of them that are done.
+    """
+    for place, part in parts.items():
         inside = [slide for slide in slides if slide.part == place]
         inside = inside or [slide for slide in slides if slide.part < place][-1:]
         reading = part.minutes

@@ -1,12 +1,13 @@
-"""Pictures on slides: how large their letters are, and what is cut so that the last row can read them.
+"""Pictures on slides: how large their letters are, and what is cut for the last row to read them.
 
-A picture of panels is cut between them, with the bar or the legend that is meant for all beside each
-piece; a chart that is too tall is cut between its rows, and each piece has the axis.
+A picture of panels is cut between them, and each piece has the bar or the legend that is meant for
+all; a chart that is too tall is cut between its rows, and each piece has the axis.
 """
 
 import base64
 import collections
 import copy
+import functools
 import io
 import re
 from itertools import pairwise
@@ -43,29 +44,36 @@ def in_pieces(block: Tag) -> list[Tag]:
         if letters := svg_letters(picture["src"]):
             picture["data-letters"] = f"{letters:.1f}"
         return [block]
-    image = Image.open(io.BytesIO(base64.b64decode(picture["src"].removeprefix(PNG)))).convert("RGB")
-    grey = np.asarray(image.convert("L"))
-    letters = png_letters(grey)
+    letters, addresses = png_pieces(picture["src"])
     pieces = []
-    for pixels in cut(np.asarray(image), grey, letters):
+    for address in addresses:
         piece = copy.copy(block)
         each = piece if piece.name == "img" else piece.img
-        each["data-letters"] = f"{letters:.1f}"
-        if pixels.shape[:2] != grey.shape:
-            each["src"] = PNG + encoded(pixels)
+        each["data-letters"], each["src"] = f"{letters:.1f}", address
         pieces.append(piece)
     return pieces
+
+
+@functools.cache
+def png_pieces(address: str) -> tuple[float, list[str]]:
+    """Return the pixels of a picture's smallest letters, and the addresses of its pieces."""
+    file = io.BytesIO(base64.b64decode(address.removeprefix(PNG)))
+    pixels = np.asarray(Image.open(file).convert("RGB"))
+    grey = pixels.mean(axis=2)
+    letters = png_letters(grey)
+    pieces = cut(pixels, grey, letters)
+    return letters, [address] if len(pieces) == 1 else [PNG + encoded(each) for each in pieces]
 
 
 def encoded(pixels: np.ndarray) -> str:
     """Return pixels as the base64 of a PNG."""
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG", optimize=True)
+    Image.fromarray(pixels).save(file, "PNG")
     return base64.b64encode(file.getvalue()).decode()
 
 
 def svg_letters(address: str) -> float | None:
-    """Return the pixels of the smallest letters of one of Matplotlib's drawings: outlines, scaled."""
+    """Return the pixels of the smallest letters of one of our drawings: outlines, scaled."""
     if not address.endswith(".svg"):
         return None
     drawing = (source.ROOT / address).read_text(encoding="utf-8")
@@ -79,11 +87,15 @@ def png_letters(grey: np.ndarray) -> float:
     found, _ = ndimage.label(grey < INK, structure=np.ones((3, 3)))
     for rows, columns in ndimage.find_objects(found):
         height, width = rows.stop - rows.start, columns.stop - columns.start
-        if not (9 <= height <= 30 and 5 <= width <= 40 and 0 < rows.start and rows.stop < len(grey)):
+        if not (
+            9 <= height <= 30 and 5 <= width <= 40 and rows.start > 0 and rows.stop < len(grey)
+        ):
             continue
         if grey[[rows.start - 1, rows.stop], columns].min() > 200:
             marks[height] += 1
-    total = max(40, marks.total())  # of few marks four have to agree; t and f are as high as a digit
+    total = max(
+        40, marks.total()
+    )  # of few marks four have to agree; t and f are as high as a digit
     points = [size for height, size in LOWER_CASE.items() if marks[height] >= 0.1 * total]
     points += [size for height, size in DIGITS.items() if marks[height] >= 0.2 * total]
     return min(points, default=9) * PER_POINT
@@ -179,7 +191,10 @@ def between_rows(grey: np.ndarray, body: slice, most: int) -> list[slice]:
     step = len(ink) / count
     edges = [0]
     for n in range(1, count):
-        low, high = max(int((n - 0.2) * step), edges[-1] + len(ink) // (2 * count)), int((n + 0.1) * step)
+        low, high = (
+            max(int((n - 0.2) * step), edges[-1] + len(ink) // (2 * count)),
+            int((n + 0.1) * step),
+        )
         high = min(high, edges[-1] + most)
         edges.append(low + int(np.argmin(ink[low:high])))
     return [slice(body.start + a, body.start + b) for a, b in pairwise([*edges, len(ink)])]

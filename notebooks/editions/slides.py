@@ -84,7 +84,9 @@ def day(guide: Guide, lessons: dict[str, list[Slide]]) -> Stacks:
                 for slide in lessons[item.number]
                 if slide.part in item.places and (not slide.exercise or slide.exercise in done)
             ]
-            pace(slides, guide.parts(item.number), exercises_of_lessons()[item.number], item.done)
+            parts = guide.parts(item.number)
+            taken = {place: parts[place] for place in item.places}
+            pace(slides, taken, exercises_of_lessons()[item.number], item.done)
             title = lessons[item.number][0].title
             stacks.append((title, [heading(title, words), *slides]))
     return stacks

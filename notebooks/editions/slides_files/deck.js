@@ -48,9 +48,10 @@ function present() {
 // on a slide of its own behind it.
 function lay(slide) {
     if (slide.classList.contains("picture")) return layPicture(slide);
-    for (let letters = LARGEST; letters >= SMALLEST; letters -= STEP) {
+    const fits = [...sizes(LARGEST, USUAL), ...sizes(USUAL, USUAL, "tight")];
+    for (const [letters, lines] of [...fits, ...sizes(USUAL, SMALLEST, "tight wrapped")]) {
         slide.style.setProperty("--letters", `${letters}px`);
-        slide.classList.toggle("wrapped", letters <= SMALLEST);
+        slide.dataset.lines = lines; // printed lines are broken rather than small
         if (isSeen(slide)) return;
     }
     const rest = partOff(slide);
@@ -59,6 +60,10 @@ function lay(slide) {
     slide.after(rest);
     lay(slide);
     lay(rest);
+}
+
+function sizes(first, last, lines = "") {
+    return Array.from({ length: (first - last) / STEP + 1 }, (_, n) => [first - n * STEP, lines]);
 }
 
 function isSeen(slide) {
@@ -126,7 +131,7 @@ function following(slide) {
 function partBlock(block, bottom) {
     const top = block.getBoundingClientRect().top - block.offsetTop;
     const low = each => each.getBoundingClientRect().bottom - top > bottom;
-    const lines = block.matches("pre, .highlight, :has(> pre)") ? block.querySelector("pre") : null;
+    const lines = block.matches("pre") ? block : block.querySelector("pre");
     if (lines) return partLines(block, lines, bottom);
     const holder = block.matches("ul, ol, blockquote") ? block : block.querySelector("tbody");
     if (!holder) return null;
