@@ -293,7 +293,7 @@ def problems_of_decks(pages, lesson):
             if title not in headings:
                 yield f"there is no slide {title!r}"
     parts = ["; ".join(part.names) for part in guide().parts(number)]
-    stacks = [stack["data-part"] for stack in page.select(".part")][1:]
+    stacks = [plan.get_text() for plan in page.select(".plan")][1:]
     if [part for part in parts if part in stacks] != list(dict.fromkeys(stacks)):
         yield f"its stacks are {stacks}"
     seconds = sum(int(slide["data-timing"]) for slide in page.select(".slide"))

@@ -1,4 +1,4 @@
-"""The decks in Chromium, with the network off: every slide of every lesson, on paper and on a phone."""
+"""The decks in Chromium, with the network off: every slide, as a page and on a phone."""
 
 import contextlib
 import re
@@ -165,14 +165,14 @@ def test_a_long_cell_goes_on_and_what_waited_for_the_click_is_there(show):
                 each.querySelector('pre').textContent.trimEnd()).join('\\n').split('\\n'),
             waiting: [slide, ...next].map(each => each.querySelector('pre').matches('.fragment')),
             heading: next[0].querySelector('.again').textContent,
-            notes: next[0].querySelector('aside').textContent === slide.querySelector('aside').textContent,
+            notes: [slide, next[0]].map(each => each.querySelector('aside').textContent),
             timing: [slide, next[0], next[1]].slice(0, added + 1).map(each => +each.dataset.timing),
         };
     }""")
     assert found["lines"] == [f"line {n}" for n in range(40)]
     assert found["waiting"][:2] == [True, False]
     assert found["heading"] == "Shapes first"
-    assert found["notes"]
+    assert found["notes"][0] == found["notes"][1] != ""
     assert sum(found["timing"]) == 61
 
 
@@ -207,11 +207,12 @@ def test_keys_go_on_by_click_and_by_slide_through_all_parts(show):
 def test_the_overview_shows_the_plan_of_the_lesson(show):
     page = show("08_attention_maps")
     page.keyboard.press("Escape")
-    seen = page.evaluate("""() => [...document.querySelectorAll('.part')].map(part => {
-        const boxes = [...part.querySelectorAll('.slide')].map(each => each.getBoundingClientRect());
+    seen = page.evaluate("""() => [...document.querySelectorAll('section.part')].map(part => {
+        const shown = [...part.querySelectorAll('.slide, .plan')];
+        const boxes = shown.map(each => each.getBoundingClientRect());
         const inside = boxes.every(({ left, right, top, bottom }) =>
             left >= 0 && right <= innerWidth && top > 0 && bottom <= innerHeight);
-        return [part.dataset.part, inside, Math.round(boxes[0].left)];
+        return [part.querySelector('.plan').textContent, inside, Math.round(boxes[0].left)];
     })""")
     assert [part for part, inside, _ in seen if not inside] == []
     assert seen[3][0] == "Is attention an explanation?"
@@ -252,7 +253,7 @@ def test_the_speakers_window_has_a_pace(show):
     page = show("01_local_binary_patterns")
     with page.expect_popup() as opened:
         page.keyboard.press("s")
-    opened.value.locator(".speaker-controls-pace:not(.hidden)").wait_for()
+    opened.value.locator(".pacing").wait_for()
     total = page.evaluate("Reveal.getSlides().reduce((sum, s) => sum + +s.dataset.timing, 0)")
     assert total == 90 * 75
 

@@ -188,14 +188,13 @@ function number() {
 
 // The overview: the parts of the lesson side by side, all of them in sight.
 function showPlan() {
-    const stacks = [...document.querySelectorAll(".part")];
-    const tallest = Math.max(...stacks.map(each => each.children.length));
-    const width = stacks.length * 1350, height = tallest * 790 + 700;
-    const scale = Math.min(innerWidth / width, innerHeight / height);
-    const style = document.querySelector(".slides").style;
+    const stacks = [...document.querySelectorAll("section.part")];
+    const tallest = Math.max(...stacks.map(each => each.querySelectorAll(".slide").length));
+    const scale = Math.min((innerWidth - 20) / (stacks.length * 1350), (innerHeight - 120) / (tallest * 790));
+    const style = document.querySelector(".slides").style; // reveal puts its middle into that of the page
     style.setProperty("--plan", scale);
-    style.setProperty("--left", `${-(width - 1350) / 2}px`);
-    style.setProperty("--top", `${-(height - 790 - 700) / 2 + 350}px`);
+    style.setProperty("--left", `${640 + (10 - innerWidth / 2) / scale}px`);
+    style.setProperty("--top", `${360 + (110 - innerHeight / 2) / scale}px`);
 }
 
 function changeScheme() {
