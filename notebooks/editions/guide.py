@@ -66,10 +66,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Item:
-    """Some parts of a lesson, by their places, and the exercises in them that are done."""
+    """Some parts of a lesson, by their places, the exercises in them, and those that are done."""
 
     number: str
     places: tuple[int, ...]
+    exercises: tuple[Exercise, ...]
     done: tuple[Exercise, ...]
     at_home: tuple[Exercise, ...]
     minutes: int  # as the lesson counts them
@@ -85,10 +86,14 @@ class Meeting:
     items: tuple[Item, ...]
 
     @property
+    def first(self) -> int:
+        """The minutes before the first lesson."""
+        return sum(map(int, FIRST.findall(self.what)))
+
+    @property
     def needed(self) -> int:
         """The minutes of what is done, with the quarter that a class needs more."""
-        first = sum(map(int, FIRST.findall(self.what)))
-        return first + in_class(sum(item.minutes for item in self.items))
+        return self.first + in_class(sum(item.minutes for item in self.items))
 
 
 def in_class(minutes: int) -> int:
@@ -173,7 +178,7 @@ class Guide:
         done, at_home = (chosen, ()) if found["parts"] else (rest, chosen)
         left_out = set(inside) - set(done)
         minutes = sum(part.minutes for part in taken) - sum(each.minutes for each in left_out)
-        return Item(number, places, done, at_home, minutes)
+        return Item(number, places, tuple(inside), done, at_home, minutes)
 
     def place(self, number: str, heading: str) -> int:
         """Return the place of the part with a heading. Raises `ValueError` if there is none."""

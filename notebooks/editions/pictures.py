@@ -40,13 +40,8 @@ def in_pieces(block: Tag) -> list[Tag]:
     Each picture gets `data-letters`, the pixels of its smallest letters at its own size.
     """
     picture = block if block.name == "img" else block.img
-    if not picture["src"].startswith(PNG):
-        if letters := svg_letters(picture["src"]):
-            picture["data-letters"] = f"{letters:.1f}"
-        return [block]
-    letters, addresses = png_pieces(picture["src"])
     pieces = []
-    for address in addresses:
+    for address, letters in pieces_of(picture["src"]):
         piece = copy.copy(block)
         each = piece if piece.name == "img" else piece.img
         each["data-letters"], each["src"] = f"{letters:.1f}", address
@@ -55,14 +50,21 @@ def in_pieces(block: Tag) -> list[Tag]:
 
 
 @functools.cache
-def png_pieces(address: str) -> tuple[float, list[str]]:
-    """Return the pixels of a picture's smallest letters, and the addresses of its pieces."""
+def pieces_of(address: str) -> list[tuple[str, float]]:
+    """Return the addresses of a picture's pieces, and the pixels of the smallest letters in each."""
+    if not address.startswith(PNG):
+        drawing = source.ROOT / address
+        wide = sorted((drawing.parent / "slides").glob(f"{drawing.stem}*{drawing.suffix}"))
+        named = [each for each in wide if re.fullmatch(r"(_\d)?", each.stem[len(drawing.stem) :])]
+        drawn = [each.relative_to(source.ROOT).as_posix() for each in named] or [address]
+        return [(each, svg_letters(each)) for each in drawn]
     file = io.BytesIO(base64.b64decode(address.removeprefix(PNG)))
     pixels = np.asarray(Image.open(file).convert("RGB"))
     grey = pixels.mean(axis=2)
     letters = png_letters(grey)
     pieces = cut(pixels, grey, letters)
-    return letters, [address] if len(pieces) == 1 else [PNG + encoded(each) for each in pieces]
+    addresses = [address] if len(pieces) == 1 else [PNG + encoded(each) for each in pieces]
+    return [(each, letters) for each in addresses]
 
 
 def encoded(pixels: np.ndarray) -> str:
@@ -72,13 +74,13 @@ def encoded(pixels: np.ndarray) -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
-def svg_letters(address: str) -> float | None:
+def svg_letters(address: str) -> float:
     """Return the pixels of the smallest letters of one of our drawings: outlines, scaled."""
     if not address.endswith(".svg"):
-        return None
+        return LEAST  # the overview, whose letters are larger than that: 29 pixels of its own
     drawing = (source.ROOT / address).read_text(encoding="utf-8")
     scales = re.findall(r"<!-- .+? -->\s*<g [^>]*?scale\(([\d.]+) -", drawing)
-    return min(map(float, scales)) * 100 * SVG_PER_POINT if scales else None
+    return min(map(float, scales)) * 100 * SVG_PER_POINT
 
 
 def png_letters(grey: np.ndarray) -> float:
