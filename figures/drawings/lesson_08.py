@@ -8,7 +8,15 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
 from figures.drawings.line_art import (
-    PAPER, SHADE, arrow, box, canvas, in_two, label, number_grid, save_svg,
+    PAPER,
+    SHADE,
+    arrow,
+    box,
+    canvas,
+    in_two,
+    label,
+    number_grid,
+    save_svg,
 )  # fmt: skip
 from vtff_lib.plots.pictures import COLOURS, INK
 

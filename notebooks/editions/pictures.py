@@ -51,7 +51,7 @@ def in_pieces(block: Tag) -> list[Tag]:
 
 @functools.cache
 def pieces_of(address: str) -> list[tuple[str, float]]:
-    """Return the addresses of a picture's pieces, and the pixels of the smallest letters in each."""
+    """Return the addresses of a picture's pieces, and the pixels of their smallest letters."""
     if not address.startswith(PNG):
         drawing = source.ROOT / address
         wide = sorted((drawing.parent / "slides").glob(f"{drawing.stem}*{drawing.suffix}"))
@@ -84,7 +84,7 @@ def svg_letters(address: str) -> float:
 
 
 def png_letters(grey: np.ndarray) -> float:
-    """Return the pixels of the smallest letters of a lesson's picture, by the marks on its white."""
+    """Return the pixels of the smallest letters of a picture, by the marks on its white."""
     marks: collections.Counter[int] = collections.Counter()
     found, _ = ndimage.label(grey < INK, structure=np.ones((3, 3)))
     for rows, columns in ndimage.find_objects(found):
@@ -123,7 +123,7 @@ def joined(places: list[slice]) -> np.ndarray:
 
 
 def parted(grey: np.ndarray, most: int, even: bool) -> Pieces:
-    """Return the rows of each piece of a picture, of which none is taller than `most`, if it can be.
+    """Return the rows of each piece of a picture, none of them taller than `most`, if it can be.
 
     Args:
         grey: the picture.
@@ -153,7 +153,7 @@ def length(places: list[slice]) -> int:
 
 
 def panels(grey: np.ndarray) -> tuple[list[slice], list[slice], list[slice]]:
-    """Return what stands above all panels, the panels with their words, and what stands below all."""
+    """Return what stands above all panels, the panels with their words, what stands below all."""
     bands = inked(grey)
     tall = max(band.stop - band.start for band in bands) / 2
     bodies = [n for n, band in enumerate(bands) if band.stop - band.start > tall]

@@ -2,8 +2,8 @@
 
     make sheets      # build/sheets: a page to print for each plan, a sheet on each of its pages
 
-When each part begins, the exercises with their wrong answers and the check's words, what is for home,
-what to leave out, the questions with their answers: for teachers, whatever students get.
+When each part begins, the exercises with their wrong answers and the check's words, what is for
+home, what to leave out, the questions with their answers: for teachers, whatever students get.
 """
 
 import shutil
