@@ -44,7 +44,9 @@ def in_pieces(block: Tag) -> list[Tag]:
     for address, letters in pieces_of(picture["src"]):
         piece = copy.copy(block)
         each = piece if piece.name == "img" else piece.img
-        each["data-letters"], each["src"] = f"{letters:.1f}", address
+        each["src"] = address
+        if letters:
+            each["data-letters"] = f"{letters:.1f}"
         pieces.append(piece)
     return pieces
 
@@ -77,7 +79,7 @@ def encoded(pixels: np.ndarray) -> str:
 def svg_letters(address: str) -> float:
     """Return the pixels of the smallest letters of one of our drawings: outlines, scaled."""
     if not address.endswith(".svg"):
-        return LEAST  # the overview, whose letters are larger than that: 29 pixels of its own
+        return 0.0  # the overview: it stands whole, and the parts of it have drawings of their own
     drawing = (source.ROOT / address).read_text(encoding="utf-8")
     scales = re.findall(r"<!-- .+? -->\s*<g [^>]*?scale\(([\d.]+) -", drawing)
     return min(map(float, scales)) * 100 * SVG_PER_POINT
