@@ -104,5 +104,5 @@ def pace(
 def heading(title: str, words: str, seconds: int = 0) -> Slide:
     """Return a slide that opens what comes: a title, and a line below it."""
     blocks: list[Tag] = parse("<h1></h1><p></p>")
-    blocks[0].string, blocks[1].string = title, words
+    blocks[0].string, blocks[1].string = title.replace("`", ""), words
     return Slide(title, title, blocks=blocks, seconds=seconds)
