@@ -10,7 +10,7 @@ SOLUTIONS ?= shown
 # Jupyter refuses to run as root (in a container, say) unless it is told to.
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test slow lowest lint grade site slides assignment notebooks figures synthetic weights engine bench gpu clean
+.PHONY: lab test slow lowest lint grade site slides sheets assignment notebooks figures synthetic weights engine bench gpu clean
 
 lab: .venv/installed
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ROOT_ARGS) $(LAB_ARGS)
@@ -42,6 +42,10 @@ site: .venv/installed
 
 slides: .venv/installed
 	$(BIN)/python -m notebooks.editions.slides --solutions $(SOLUTIONS)
+
+# For those who help in the room: a sheet for each meeting of the guide's plans.
+sheets: .venv/installed
+	$(BIN)/python -m notebooks.editions.sheets
 
 assignment: .venv/installed
 	$(BIN)/python -m notebooks.editions.assignment

@@ -40,4 +40,14 @@ def held_site() -> Path:
 @functools.cache
 def slides_folder() -> Path:
     """Return the folder of the slides of all lessons."""
-    return once(lambda folder: slides.main(["--out", str(folder)]), "slides")
+    return once(functools.partial(make_slides, solutions="shown"), "slides")
+
+
+@functools.cache
+def held_slides() -> Path:
+    """Return the folder of slides whose solutions are held back."""
+    return once(functools.partial(make_slides, solutions="held"), "held_slides")
+
+
+def make_slides(folder: Path, solutions: str) -> None:
+    slides.main(["--out", str(folder), "--solutions", solutions])

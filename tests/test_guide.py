@@ -16,7 +16,8 @@ import pytest
 import yaml
 
 from notebooks import run
-from notebooks.editions import source
+from notebooks.editions import guide, source
+from notebooks.editions.guide import CODE, ITALIC, rows_below
 from tests.lessons import StoredLesson, tables
 from vtff_lib import checks
 
@@ -33,10 +34,8 @@ PARTS = (
 )
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
-ITALIC = re.compile(r"(?<!\*)\*([^*\n]+)\*(?!\*)")
-CODE = re.compile(r"`([^`\n]+)`")
 FILE = re.compile(r"(?<![\w./])[\w/]+(?:\.(?:py|ipynb|md|bib|html|yml|toml)\b|/(?!\S))")
-NUMBER = re.compile(r"\d\d[a-z]?\b(?=: )")
+PLANS = ("One day", "Three weeks", "Only the fusion")
 OUTPUTS = "build/"  # what the guide's commands make
 
 
@@ -69,43 +68,19 @@ class Lesson(StoredLesson):
 
 
 LESSONS = {source.number(path): Lesson(path) for path in source.lessons()}
-BY_TITLE = {lesson.title: number for number, lesson in LESSONS.items()}
 
 
-class Guide:
-    """The text of a guide, and its sections."""
-
-    def __init__(self, text: str):
-        self.text = text
-        self.sections = {
-            part.splitlines()[0]: part for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]
-        }
-        self.lessons = {
-            BY_TITLE[title]: section
-            for title, section in self.sections.items()
-            if title in BY_TITLE
-        }
+class Guide(guide.Guide):
+    """A guide, and its text without code."""
 
     @property
     def prose(self) -> str:
         return FENCED.sub("", self.text)
 
-    def parts(self, number: str) -> list[tuple[list[str], int]]:
-        """The parts of a lesson, each with its headings and minutes."""
-        rows = rows_below(self.lessons[number], "| part | minutes |")
-        return [(part.split("; "), int(minutes)) for part, minutes in rows]
 
-
-def rows_below(text: str, head: str) -> list[list[str]]:
-    """Return the cells of a table, row by row, without its head."""
-    lines = text[text.index(head) :].splitlines()[2:]
-    length = next((n for n, line in enumerate(lines) if not line.startswith("|")), len(lines))
-    return [re.split(r" \| ", line.strip("| ")) for line in lines[:length]]
-
-
-def paragraph(section: str, opening: str) -> str:
-    """Return the text from an opening in bold type to the next one."""
-    return section.split(opening)[1].split("\n**")[0]
+def exercises_in(number: str, part: guide.Part) -> list[guide.Exercise]:
+    """Return the exercises of a part of a lesson."""
+    return [each for each in guide.exercises_of_lessons()[number] if guide.holds([part], each)]
 
 
 @cache
@@ -124,6 +99,8 @@ def has_a_section_for_each_lesson(guide: Guide) -> Iterator[str]:
     if list(guide.lessons) != list(LESSONS):
         yield f"there are sections for {list(guide.lessons)}"
     for number, section in guide.lessons.items():
+        if section.splitlines()[0] != LESSONS[number].title:
+            yield f"{number}: the section has another title than the lesson"
         places = [section.find(part) for part in PARTS]
         if -1 in places or places != sorted(places):
             yield f"{number}: not all of {PARTS} are there, in this order"
@@ -142,23 +119,22 @@ def leads_to_its_sections(guide: Guide) -> Iterator[str]:
 
 def shares_out_the_minutes(guide: Guide) -> Iterator[str]:
     for number in guide.lessons:
-        total, stated = sum(minutes for _, minutes in guide.parts(number)), LESSONS[number].minutes
+        total, stated = sum(part.minutes for part in guide.parts(number)), LESSONS[number].minutes
         if total != stated:
             yield f"{number}: the parts take {total} minutes, and the lesson says {stated}"
+        for part in guide.parts(number):
+            if part.minutes <= sum(each.minutes for each in exercises_in(number, part)):
+                yield f"{number}: {part.names[0]} leaves no minute beside its exercises"
 
 
 def names_the_parts_of_each_lesson(guide: Guide) -> Iterator[str]:
     for number in guide.lessons:
-        named = [name for names, _ in guide.parts(number) for name in names]
-        headings, lesson = [], LESSONS[number]
-        exercises = []
-        for name in named:
-            if found := re.fullmatch(r"Exercises? (\d(?:(?:, | and )\d)*)", name):
-                exercises += map(int, re.findall(r"\d", found[1]))
-            elif name in lesson.headings:
-                headings += [name] * (lesson.headings[name] == 2)
-            else:
-                yield f"{number}: no heading is {name!r}"
+        parts, lesson = guide.parts(number), LESSONS[number]
+        named = [name for part in parts for name in part.headings]
+        exercises = [place for part in parts for place in part.exercises]
+        headings = [name for name in named if lesson.headings.get(name) == 2]
+        if unknown := set(named) - set(lesson.headings):
+            yield f"{number}: no heading is {min(unknown)!r}"
         if exercises != list(range(1, len(lesson.numbered) + 1)):
             yield f"{number}: the parts hold the exercises {exercises}"
         if headings != [name for name, level in lesson.headings.items() if level == 2]:
@@ -180,34 +156,35 @@ def lists_the_lessons(guide: Guide) -> Iterator[str]:
 def quotes_the_checks(guide: Guide) -> Iterator[str]:
     for number in LESSONS.keys() & guide.lessons.keys() - {"00", "appendix"}:
         answers, seen = tables(number).ANSWERS, set()
-        for mistake, quoted in rows_below(guide.lessons[number], "| wrong answer |"):
-            check, words = CODE.match(mistake), quoted.strip('"')
-            if not check or check[1] not in answers:
+        told_of = guide.wrong_answers(number)
+        if len(told_of) != len(rows_below(guide.lessons[number], "| wrong answer |")):
+            yield f"{number}: a wrong answer begins with no check"
+        for check, mistake, words in told_of:
+            if check not in answers:
                 yield f"{number}: {mistake!r} begins with no check of the lesson"
                 continue
-            seen.add(check[1])
-            told = [fragment for _, fragment in answers[check[1]].wrong]
+            seen.add(check)
+            told = [fragment for _, fragment in answers[check].wrong]
             likely_first = sorted(range(len(told)), key=lambda n: words not in told[n])
-            if not any(words in message(number, check[1], index) for index in likely_first):
-                yield f"{number}: {check[1]} says {words!r} of no wrong answer"
+            if not any(words in message(number, check, index) for index in likely_first):
+                yield f"{number}: {check} says {words!r} of no wrong answer"
         if seen != set(answers):
             yield f"{number}: nothing is told of {set(answers) - seen}"
 
 
 def answers_its_questions(guide: Guide) -> Iterator[str]:
-    for number, section in guide.lessons.items():
-        items = re.findall(r"^\d\. .*", paragraph(section, "**Discuss.**"), re.MULTILINE)
-        if len(items) < 3:
-            yield f"{number}: there are {len(items)} questions"
-        for item in items:
-            if not re.search(r"\?.*(?:A|a) good answer", item):
-                yield f"{number}: no good answer to {item[:40]}"
+    for number in guide.lessons:
+        asked = re.findall(r"^\d\. ", guide.paragraph(number, "Discuss."), re.MULTILINE)
+        if len(asked) < 3:
+            yield f"{number}: there are {len(asked)} questions"
+        if len(guide.questions(number)) != len(asked):
+            yield f"{number}: a question has no good answer"
 
 
 def points_at_what_is_there(guide: Guide) -> Iterator[str]:
-    for number, section in guide.lessons.items():
-        for opening in ("**On the projector.**", "**If time is short.**"):
-            for name in ITALIC.findall(paragraph(section, opening)):
+    for number in guide.lessons:
+        for opening in ("On the projector.", "If time is short."):
+            for name in ITALIC.findall(guide.paragraph(number, opening)):
                 if name not in LESSONS[number].names:
                     yield f"{number}, {opening}: nothing there is called {name!r}"
 
@@ -227,41 +204,54 @@ def has_notes_for_headings(guide: Guide) -> Iterator[str]:
 
 
 def plans_a_day(guide: Guide) -> Iterator[str]:
-    rows = rows_below(guide.sections["One day"], "| start + minutes | what |")
-    for (begin, minutes), (end, _) in pairwise(time.split(" + ") for time, _ in rows):
-        hours, rest = map(int, begin.split(":"))
-        if f"{(60 * hours + rest + int(minutes)) // 60:02}:{(rest + int(minutes)) % 60:02}" != end:
-            yield f"{begin} and {minutes} minutes is not {end}"
-    held = [(found[0], what) for _, what in rows if (found := NUMBER.match(what))]
-    if [number for number, _ in held] != list(LESSONS)[:-1]:
-        yield f"the day holds the lessons {[number for number, _ in held]}"
-    for number, what in held:
-        for exercise in CODE.findall(what.partition("They do")[2]):
-            if exercise not in LESSONS[number].numbered:
-                yield f"lesson {number} has no exercise {exercise}"
+    rows = guide.plan("One day")
+    for row, following in pairwise(rows):
+        hours, rest = map(int, row.when.split(":"))
+        end = f"{hours + (rest + row.minutes[0]) // 60:02}:{(rest + row.minutes[0]) % 60:02}"
+        if end != following.when:
+            yield f"{row.when} and {row.minutes[0]} minutes is not {following.when}"
+    for row in rows:
+        if not row.needed <= row.minutes[0]:
+            yield f"{row.when}: {row.needed} minutes do not fit into {row.minutes[0]}"
+    held = [item.number for row in rows for item in row.items]
+    if held != list(LESSONS)[:-1]:
+        yield f"the day holds the lessons {held}"
 
 
-def plans_three_weeks(guide: Guide) -> Iterator[str]:
-    rows = rows_below(guide.sections["Three weeks"], "| meeting | what | minutes |")
+def plans_meetings(guide: Guide) -> Iterator[str]:
+    for section in ("Three weeks", "Only the fusion"):
+        for row in guide.plan(section):
+            lesson, *others = row.minutes
+            if lesson != row.needed or lesson + sum(others) != 90:
+                yield f"{row.when}: its lessons take {row.needed} minutes, it says {row.minutes}"
+            if not row.items or max(others) < 8:
+                yield f"{row.when}: nobody has time to ask"
+
+
+def plans_all_lessons_in_three_weeks(guide: Guide) -> Iterator[str]:
     held: dict[str, list[int]] = {}  # the parts of each lesson, by their places
-    for meeting, what, minutes in rows:
-        needed = sum(map(int, re.findall(r"doctor \((\d+)\)", what)))
-        items = re.findall(r"(?:^|; )(\d\d[a-z]?)(?: (up to|from) \*(.+?)\*)?", what)
-        for number, word, heading in items:
-            parts = guide.parts(number)
-            at = [n for n, (names, _) in enumerate(parts) if heading in names]
-            if heading and not at:
-                yield f"{meeting}: no part of lesson {number} is called {heading!r}"
-                continue
-            places = range(len(parts))
-            places = places[: at[0] + 1] if word == "up to" else places[at[0] if at else 0 :]
-            held.setdefault(number, []).extend(places)
-            needed += sum(parts[place][1] for place in places)
-        lesson, *others = map(int, minutes.split(" + "))
-        if lesson != needed or lesson + sum(others) != 90:
-            yield f"{meeting}: its lessons take {needed} minutes, and it says {minutes}"
+    for item in (item for row in guide.plan("Three weeks") for item in row.items):
+        held.setdefault(item.number, []).extend(item.places)
     if held != {n: list(range(len(guide.parts(n)))) for n in LESSONS if n != "appendix"}:
         yield f"the three weeks hold {held}"
+
+
+def names_what_it_plans(guide: Guide) -> Iterator[str]:
+    """What a row of a plan says is read, all of it: no exercise or part is named in vain."""
+    for section in PLANS:
+        for _, what, _ in rows_below(guide.sections[section], "| when |"):
+            try:
+                row = guide.meeting("", what, "0")
+            except ValueError as error:
+                yield f"{section}: {error}"
+                continue
+            done = {each.check for item in row.items for each in (*item.done, *item.at_home)}
+            if left := set(CODE.findall(what)) - done - {"checks.progress()"}:
+                yield f"{section}: {left} is not read"
+            read = sum(len(item.places) for item in row.items if f"{item.number}: " in what)
+            named = len(ITALIC.findall(re.sub(r"(?:up to|from) \*[^*]+\*", "", what)))
+            if read != named:
+                yield f"{section}: of {named} parts {read} are read"
 
 
 def fits_a_phone(guide: Guide) -> Iterator[str]:
@@ -310,6 +300,7 @@ MISTAKES = [
     (leads_to_its_sections, r"\(#05-", "(#5-"),
     (leads_to_its_sections, r"^### Plain laptops", "#### Plain laptops"),
     (shares_out_the_minutes, r"^(\| A face; Two views of it \|) 11", r"\1 12"),
+    (shares_out_the_minutes, r"(Exercises 2 and 3 \|) 22 (\|\n.*\|) 25", r"\1 18 \2 29"),
     (names_the_parts_of_each_lesson, r"^\| One window, by hand;", "| A window;"),
     (names_the_parts_of_each_lesson, r"^\| A face, channel by channel", "| Ties on skin"),
     (names_the_parts_of_each_lesson, r"Exercises 2 and 3 \|", "Exercise 2 |"),
@@ -327,13 +318,28 @@ MISTAKES = [
     (has_notes_for_headings, r'^"07":', '"17":'),
     (has_notes_for_headings, r'^  "Numbers first": .*\n  "A solid": .*\n  "What.*\n', ""),
     (has_notes_for_headings, r'^  "Two orders": .*\n(  .*\n)', r'\1  "Two orders": ""\n'),
-    (plans_a_day, r"^\| 09:15 \+ 30", "| 09:15 + 40"),
-    (plans_a_day, r"^\| 13:30 \+ 40 \| 05:", "| 13:30 + 40 | 06:"),
-    (plans_a_day, r"They do `global_attention`", "They do `pushed_gate`"),
-    (plans_three_weeks, r"05 from \*The residual stream\*", "05 from *The stream; Exercise 5*"),
-    (plans_three_weeks, r"05 from \*The residual stream\*", "05 from *Heads*"),
-    (plans_three_weeks, r"\| 65 \+ 15 \+ 10 \|", "| 65 + 15 + 15 |"),
-    (plans_three_weeks, r"^\| 2\.1 \| 04 \| 80 \+ 8 \+ 2 \|\n", ""),
+    (plans_a_day, r"^(\| 09:15 .*) 30 \|$", r"\1 40 |"),
+    (
+        plans_a_day,
+        r"^\| 14:05 \| 06: \*Your model\*, \*Six checks before you train\*",
+        "| 14:05 | break",
+    ),
+    (plans_a_day, r"\*The gate\*, \*A face half in", "*The gate*, *Broadcasting*, *A face half in"),
+    (plans_a_day, r"They do `what_follows`", "They do `what_follows`, `fault_in_control`"),
+    (names_what_it_plans, r"They do `global_attention`", "They do `pushed_gate`"),
+    (names_what_it_plans, r"They do `global_attention`", "`global_attention`"),
+    (
+        names_what_it_plans,
+        r"03: \*Global attention: which channel\?\*, ",
+        "03: *Global attention*, ",
+    ),
+    (names_what_it_plans, r"^(\| 1 .*00: )\*Two views", r"\1and *Two views"),
+    (plans_meetings, r"^(\| 1\.3 .*)69 ", r"\1 68 "),
+    (plans_meetings, r"\| 73 \+ 12 \+ 5 \|", "| 73 + 12 + 15 |"),
+    (plans_meetings, r"\| 80 \+ 8 \+ 2 \|", "| 80 + 5 + 5 |"),
+    (plans_meetings, r"^(\| 2 .*\*), \*Other readings of the paper\*", r"\1"),
+    (plans_all_lessons_in_three_weeks, r"^\| 2\.1 .*\n", ""),
+    (plans_all_lessons_in_three_weeks, r"09 up to \*Sixteen questions\*", "09 up to *Pairs*"),
     (fits_a_phone, r"^\|---\|---\|$", "|---|---|---|---|"),
     (gives_commands_that_exist, r"`make site`", "`make sites`"),
     (gives_commands_that_exist, r"-m vtff_lib\.doctor", "-m vtff_lib.nurse"),

@@ -6,10 +6,11 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from notebooks.editions import slides, source
-from tests.made import slides_folder
+from notebooks.editions import blocks, deck, notes, slides, source
+from notebooks.editions.guide import Exercise, Guide, Part, exercises_of_lessons, guide
+from tests.made import held_slides, slides_folder
 
-FEWEST, MOST = 12, 40
+FEWEST, MOST = 12, 60
 LESSONS = source.lessons()
 
 
@@ -23,8 +24,8 @@ def code(source, *tags, **data):
     return new_code_cell(source, outputs=outputs, metadata={"tags": list(tags)})
 
 
-def make(*cells, advice=None):
-    return slides.make_slides(new_notebook(cells=list(cells)), "00_small.ipynb", advice or {})
+def make(*cells, parts=None):
+    return deck.make_slides(new_notebook(cells=list(cells)), "00_small.ipynb", parts)
 
 
 def shown(slide):
@@ -44,7 +45,7 @@ def clicks(slide):
 
 def said(slide):
     """What the speaker reads."""
-    return "\n".join([*slide.advice, *(block.get_text() for block in slide.left_out)])
+    return "\n".join(block.get_text() for block in [*slide.told, *slide.left_out])
 
 
 TITLE = text("# 00 Small\n\n*5 minutes.*\n\nWords.\n\nYou can\n\n- look", "slide")
@@ -67,7 +68,7 @@ def test_slide_starts_a_slide_and_slide_part_goes_on():
 
 
 def test_plain_paragraphs_are_said_and_the_rest_is_shown():
-    (slide,) = make(
+    slide, picture, rest = make(
         text(
             "# Title\n\n*minutes*\n\nPlain.\n\nOne open sentence:\n\n| a |\n|---|\n| cell |\n\n"
             "First. Then:\n\n$$x = y$$\n\n1. point\n\n![A](../figures/overview.png)\n\n"
@@ -76,9 +77,11 @@ def test_plain_paragraphs_are_said_and_the_rest_is_shown():
             "slide",
         )
     )
-    on_it = ["Title", "minutes", "One open sentence:", "cell", "point", "caption", "box", "what?"]
+    on_it = ["Title", "minutes", "One open sentence:", "cell", "point"]
     assert [word for word in on_it if word not in shown(slide)] == []
-    assert len(BeautifulSoup("".join(map(str, slide.blocks)), "html.parser")("img")) == 1
+    assert shown(picture).strip() == "caption"
+    assert [word for word in ["box", "what?"] if word not in shown(rest)] == []
+    assert len(BeautifulSoup("".join(map(str, picture.blocks)), "html.parser")("img")) == 1
     assert any(block.math for block in slide.blocks)
     left_out = ["Plain.", "First. Then:", "Bold only.", "In the library: a."]
     assert said(slide).split("\n") == left_out
@@ -122,11 +125,21 @@ def test_without_a_prediction_nothing_waits_for_a_click():
     ("question", "waits"),
     [("cover the drawing. How many?", True), ("how many?", False), ("what does it cover?", False)],
 )
-def test_a_picture_that_is_to_be_covered_is(question, waits):
+def test_a_picture_that_is_to_be_covered_comes_after_its_question(question, waits):
     picture = "![A](../figures/overview.png)\n\n*Its caption.*"
-    (slide,) = make(text(f"## A\n\n{picture}\n\n**Predict:** {question}", "slide"))
-    assert clicks(slide) == ["Its caption."] * waits
-    assert (slide.blocks[1].img.parent.get("data-fragment-index") == "0") == waits
+    first, second = make(text(f"## A\n\n{picture}\n\n**Predict:** {question}", "slide"))
+    assert (first.title, first.continues, second.continues) == ("A", False, True)
+    assert [slide.is_picture for slide in (first, second)] == [not waits, waits]
+
+
+def test_a_picture_has_a_slide_of_its_own_under_its_heading():
+    picture = "![A](../figures/overview.png)\n\n*Its caption.*"
+    alone, more, behind = make(
+        text(f"## A\n\n{picture}\n\n- after", "slide"), text(f"- b\n\n{picture}", "slide-part")
+    )
+    assert (alone.title, alone.continues, alone.is_picture) == ("A", False, True)
+    assert shown(more).split() == ["after", "b"]
+    assert (behind.title, behind.continues, behind.is_picture) == ("A", True, True)
 
 
 def test_folded_text_is_said_and_shown_only_of_tagged_hints_and_solutions():
@@ -141,6 +154,31 @@ def test_folded_text_is_said_and_shown_only_of_tagged_hints_and_solutions():
 def test_an_exercise_is_shown_without_the_verdict_on_its_stub():
     (slide,) = make(code("checks.x(answer)", "slide", "exercise", text_html="<p>Not yet.</p>"))
     assert shown(slide) == "checks.x(answer)\n"
+
+
+SOLUTION = text("<details><summary>Solution</summary>\n\nThe *answer*.\n\n</details>", "solution")
+
+
+def test_a_solution_follows_its_exercise_untagged():
+    cells = (
+        text("### Exercise 2: do x\n\nDo.", "slide"),
+        code("faulty()", "slide"),
+        code("checks.x(answer)", "exercise"),
+        SOLUTION,
+        code("1", "slide"),
+    )
+    _, section, exercise, faulty, solution, after = make(TITLE, text("## Part", "slide"), *cells)
+    assert (exercise.title, faulty.title) == ("Exercise 2: do x", "Exercise 2: do x")
+    assert solution.title == "Exercise 2: do x: a solution"
+    assert shown(solution) == "The answer."
+    assert [each.exercise for each in (section, faulty, solution, after)] == [0, 2, 2, 0]
+    assert after.title == "Part"
+
+
+def test_a_solution_whose_exercise_is_on_no_slide_is_on_none():
+    assert (
+        len(make(TITLE, text("### Exercise 1: x"), code("checks.x(1)", "exercise"), SOLUTION)) == 1
+    )
 
 
 def test_references_are_neither_shown_nor_said():
@@ -163,12 +201,6 @@ def test_a_lesson_without_tags_is_named(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_follows_an_exercise_stands_under_the_section_again():
-    exercise = text("### Exercise 1: do x\n\nDo.", "slide")
-    slides = make(TITLE, text("## Part", "slide"), exercise, code("1", "slide"))
-    assert [slide.title for slide in slides[1:]] == ["Part", "Exercise 1: do x", "Part"]
-
-
 def test_what_stands_above_a_heading_is_said_on_the_slide_before():
     first, second = make(TITLE, text("End.\n\n- and this\n\n## Next\n\nBegin.", "slide"))
     assert "End." in said(first)
@@ -177,22 +209,14 @@ def test_what_stands_above_a_heading_is_said_on_the_slide_before():
     assert "and this" not in shown(second)
 
 
-def test_the_guides_note_comes_first_and_once_in_the_notes_of_its_heading():
-    first, second, third = make(
-        TITLE, text("## Part\n\nPlain.", "slide"), text("## Part", "slide"), advice={"Part": "Ask."}
-    )
-    assert said(second) == "Ask.\nPlain."
-    assert "Ask." not in said(first) + said(third)
-
-
 def test_a_still_picture_of_live_controls_says_so():
     figure = '<figure data-state="{}" style="margin:0"><img alt="A" src="data:,"></figure>'
     live, still = make(
         code("Live()", "slide", "slide-output", text_html=figure.format("x=1")),
         code("draw()", "slide", "slide-output", text_html=figure.format("")),
     )
-    assert slides.LIVE in shown(live)
-    assert slides.LIVE not in shown(still)
+    assert blocks.LIVE in shown(live)
+    assert blocks.LIVE not in shown(still)
     assert "style" not in live.blocks[0].attrs
 
 
@@ -248,25 +272,148 @@ def pages(built):
 
 def problems_of_decks(pages, lesson):
     """Tell what the deck of a lesson lacks."""
-    page = pages[lesson.stem]
-    fewest = FEWEST // 2 if source.number(lesson)[2:] == "b" else FEWEST  # half of a lesson
-    if not fewest <= len(page("section")) <= MOST:
-        yield f"{len(page('section'))} slides"
+    page, number = pages[lesson.stem], source.number(lesson)
+    fewest = FEWEST // 2 if number[2:] == "b" else FEWEST  # half of a lesson
+    if not fewest <= len(page.select(".slide")) <= MOST:
+        yield f"{len(page.select('.slide'))} slides"
     said = {note.get_text() for note in page.select("aside.notes strong")}
-    for heading, note in source.speaker_notes().get(source.number(lesson), {}).items():
+    for heading, note in guide().notes(number).items():
         if note not in said:
             yield f"no slide has the heading {heading!r} and its note"
+    told = page.get_text()
+    for check, mistake, words in guide().wrong_answers(number):
+        if words.replace("`", "") not in told:
+            yield f"no note says that {check} says {words!r} if one {mistake}"
+    for question, _ in guide().questions(number):
+        if question.replace("*", "") not in told:
+            yield f"no note asks {question}"
+    headings = [each.get_text() for each in page.select(".slide :is(h1, h2, h3)")]
+    for exercise in exercises_of_lessons()[number]:
+        for title in (exercise.title, f"{exercise.title}: a solution"):
+            if title not in headings:
+                yield f"there is no slide {title!r}"
+    parts = ["; ".join(part.names) for part in guide().parts(number)]
+    stacks = [plan.get_text() for plan in page.select(".plan")][1:]
+    if [part for part in parts if part in stacks] != list(dict.fromkeys(stacks)):
+        yield f"its stacks are {stacks}"
+    seconds = sum(int(slide["data-timing"]) for slide in page.select(".slide"))
+    if seconds != sum(part.minutes for part in guide().parts(number)) * notes.MINUTE:
+        yield f"its slides take {seconds} seconds"
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.stem)
-def test_every_lesson_has_a_deck_of_fair_length_with_every_note_of_the_guide(pages, lesson):
+def test_every_deck_has_a_fair_length_and_all_that_the_guide_says_of_its_lesson(pages, lesson):
     assert list(problems_of_decks(pages, lesson)) == []
 
 
 def test_a_deck_without_tags_would_be_noticed(pages):
     bare = BeautifulSoup("<section></section>", "html.parser")
-    found = list(problems_of_decks({LESSONS[0].stem: bare}, LESSONS[0]))
-    assert len(found) == 1 + len(source.speaker_notes()["00"])
+    found = list(problems_of_decks({LESSONS[1].stem: bare}, LESSONS[1]))
+    told = (
+        len(guide().notes("01")) + len(guide().wrong_answers("01")) + len(guide().questions("01"))
+    )
+    assert len(found) == 1 + told + 2 * 5 + 1
+
+
+def test_no_solution_is_in_the_decks_that_hold_them_back(pages):
+    """Line by line: what a solution shows, the decks with solutions show, and the others do not."""
+    held = {path.stem: path.read_text("utf-8") for path in held_slides().glob("*.html")}
+    for name, page in pages.items():
+        open_slides = [each for each in page.select(".slide") if each.select_one(".again")]
+        solved = [each for each in open_slides if each.h2.get_text().endswith(": a solution")]
+        assert ": a solution" not in held[name]
+        if name in [lesson.stem for lesson in LESSONS]:
+            assert bool(solved) == bool(exercises_of_lessons()[name.split("_")[0]])
+        bare = BeautifulSoup(held[name], "html.parser").get_text()
+        for slide in solved:
+            code = "".join(block.get_text() for block in slide.select("pre"))
+            assert not code or code not in bare
+
+
+# The guide, taken to the slides
+
+
+SMALL = """## 00 Small
+
+| part | minutes |
+|---|---|
+| Part; Exercise 1 | 9 |
+| More | 4 |
+
+| wrong answer | the check's message |
+|---|---|
+| `x`: forgets it | "You forgot" |
+
+**Discuss.**
+
+1. *Why?* A good answer: so.
+
+**On the projector.** A drawing.
+
+**If time is short.** Leave out *More*. Give Exercise 1 as homework.
+
+**Speaker notes**
+
+```yaml
+"00":
+  "Part": "Ask."
+```
+"""
+
+
+@pytest.fixture(scope="module")
+def small():
+    """The slides of a small lesson with a small guide."""
+    made = make(
+        TITLE,
+        text("## Part\n\nPlain.", "slide"),
+        text("### Exercise 1: do x", "slide"),
+        code("checks.x(answer)", "exercise"),
+        SOLUTION,
+        text("## More\n\n- a", "slide"),
+        text("- b", "slide"),
+        parts=Guide(SMALL).parts("00"),
+    )
+    notes.tell(made, Guide(SMALL), "00", [Exercise("Exercise 1: do x", 1, "x", 6)])
+    return made
+
+
+def test_notes_carry_minutes_notes_wrong_answers_questions_and_what_to_leave_out(small):
+    title, part, exercise, solution, more, last = map(said, small)
+    assert "Part; Exercise 1: 9 minutes, 12 in a class." in title  # the first slide of the part
+    assert "On the projector. A drawing." in title
+    assert "Leave out More. Give" in title
+    assert part == "Ask.\nPlain."
+    assert "6 minutes, 8 in a class" in exercise
+    assert "forgets it: “You forgot”" in exercise
+    assert "If time is short: Give Exercise 1 as homework." in exercise
+    assert solution == ""
+    assert "More: 4 minutes, 5 in a class." in more
+    assert "If time is short: Leave out More." in more
+    assert "Why? A good answer: so." in last
+
+
+def test_the_time_of_a_part_is_shared_out_and_an_exercise_has_its_own(small):
+    assert [slide.seconds for slide in small] == [112, 113, 6 * 75, 0, 150, 150]
+
+
+def test_a_part_that_is_on_no_slide_leaves_its_time_to_the_slide_before():
+    made = make(TITLE, text("## Part", "slide"), parts=[Part(("Part",), 4), Part(("More",), 2)])
+    notes.pace(made, dict(enumerate([Part(("Part",), 4), Part(("More",), 2)])), [], [])
+    assert [slide.seconds for slide in made] == [150, 300]
+
+
+def test_the_day_has_the_parts_and_exercises_that_the_guide_names(pages):
+    page = pages["one_day"]
+    titles = [each.get_text() for each in page.select(".slide > :is(h1, h2, h3):first-child")]
+    found = [title for title in titles if re.fullmatch(r"Exercise \d+:.*(?<!: a solution)", title)]
+    items = [item for row in guide().plan(slides.DAY) for item in row.items]
+    done = [exercise.title for item in items for exercise in item.done]
+    assert sorted(set(found)) == sorted(set(done))
+    seconds = sum(int(slide["data-timing"]) for slide in page.select(".slide"))
+    needed = sum(75 * item.minutes for row in guide().plan(slides.DAY) for item in row.items)
+    pauses = sum(60 * row.minutes[0] for row in guide().plan(slides.DAY) if not row.items)
+    assert seconds == needed + pauses
 
 
 def test_decks_name_no_address_outside_and_all_they_need_is_there(built, pages):
@@ -282,7 +429,7 @@ def test_decks_name_no_address_outside_and_all_they_need_is_there(built, pages):
 
 def test_the_list_leads_to_every_deck(pages):
     links = [link["href"] for link in pages["index"]("a")]
-    assert links == [f"{lesson.stem}.html" for lesson in LESSONS]
+    assert links == [*(f"{lesson.stem}.html" for lesson in LESSONS), "one_day.html"]
 
 
 def test_solutions_are_held_back_when_asked(tmp_path, monkeypatch):

@@ -8,7 +8,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
-from figures.drawings.line_art import SHADE, arrow, box, canvas, label, number_grid, save_svg
+from figures.drawings.line_art import (
+    SHADE,
+    arrow,
+    box,
+    canvas,
+    in_two,
+    label,
+    number_grid,
+    save_svg,
+)
 from vtff_lib.plots.pictures import COLOURS, INK
 
 PALE = "#D5ECF9"  # the tokens' light blue, pale enough to write on
@@ -132,8 +141,8 @@ def draw_block() -> Figure:
 
 def main() -> None:
     """Draw all figures of the lesson."""
-    save_svg(draw_tokens(), "encoder_tokens")
-    save_svg(draw_attention(), "encoder_attention")
+    save_svg(draw_tokens(), "encoder_tokens", in_two(draw_tokens, 0.44))
+    save_svg(draw_attention(), "encoder_attention", in_two(draw_attention, 0.53))
     save_svg(draw_block(), "encoder_block")
 
 

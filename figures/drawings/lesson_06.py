@@ -4,9 +4,10 @@ python -m figures.drawings.lesson_06
 """
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from figures.drawings.line_art import PAPER, SHADE, arrow, box, canvas, label, save_svg
+from figures.drawings.line_art import PAPER, SHADE, arrow, box, canvas, in_two, label, save_svg
 from vtff_lib.plots.pictures import COLOURS, INK
 
 MONO = {"family": "monospace"}
@@ -20,8 +21,8 @@ def part(axes: Axes, x: float, y: float, w: float, name: str, what: str, colour:
     label(axes, x, y - 0.22, what)
 
 
-def flow() -> None:
-    """Draw the way of one face through the full-size model, in the names of the code."""
+def flow() -> Figure:
+    """Return the way of one face through the full-size model, in the names of the code."""
     figure, axes = canvas(14.4, 8.3)
     top, middle, bottom, last = 7.3, 5.95, 4.6, 1.7
     rgb, lbp, gate = COLOURS["rgb"], COLOURS["lbp"], COLOURS["gate"]
@@ -55,7 +56,7 @@ def flow() -> None:
     label(axes, 10.35, last - 0.75, "50×768")
     label(axes, 12.95, last - 0.75, "[cls] alone")
     label(axes, 12.95, last - 1.2, "logits: 7 scores")
-    save_svg(figure, "assembly_flow")
+    return figure
 
 
 def reuse() -> None:
@@ -116,7 +117,7 @@ def file() -> None:
 
 def main() -> None:
     """Draw all."""
-    flow()
+    save_svg(flow(), "assembly_flow", in_two(flow, 0.47, upright=True))
     reuse()
     file()
 

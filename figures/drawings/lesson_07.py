@@ -41,7 +41,7 @@ def draw_step() -> Figure:
     axes.plot([PLACES[1] + 0.6, PLACES[1] + 0.6, PLACES[2]], [2.15, 2.9, 2.9], "--", color=INK)
     arrow(axes, (PLACES[2], 2.9), (PLACES[2], 4.3 - HIGH / 2))
     label(axes, 8.2, 3.17, "new weights", fontsize=9)
-    label(axes, PLACES[0], 0.5, "measured after each epoch", fontsize=9)
+    label(axes, PLACES[0], 0.5, "measured after\neach epoch", fontsize=9)
     return figure
 
 

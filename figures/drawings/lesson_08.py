@@ -7,7 +7,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
-from figures.drawings.line_art import PAPER, SHADE, arrow, box, canvas, label, number_grid, save_svg
+from figures.drawings.line_art import (
+    PAPER,
+    SHADE,
+    arrow,
+    box,
+    canvas,
+    in_two,
+    label,
+    number_grid,
+    save_svg,
+)  # fmt: skip
 from vtff_lib.plots.pictures import COLOURS, INK
 
 SMALL = 9.0  # points
@@ -116,7 +126,7 @@ def draw_rollout() -> Figure:
 def main() -> None:
     """Draw all figures of the lesson."""
     save_svg(draw_sources(), "maps_sources")
-    save_svg(draw_rollout(), "maps_rollout")
+    save_svg(draw_rollout(), "maps_rollout", in_two(draw_rollout, 0.45))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 `fusion_controls`: the model, and models that it is compared with, each with the doubt it settles.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
@@ -55,21 +56,24 @@ def draw_model(axes: Axes, x: float, y: float, model: Model) -> None:
     label(axes, x, y + 0.85, model.doubt, fontsize=9)
 
 
-def draw_controls() -> Figure:
-    """Return six models, three in a row."""
-    figure, axes = canvas(3 * WIDE, 2 * TALL, inches=4.8)
-    for place, model in enumerate(MODELS):
+def draw_controls(models: Sequence[Model] = MODELS) -> Figure:
+    """Return models, three in a row."""
+    rows = len(models) // 3
+    figure, axes = canvas(3 * WIDE, rows * TALL, inches=4.8)
+    for place, model in enumerate(models):
         row, column = divmod(place, 3)
-        draw_model(axes, WIDE * (column + 0.5), TALL * (1 - row), model)
+        draw_model(axes, WIDE * (column + 0.5), TALL * (rows - 1 - row), model)
     for column in (1, 2):
         axes.axvline(WIDE * column, color=INK, lw=0.5, ls=":")
-    axes.axhline(TALL, color=INK, lw=0.5, ls=":")
+    if rows > 1:
+        axes.axhline(TALL, color=INK, lw=0.5, ls=":")
     return figure
 
 
 def main() -> None:
     """Write the figure."""
-    save_svg(draw_controls(), "fusion_controls")
+    halves = [draw_controls(MODELS[:3]), draw_controls(MODELS[3:])]
+    save_svg(draw_controls(), "fusion_controls", halves)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.drawings.line_art import arrow, box, canvas, label, save_svg
+from figures.drawings.line_art import arrow, box, canvas, in_two, label, save_svg
 from vtff_lib.plots.pictures import INK
 
 STEPS = (
@@ -45,7 +45,7 @@ def follow(axes: Axes, start: float, end: float, sure: bool) -> None:
 
 def main() -> None:
     """Draw the figure."""
-    save_svg(draw_steps(), "own_faces_steps")
+    save_svg(draw_steps(), "own_faces_steps", in_two(draw_steps, 0.571))
 
 
 if __name__ == "__main__":

@@ -5,13 +5,15 @@ Every `lesson_*.py` beside this module draws the figures of one lesson with it. 
 on a dark page and in print.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
+from matplotlib.text import Text
 
 from figures.experiments.harness import FIGURES
 from vtff_lib import files
@@ -19,6 +21,8 @@ from vtff_lib.plots.pictures import INK
 
 PAPER = "white"
 SHADE = "#EDEDED"  # a cell that is not spoken of
+SLIDES = FIGURES / "slides"
+SLIDE, LETTERS = (1240, 610), 24.2  # pixels: of a drawing on a slide, and of its smallest letters
 TEXT = 9.5  # points, on a drawing as wide as a page
 
 
@@ -120,7 +124,51 @@ def block(
         label(axes, x + (width + dx) / 2, y - 0.12, text, va="top")
 
 
-def save_svg(figure: Figure, name: str) -> None:
-    """Write `figures/<name>.svg`, the same bytes at every run."""
-    with mpl.rc_context({"svg.hashsalt": name}), files.whole(FIGURES / f"{name}.svg") as path:
-        figure.savefig(path, format="svg", facecolor=PAPER, metadata={"Date": None})
+def save_svg(figure: Figure, name: str, wide: Sequence[Figure] = ()) -> None:
+    """Write `figures/<name>.svg`, the same bytes at every run, and what is shown of it on a slide.
+
+    Args:
+        figure: the drawing.
+        name: of its file.
+        wide: what stands on slides in its place, one on each; the drawing itself if not given. They
+            are written to `figures/slides`, with no letters too small for the last row.
+    """
+    write(figure, FIGURES / f"{name}.svg")
+    for number, each in enumerate(wide or [figure]):
+        enlarge_letters(each)
+        write(each, SLIDES / f"{name}{f'_{number + 1}' if wide else ''}.svg")
+
+
+def part_of(figure: Figure, x: tuple[float, float], y: tuple[float, float]) -> Figure:
+    """Return a drawing on a canvas cut down to a part of it, between shares of its sides."""
+    (axes,) = figure.axes
+    for limits, change, (low, high) in (
+        (axes.get_xlim(), axes.set_xlim, x),
+        (axes.get_ylim(), axes.set_ylim, y),
+    ):
+        change(low * limits[1], high * limits[1])
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width * (x[1] - x[0]), height * (y[1] - y[0]))
+    return figure
+
+
+def in_two(draw: Callable[[], Figure], at: float, upright: bool = False) -> list[Figure]:
+    """Return a drawing cut in two at a share of its width, or of its height."""
+    if upright:
+        return [part_of(draw(), (0, 1), part) for part in ((at, 1), (0, at))]
+    return [part_of(draw(), part, (0, 1)) for part in ((0, at), (at, 1))]
+
+
+def write(figure: Figure, path: Path) -> None:
+    """Write a drawing as SVG."""
+    with mpl.rc_context({"svg.hashsalt": path.stem}), files.whole(path) as whole:
+        figure.savefig(whole, format="svg", facecolor=PAPER, metadata={"Date": None})
+
+
+def enlarge_letters(figure: Figure) -> None:
+    """Make letters as large as `SLIDE` asks for, where they are smaller."""
+    width, height = figure.get_size_inches() * 72  # points
+    least = LETTERS / min(SLIDE[0] / width, SLIDE[1] / height)
+    for text in figure.findobj(Text):
+        if isinstance(text, Text):
+            text.set_fontsize(max(text.get_fontsize(), least))

@@ -8,6 +8,7 @@ lines for the controls. A dot is filled where the map has shown something of thi
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -36,6 +37,7 @@ LINES = {  # control: dashes and words
 SHORT = {"integrated gradients": "int. gradients", "gradient ×": "grad ×", " alone": ""}
 PRIOR = COLOURS["gate"]
 TEXT = 10.5  # points, on a drawing 5 inches wide
+SLIDE = (6.6, 3.3)  # inches, of one test
 
 
 def short(name: str) -> str:
@@ -66,13 +68,14 @@ def draw_test(axes: Axes, test: dict[str, Any], title: str, what: str) -> None:
     axes.spines[["top", "right", "left"]].set_visible(False)
 
 
-def draw(tests: dict[str, dict[str, Any]]) -> Figure:
+def draw(tests: dict[str, dict[str, Any]], chosen: Sequence[str] = tuple(PANELS)) -> Figure:
     """Return the tests one below the other, with one legend."""
-    figure = Figure(figsize=(5, 15.4), layout="constrained")
-    panels = figure.subplots(len(PANELS), 1)
+    tall = 1.3 + 2.82 * len(chosen)
+    figure = Figure(figsize=(5, tall) if len(chosen) > 1 else SLIDE, layout="constrained")
+    panels = figure.subplots(len(chosen), 1, squeeze=False)[:, 0]
     lines: dict[str, Any] = {}
-    for axes, (test, words) in zip(panels, PANELS.items(), strict=True):
-        draw_test(axes, tests[test], *words)
+    for axes, test in zip(panels, chosen, strict=True):
+        draw_test(axes, tests[test], *PANELS[test])
         lines |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
     marks = {
         "map, beyond its controls": {"marker": "o", "mfc": INK, "mec": INK},
@@ -81,8 +84,9 @@ def draw(tests: dict[str, dict[str, Any]]) -> Figure:
     }
     for words, style in marks.items():
         lines[words] = Line2D([], [], color=PRIOR, lw=0, **{"ms": 7} | style)
+    place, columns = ("right", 1) if len(chosen) == 1 else ("upper", 2)
     figure.legend(
-        lines.values(), lines, loc="outside upper center", ncols=2, fontsize=TEXT - 0.5,
+        lines.values(), lines, loc=f"outside {place} center", ncols=columns, fontsize=TEXT - 0.5,
         frameon=False, columnspacing=0.8, handlelength=1.9,
     )  # fmt: skip
     return figure
@@ -100,7 +104,8 @@ def stored() -> dict[str, dict[str, Any]]:
 
 def main() -> None:
     """Draw what was written down."""
-    save_svg(draw(stored()), "truth_tests")
+    tests = stored()
+    save_svg(draw(tests), "truth_tests", [draw(tests, [test]) for test in PANELS])
 
 
 if __name__ == "__main__":

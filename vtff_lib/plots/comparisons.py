@@ -78,7 +78,7 @@ def forest_plot(
         band: half the width of a grey band around 0.
     """
     check_by_name("rows", rows)
-    figure = Figure(figsize=(7.4, 0.7 + 0.25 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(6.3, 0.7 + 0.25 * len(rows)), layout="constrained")
     axis = figure.add_subplot()
     axis.axvspan(-band, band, color="#EDEDED", zorder=0)
     axis.axvline(0, color=INK, lw=0.8)
@@ -89,6 +89,7 @@ def forest_plot(
     axis.set_yticks(range(len(rows)), list(rows))
     axis.invert_yaxis()
     tidy(axis, xlabel, "")
+    axis.tick_params(labelsize=9)
     return picture(figure, alt, caption)
 
 

@@ -261,14 +261,14 @@ def beside_face(
 def channel_scores(scores: Tensor, alt: str, caption: str = "") -> Picture:
     """Return one bar for each of G's channel scores `(C,)`."""
     check_tensor("scores", scores, "(C,)", finite=True)
-    figure = Figure(figsize=(7, 1.8), layout="constrained")
+    figure = Figure(figsize=(5.8, 1.9), layout="constrained")
     axis = figure.add_subplot()
     axis.bar(range(len(scores)), scores.detach().float().cpu().numpy(), color=COLOURS["global"])
     axis.axhline(0, color=INK, lw=0.8)
     axis.set_xlabel("channel", fontsize=9)
     axis.set_ylabel("G(U)", fontsize=9)
     axis.locator_params(axis="y", nbins=5)
-    axis.tick_params(labelsize=8)
+    axis.tick_params(labelsize=9)
     return picture(figure, alt, caption)
 
 
@@ -287,12 +287,14 @@ def class_scores(
     check_by_name("probabilities", probabilities)
     check_class_names(names)
     count = len(probabilities)
-    figure = Figure(figsize=(2.2 + 2.3 * count, 2.4 + 0.25 * (count > 1)), layout="constrained")
+    width = max(4.5, 1.4 + 1.6 * count)
+    figure = Figure(figsize=(width, 2.4 + 0.25 * (count > 1)), layout="constrained")
     for column, (title, scores) in enumerate(probabilities.items()):
         axis = figure.add_subplot(1, count, column + 1)
         draw_class_scores(axis, scores, names)
         axis.axvline(1 / len(names), color=INK, lw=1, ls=":")
         axis.set_xlabel("probability", fontsize=9)
+        axis.tick_params(labelsize=9)
         title_axis(axis, title)
         if column:
             axis.set_yticklabels([])

@@ -75,22 +75,22 @@ def confusion_matrix(report: Report) -> Picture:
     counts = np.array(report.confusion)
     shares = counts / counts.sum(axis=1, keepdims=True).clip(1)
     names = [one.name for one in report.classes]
-    side, legible = 1.6 + 0.55 * min(len(names), MOST_NAMED), len(names) <= MOST_NAMED
+    side, legible = 1.6 + 0.48 * min(len(names), MOST_NAMED), len(names) <= MOST_NAMED
     figure = Figure(figsize=(side + 0.6, side), layout="constrained")
     axis = figure.add_subplot()
     drawn = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(counts) if legible else ():
         colour = "white" if shares[row, column] > 0.55 else INK
-        axis.text(column, row, str(count), ha="center", va="center", fontsize=8, color=colour)
+        axis.text(column, row, str(count), ha="center", va="center", fontsize=9, color=colour)
     if legible:
         axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
         axis.set_yticks(range(len(names)), names)
-    axis.tick_params(labelsize=8, length=0)
+    axis.tick_params(labelsize=9, length=0)
     axis.set_xlabel("called", fontsize=9)
     axis.set_ylabel("labelled", fontsize=9)
     bar = figure.colorbar(drawn, ax=axis, shrink=0.8, pad=0.02)
-    bar.ax.tick_params(labelsize=8)
-    bar.set_label("share of the label's images", fontsize=8)
+    bar.ax.tick_params(labelsize=9)
+    bar.set_label("share of the label's images", fontsize=9)
     caption = "Numbers: images. " * legible + "Colour: share of the row."
     return picture(figure, _describe_confusion(report), caption)
 

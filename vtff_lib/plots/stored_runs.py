@@ -76,7 +76,7 @@ def side_by_side(
         ValueError: if `runs` is no mapping of names.
     """
     check_by_name("runs", runs)
-    figure = Figure(figsize=(1.8 * len(runs), 4.2), layout="constrained")
+    figure = Figure(figsize=(1 + 1.04 * len(runs), 3.1), layout="constrained")
     shown: dict[str, Any] = {"sharex": True, "sharey": "row", "squeeze": False}
     rows = figure.subplots(3, len(runs), height_ratios=(1, 2.4, 2.4), **shown)
     kinds = ("loss", "loss", "accuracy")
@@ -85,9 +85,10 @@ def side_by_side(
             axis.plot(run[f"train_{what}"], "--", color=INK, lw=1, label="training")
             axis.plot(run[f"valid_{what}"], color=INK, lw=1.7, label="validation")
             tidy(axis, "", "")
+            axis.tick_params(labelsize=9)
         for axis, level in zip(rows[1:, column], (math.log(8), 1 / 8), strict=True):
             axis.axhline(level, color=INK, lw=0.8, ls=":")
-        rows[0, column].set_title(name, fontsize=10, color=INK)
+        rows[0, column].set_title(name, fontsize=9, color=INK)
         rows[0, column].spines["bottom"].set_visible(False)
         rows[0, column].tick_params(bottom=False)
     losses = (max(*run["train_loss"], *run["valid_loss"]) for run in runs.values())
@@ -96,7 +97,7 @@ def side_by_side(
     rows[2, 0].set_ylim(0, 1.05)
     rows[1, 0].set_ylabel("loss (nats)", fontsize=9)
     rows[2, 0].set_ylabel("accuracy", fontsize=9)
-    rows[2, 0].legend(frameon=False, fontsize=8, loc="upper left")
+    rows[2, 0].legend(frameon=False, fontsize=9, loc="upper left")
     figure.supxlabel(f"time, a point every {every} steps", fontsize=9)
     ends = "; ".join(
         f"{name}: training accuracy ends at {run['train_accuracy'][-1]:.0%}, validation at "
@@ -123,7 +124,7 @@ def reliability(
     check_by_name("shares", shares)
     if len(shares) > 2:
         raise ValueError(f"{len(shares)} shares are too many; two can be told apart.")
-    figure = Figure(figsize=(4.2, 3.9), layout="constrained")
+    figure = Figure(figsize=(4.2, 3.15), layout="constrained")
     axis = figure.add_subplot()
     axis.plot([0, 1], [0, 1], color=INK, lw=0.8, ls=":")
     images = sum(each["images"] for each in bins)
@@ -138,7 +139,8 @@ def reliability(
         told.append(f"{name}, on average {off:.3f} from the diagonal")
     axis.set(xlim=(0, 1.03), ylim=(0, 1.05))
     axis.set_aspect("equal")
-    axis.legend(frameon=False, fontsize=8, loc="upper left")
+    axis.legend(frameon=False, fontsize=9, loc="upper left")
     tidy(axis, "mean confidence", "share")
+    axis.tick_params(labelsize=9)
     alt = f"Shares over mean confidence in {len(bins)} bins: {'; '.join(told)}."
     return picture(figure, alt, caption)
