@@ -15,7 +15,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from tests.small_runs import CONFIG, SILENT, faces, model, small_command, without_times
+from tests.small_runs import CONFIG, SILENT, faces, model, small_command
 from vtff_lib.datasets import FaceSet
 from vtff_lib.training import loop, processes
 from vtff_lib.training.checkpoints import NAME, TrainingState
