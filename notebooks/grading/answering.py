@@ -4,11 +4,11 @@ All of it may be replaced by what the student has written, and nothing depends o
 is read by `wire`, as plain values, and judged in another process (`asking`).
 """
 
-import contextlib
 import copy
 import pickle
 from collections.abc import Iterator
-from itertools import compress
+from contextlib import redirect_stdout, suppress
+from itertools import compress, islice
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -33,7 +33,7 @@ def serve(pipe: Connection, seconds: float) -> None:
         seconds: for one cell.
     """
     answering = Answering(pipe, seconds)
-    with contextlib.suppress(EOFError):
+    with suppress(EOFError):
         while True:
             verb, *parts = pickle.loads(pipe.recv_bytes())  # the grader's, who can be trusted
             try:
@@ -58,7 +58,7 @@ class Answering:
     def run(self, source: str) -> dict[str, Any]:
         """Run a cell; return what it raised, or None."""
         try:
-            with contextlib.redirect_stdout(Beginning(None)):
+            with redirect_stdout(Beginning(None)):
                 result = within(self.seconds, self.shell.run_cell, source)
         except TimeUp:
             return {"error": f"It was stopped after {self.seconds:g} seconds."}
@@ -71,38 +71,39 @@ class Answering:
         verdict = getattr(checks, check)(value)
         return {"value": value, "right": bool(verdict), "words": verdict.words[:MOST_WORDS]}
 
-    def call(self, number: int, given: Any, named: dict[str, Any]) -> dict[str, Any]:
-        """Return what a function makes of arguments, and what became of what they lend."""
+    def call(self, number: int, given: Any, named: Any, how: dict[str, Any]) -> dict[str, Any]:
+        """Return what a function or module makes of arguments, and what became of what they lend.
+
+        Args:
+            number: of the function.
+            given, named: the arguments.
+            how: `state` that a module is brought into, `gradients` of lent modules, and whether
+                `grad` is enabled.
+        """
+        answer = self.made[number]
         given, named = _with_callbacks(self, given), _with_callbacks(self, named)
-        self.given = lent.known([given, named])
-        before = [copy.deepcopy(lent.state_of(each)) for each in lent.lent([given, named])]
+        things = lent.lent([given, named])
+        lent.give(things, how["gradients"])
+        if how["state"]:
+            lent.apply(answer, how["state"])
+        self.given = lent.known(things)
+        sources = lent.learning([*things, *([answer] if how["state"] else [])])
+        before = [copy.deepcopy(lent.state_of(each)) for each in things]
         try:
-            with contextlib.redirect_stdout(Beginning(None)):
-                value = self.made[number](*given, **named)
+            with torch.set_grad_enabled(how["grad"]), redirect_stdout(Beginning(None)):
+                value = answer(*given, **named)
+                value = list(islice(value, wire.MOST_ITEMS)) if isinstance(value, Iterator) else value
         except BaseException as error:
             return {"raised": _told(error)}
-        after = [lent.state_of(each) for each in lent.lent([given, named])]
-        changed = [new if not _same(old, new) else None for old, new in zip(before, after)]
-        return {"value": value, "changed": changed}
-
-    def forward(self, number: int, state: dict[str, Any], given: Any, named: Any) -> dict[str, Any]:
-        """Return what a module with some state makes of arguments."""
-        module = self.made[number]
-        lent.apply(module, state)
-        inputs = [each for each in lent.known([given, named]) if each.requires_grad]
-        with torch.set_grad_enabled(state["grad"]):
-            try:
-                value = module(*given, **named)
-            except BaseException as error:
-                return {"raised": _told(error)}
-        outputs = lent.known(value)
-        learned = list(dict(module.named_parameters()).values())
-        self.graphs.append((outputs, inputs + learned))
+        after = [lent.state_of(each) for each in things]
+        outputs = lent.made(value, things)
+        self.graphs.append((outputs, sources))
         return {
             "value": value,
             "learns": [each.requires_grad for each in outputs],
-            "buffers": dict(module.named_buffers()),
             "graph": len(self.graphs) - 1,
+            "buffers": dict(answer.named_buffers()) if how["state"] else {},
+            "changed": [None if _same(*pair) else pair[1] for pair in zip(before, after)],
         }
 
     def backward(self, graph: int, gradients: list[Tensor | None]) -> dict[str, Any]:
@@ -145,7 +146,12 @@ class Answering:
         """Ask the grader to call what it has lent, and return what comes of it."""
         given_before, self.given = self.given, []
         try:
-            question = {"callback": place, "given": list(given), "named": named}
+            question = {
+                "callback": place,
+                "given": list(given),
+                "named": named,
+                "grad": torch.is_grad_enabled(),
+            }
             self.pipe.send_bytes(wire.dumps(question, self.stands_for))
         finally:
             self.given = given_before

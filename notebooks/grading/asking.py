@@ -7,6 +7,7 @@ that come back. So a verdict can only be had by giving right values for what the
 
 import builtins
 import functools
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -92,16 +93,18 @@ class Session:
             case _:
                 return _function(self, what)
 
-    def call(self, number: int, *given: Any, **named: Any) -> Any:
-        """Return what the student's function of this number makes of arguments."""
-        things = [given, named]
-        reply = self.ask("call", number, given, named, given=things)
-        if "raised" in reply:
-            raise _error(reply["raised"])
-        for thing, state in zip(lent.lent(things), reply["changed"], strict=True):
-            if state is not None:
-                lent.apply(thing, state)
-        return reply["value"]
+    def call(self, number: int, given: Any, named: Any, module: "Module | None" = None) -> Any:
+        """Return what the student's function of this number makes of arguments.
+
+        Gradients find their way back through it, to tensors among the arguments and to the
+        parameters of `module`, if the function is one.
+        """
+        asked = _Asked(self, number, given, named, module)
+        sources = lent.learning([given, named, *([module] if module is not None else [])])
+        if not sources:
+            asked.forward()
+            return asked.reply["value"]
+        return asked.put_back(_There.apply(asked, *sources))
 
 
 def _pickled(question: Any, callbacks: list[Any]) -> bytes:
@@ -123,7 +126,8 @@ def _with_callbacks(given: Any, callbacks: list[Any]) -> Any:
 
 def _called_back(callbacks: list[Any], reply: dict[str, Any]) -> tuple[Any, BaseException | None]:
     try:
-        return callbacks[reply["callback"]](*reply["given"], **reply["named"]), None
+        with torch.set_grad_enabled(bool(reply["grad"])):
+            return callbacks[reply["callback"]](*reply["given"], **reply["named"]), None
     except Exception as error:
         return None, type("Refused", (Exception,), {})(str(error))
 
@@ -142,7 +146,7 @@ def _function(session: Session, what: dict[str, Any]) -> Any:
     number = what["number"]
 
     def stand_in(*given: Any, **named: Any) -> Any:
-        return session.call(number, *given, **named)
+        return session.call(number, given, named)
 
     return stand_in
 
@@ -151,7 +155,7 @@ def _class(session: Session, what: dict[str, Any]) -> type:
     number = what["number"]
 
     def new(cls: type, *given: Any, **named: Any) -> Any:
-        return session.call(number, *given, **named)
+        return session.call(number, given, named)
 
     return type(str(what["name"]), (), {"__new__": new})
 
@@ -178,40 +182,45 @@ class Module(nn.Module):
 
     def forward(self, *given: Any, **named: Any) -> Any:
         """Return what the student's module, brought into this one's state, makes of arguments."""
-        asked = _Asked(self, given, named)
-        inputs = [each for each in lent.known([given, named]) if each.requires_grad]
-        outputs = _There.apply(asked, *inputs, *self.parameters())
-        return asked.put_back(list(outputs))
+        return self.session.call(self.number, given, named, self)
 
 
 class _Asked:
-    """One call of a module: what goes over, and the reply."""
+    """One call of a function or module: what goes over, and the reply."""
 
-    def __init__(self, module: Module, given: Any, named: Any):
-        self.module, self.given, self.named = module, given, named
-        self.grad = torch.is_grad_enabled()
+    def __init__(self, session: Session, number: int, given: Any, named: Any, module: Any):
+        self.session, self.number, self.module = session, number, module
+        self.given, self.named, self.grad = given, named, torch.is_grad_enabled()
         self.reply: dict[str, Any] = {}
+        self.lent: list[Any] = []
 
     def forward(self) -> list[Tensor]:
-        """Ask for the outputs."""
-        module = self.module
-        state = lent.state_of(module) | {"grad": self.grad, "gradients": {}, "plain": {}}
+        """Ask for the outputs; what the answer did to the arguments is done to them here."""
+        things = lent.lent([self.given, self.named])
+        how = {"state": None, "gradients": lent.gradients(things), "grad": self.grad}
+        if self.module is not None:
+            how["state"] = lent.state_of(self.module) | {"gradients": {}, "plain": {}}
         given, named = _without_history(self.given), _without_history(self.named)
-        self.reply = module.session.ask("forward", module.number, state, given, named)
+        self.reply = self.session.ask("call", self.number, given, named, how, given=things)
         if "raised" in self.reply:
             raise _error(self.reply["raised"])
-        own = dict(module.named_buffers())
+        for thing, state in zip(things, self.reply["changed"], strict=True):
+            if state is not None:
+                lent.apply(thing, state)
+        own = dict(self.module.named_buffers()) if self.module is not None else {}
         for name, value in self.reply["buffers"].items():
             own[name].copy_(value)
-        return lent.known(self.reply["value"])
+        self.lent = things
+        return lent.made(self.reply["value"], things)
 
-    def put_back(self, outputs: list[Tensor]) -> Any:
+    def put_back(self, outputs: Sequence[Tensor]) -> Any:
         """Return the reply with `outputs` in place of its tensors."""
         learns = self.reply["learns"]
         linked = iter(
             each if flag else each.detach() for each, flag in zip(outputs, learns, strict=True)
         )
-        return _replaced(self.reply["value"], linked)
+        own = {id(each) for each in lent.known(self.lent)}
+        return _replaced(self.reply["value"], linked, own)
 
 
 class _There(torch.autograd.Function):
@@ -225,7 +234,7 @@ class _There(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         asked = ctx.asked
-        reply = asked.module.session.ask("backward", asked.reply["graph"], list(gradients))
+        reply = asked.session.ask("backward", asked.reply["graph"], list(gradients))
         if "raised" in reply:
             raise _error(reply["raised"])
         return None, *reply["value"]
@@ -241,13 +250,14 @@ def _without_history(given: Any) -> Any:
     return given
 
 
-def _replaced(value: Any, linked: Any) -> Any:
+def _replaced(value: Any, linked: Iterator[Tensor], own: set[int]) -> Any:
+    """Return a value with `linked` in place of its tensors, but for those that are one's own."""
     if isinstance(value, Tensor):
-        return next(linked)
+        return value if id(value) in own else next(linked)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(_replaced(each, linked) for each in value))
+        return type(value)(*(_replaced(each, linked, own) for each in value))
     if type(value) in (list, tuple):
-        return type(value)(_replaced(each, linked) for each in value)
+        return type(value)(_replaced(each, linked, own) for each in value)
     if isinstance(value, dict):
-        return {key: _replaced(each, linked) for key, each in value.items()}
+        return {key: _replaced(each, linked, own) for key, each in value.items()}
     return value

@@ -39,6 +39,34 @@ def known(given: Any) -> list[Tensor]:
     ]
 
 
+def made(value: Any, given: Any) -> list[Tensor]:
+    """Return the tensors in a value that were not lent: those that gradients come back through."""
+    own = {id(each) for each in known(given)}
+    return [each for each in known(value) if id(each) not in own]
+
+
+def learning(given: Any) -> list[Tensor]:
+    """Return what gradients lead back to: of lent tensors and modules, and of lists of them."""
+    return [each for each in known(given) if each.requires_grad]
+
+
+def gradients(given: Any) -> list[dict[str, Any]]:
+    """Return the gradients that lent modules came with, which a copy has not."""
+    return [
+        {name: each.grad for name, each in thing.named_parameters()}
+        for thing in lent(given)
+        if isinstance(thing, nn.Module)
+    ]
+
+
+def give(given: Any, stored: list[dict[str, Any]]) -> None:
+    """Give copies of lent modules their gradients."""
+    modules = [thing for thing in lent(given) if isinstance(thing, nn.Module)]
+    for module, each in zip(modules, stored, strict=True):
+        for name, parameter in module.named_parameters():
+            parameter.grad = each[name]
+
+
 def state_of(thing: Any) -> dict[str, Any]:
     """Return all of a module or tensor that an answer may change, as plain values."""
     if isinstance(thing, Tensor):

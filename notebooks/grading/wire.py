@@ -8,8 +8,9 @@ none of these arrives as `Odd`. Whatever the bytes are, `loads` builds nothing e
 import json
 import math
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from vtff_lib.vtff import VTFFOutput
 
 HEAD = struct.Struct(">Q")  # the length of the JSON text; the bytes of tensors follow it
 MOST = 200  # characters of what something odd is called
+MOST_ITEMS = 10_000  # of an iterator, which may never end
 DTYPES = {str(each): each for each in vars(torch).values() if isinstance(each, torch.dtype)}
 
 
@@ -59,6 +61,8 @@ def _packed(value: Any, blobs: list[bytes], special: Callable[[Any], Any]) -> An
         return value
     if type(value) is float:
         return value if math.isfinite(value) else ["float", repr(value)]
+    if isinstance(value, Iterator):
+        value = list(islice(value, MOST_ITEMS))
     if (stands_for := special(value)) is not None:
         return ["special", _packed(stands_for, blobs, lambda value: None)]
     if isinstance(value, Tensor):
