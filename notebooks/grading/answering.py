@@ -55,6 +55,10 @@ class Answering:
 
     # What the grader asks for.
 
+    def hello(self) -> dict[str, Any]:
+        """Say that the process is there."""
+        return {}
+
     def run(self, source: str) -> dict[str, Any]:
         """Run a cell; return what it raised, or None."""
         try:
@@ -92,7 +96,9 @@ class Answering:
         try:
             with torch.set_grad_enabled(how["grad"]), redirect_stdout(Beginning(None)):
                 value = answer(*given, **named)
-                value = list(islice(value, wire.MOST_ITEMS)) if isinstance(value, Iterator) else value
+                value = (
+                    list(islice(value, wire.MOST_ITEMS)) if isinstance(value, Iterator) else value
+                )
         except BaseException as error:
             return {"raised": _told(error)}
         after = [lent.state_of(each) for each in things]
@@ -103,13 +109,13 @@ class Answering:
             "learns": [each.requires_grad for each in outputs],
             "graph": len(self.graphs) - 1,
             "buffers": dict(answer.named_buffers()) if how["state"] else {},
-            "changed": [None if _same(*pair) else pair[1] for pair in zip(before, after)],
+            "changed": [None if _same(*pair) else pair[1] for pair in zip(before, after, strict=True)],
         }
 
     def backward(self, graph: int, gradients: list[Tensor | None]) -> dict[str, Any]:
         """Return the gradients of inputs and parameters, given those of the outputs."""
         outputs, sources = self.graphs[graph]
-        asked = [each.requires_grad and g is not None for each, g in zip(outputs, gradients)]
+        asked = [each.requires_grad and g is not None for each, g in zip(outputs, gradients, strict=True)]
         wanted = [each for each in sources if each.requires_grad]
         found: Iterator[Tensor | None] = iter(
             torch.autograd.grad(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from notebooks.grading import answering
+from notebooks.grading import answering, wire
 from notebooks.grading.asking import LostError, Session
 from notebooks.grading.walls import Limits, Walls
 from vtff_lib import checks
@@ -32,6 +32,10 @@ SET = {
     "VTFF_PROGRESS": "/tmp/progress.json",
 }
 LOADED = ["notebooks.grading.answering", "matplotlib.pyplot", "torchvision", "vtff_lib.widgets"]
+
+
+class GraderError(RuntimeError):
+    """Nothing could be run: the fault is not the student's."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +166,10 @@ def started(files: Path, walls: Walls, limits: Limits, place: int) -> Iterator[S
         process.start()
         there.close()
         try:
-            yield Session(here, limits.cell + 15)
+            session = Session(here, limits.cell + 15)
+            if failed := session.ask("hello").get("failed"):
+                raise GraderError(f"The walls could not be built: {failed}")
+            yield session
         finally:
             here.close()
             walls.end(process.pid or 0, place)
@@ -173,7 +180,11 @@ def _inside(pipe: Connection, folder: Path, walls: Walls, limits: Limits, place:
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nothing, standard)
-    walls.enter(folder, limits, place)
+    try:
+        walls.enter(folder, limits, place)
+    except OSError as error:
+        pipe.send_bytes(wire.dumps({"failed": str(error)}))
+        os._exit(1)
     os.closerange(3, pipe.fileno())
     os.closerange(pipe.fileno() + 1, 4096)
     judging.SECONDS = SECONDS

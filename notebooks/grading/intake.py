@@ -129,5 +129,7 @@ def _of(folder: Path, lesson: str) -> HandedIn:
         return HandedIn(student, lesson, reason=f"There are several notebooks: {names}. Keep one.")
     path = (named or found)[0]
     if path.stat().st_size > MOST:
-        return HandedIn(student, lesson, reason=f"{path.name} is larger than {MOST / 2**20:.0f} MB.")
+        return HandedIn(
+            student, lesson, reason=f"{path.name} is larger than {MOST / 2**20:.0f} MB."
+        )
     return HandedIn(student, lesson, path)

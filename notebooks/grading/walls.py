@@ -26,6 +26,7 @@ NEW_NS, NEW_UTS, NEW_IPC, NEW_USER, NEW_PID, NEW_NET = (
 READ_ONLY, NO_SUID, BIND, REMOUNT, RECURSIVE, PRIVATE, DETACH = 1, 2, 4096, 32, 16384, 1 << 18, 2
 DIE_WITH_PARENT, NO_NEW_PRIVILEGES, DROP_CAPABILITY = 1, 38, 24  # of prctl
 MIB = 2**20
+RELATIVE_TIMES = 1 << 21
 WORK = "/work"  # where a submission lies inside
 
 
@@ -160,7 +161,7 @@ def visible() -> list[Path]:
     system = {Path(f"/{each}") for each in ("usr", "lib", "lib64", "bin", "sbin")}
     fonts = {Path("/etc") / each for each in ("fonts", "ld.so.cache", "localtime", "passwd")}
     own = {Path(vtff_lib.__file__).resolve().parent}
-    found = python | paths | system | fonts | own | {Path(each) for each in ["/dev/null"]}
+    found = python | paths | system | fonts | own | {Path("/dev/null"), Path("/proc/cpuinfo")}
     found |= {Path("/dev/urandom"), Path("/dev/zero")}
     return sorted(each for each in found if each.exists())
 
@@ -192,6 +193,13 @@ def _mount(what: str, where: str, kind: str = "none", flags: int = 0, data: str 
     _did(made, f"mount {where}")
 
 
+def _locked(path: Path) -> int:
+    """Return the flags of a mount that who is not root may not take away."""
+    flags = os.statvfs(path).f_flag
+    kept = flags & (os.ST_NODEV | os.ST_NOEXEC | os.ST_NOATIME | os.ST_NODIRATIME)
+    return kept | (RELATIVE_TIMES if flags & os.ST_RELATIME else 0)
+
+
 def _can_have_a_view() -> bool:
     child = os.fork()
     if not child:
@@ -221,14 +229,14 @@ def _enter_view(folder: Path, disk: int, account: int | None) -> None:
             to.touch()
         _mount(str(path), str(to), flags=BIND | RECURSIVE)
         if not str(path).startswith("/dev"):
-            _mount("none", str(to), flags=BIND | REMOUNT | READ_ONLY | NO_SUID)
-    for name in (WORK, "/tmp"):
-        Path(f"{root}{name}").mkdir(mode=0o1777)
-    shutil.copytree(folder, f"{root}{WORK}", dirs_exist_ok=True)
+            _mount("none", str(to), flags=BIND | REMOUNT | READ_ONLY | NO_SUID | _locked(path))
+    inside_work, inside_tmp = Path(f"{root}{WORK}"), Path(f"{root}/tmp")
+    shutil.copytree(folder, inside_work)
+    inside_tmp.mkdir(exist_ok=True)
+    inside_tmp.chmod(0o1777)
     if account is not None:
-        for each in [Path(f"{root}{name}") for name in (WORK, "/tmp")]:
-            for path in [each, *each.rglob("*")]:
-                os.chown(path, account, account)
+        for path in [inside_work, *inside_work.rglob("*")]:
+            os.chown(path, account, account)
     os.chdir(root)
     _did(_libc().pivot_root(b".", b"."), "pivot_root")
     _did(_libc().umount2(b".", DETACH), "umount")
