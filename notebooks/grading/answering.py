@@ -109,13 +109,17 @@ class Answering:
             "learns": [each.requires_grad for each in outputs],
             "graph": len(self.graphs) - 1,
             "buffers": dict(answer.named_buffers()) if how["state"] else {},
-            "changed": [None if _same(*pair) else pair[1] for pair in zip(before, after, strict=True)],
+            "changed": [
+                None if _same(*pair) else pair[1] for pair in zip(before, after, strict=True)
+            ],
         }
 
     def backward(self, graph: int, gradients: list[Tensor | None]) -> dict[str, Any]:
         """Return the gradients of inputs and parameters, given those of the outputs."""
         outputs, sources = self.graphs[graph]
-        asked = [each.requires_grad and g is not None for each, g in zip(outputs, gradients, strict=True)]
+        asked = [
+            each.requires_grad and g is not None for each, g in zip(outputs, gradients, strict=True)
+        ]
         wanted = [each for each in sources if each.requires_grad]
         found: Iterator[Tensor | None] = iter(
             torch.autograd.grad(

@@ -1,8 +1,8 @@
 """The grader's side: a check asks its questions here, and the student's process answers them.
 
 The check itself runs in this process, where no line of a student's is ever run. What it is given is
-a stand-in, `Function` or `Module`: called, it sends the arguments over, and returns the plain values
-that come back. So a verdict can only be had by giving right values for what the check asks.
+a stand-in: called, it sends the arguments over, and returns the plain values that come back. So a
+verdict can only be had by giving right values for what the check asks.
 """
 
 import builtins
@@ -41,12 +41,13 @@ class Session:
     def __deepcopy__(self, memo: dict[int, Any]) -> "Session":
         return self
 
-    def ask(self, *question: Any, given: Any = ()) -> Any:
+    def ask(self, *question: Any, given: Any = (), patience: float = 0.0) -> Any:
         """Return the reply to a question.
 
         Args:
             question: a method of `Answering`, and its arguments.
             given: what they lend; replies may name it.
+            patience: seconds, if others than usual.
 
         Raises:
             LostError: if there is none; the conversation is over then.
@@ -55,7 +56,7 @@ class Session:
             raise LostError(self.over)
         self.over = "It was interrupted."  # unless all goes well
         try:
-            reply = self._reply(question, given)
+            reply = self._reply(question, given, patience or self.patience)
         except (OSError, EOFError, wire.BadMessageError, LostError) as error:
             self.over = str(error) if isinstance(error, LostError) else "It has ended."
             if isinstance(error, wire.BadMessageError):
@@ -64,12 +65,12 @@ class Session:
         self.over = ""
         return reply
 
-    def _reply(self, question: Any, given: Any) -> dict[str, Any]:
+    def _reply(self, question: Any, given: Any, patience: float) -> dict[str, Any]:
         callbacks: list[Any] = []
         understood = functools.partial(self._understood, given)
         self.pipe.send_bytes(_pickled(question, callbacks))
         while True:
-            if not self.pipe.poll(self.patience):
+            if not self.pipe.poll(patience):
                 raise LostError("It took too long.")
             reply = wire.loads(self.pipe.recv_bytes(MOST), understood)
             if not isinstance(reply, dict):

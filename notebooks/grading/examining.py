@@ -19,6 +19,7 @@ from vtff_lib import checks
 from vtff_lib.checks import judging
 
 SECONDS = 30.0  # for one check, on machines that have much to do
+LATE = 5.0  # seconds after which one that should have ended is ended
 MOST_STARTS = 12  # of a process, when cells end it
 IN_ALL = 420.0  # seconds for a submission, whatever is in it
 MOST_WORDS = 1000  # characters
@@ -46,11 +47,13 @@ class Step:
         source: code, or the name of the answer.
         check: that judges it.
         exercise: whose answer the cell is.
+        may_raise: whether it is to show an error.
     """
 
     source: str
     check: str = ""
     exercise: str = ""
+    may_raise: bool = False
 
 
 @dataclass
@@ -60,6 +63,7 @@ class Outcome:
     right: dict[str, bool] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)  # other cells, and what each raised
 
     def give(self, check: str, right: bool, words: str) -> None:
         """Write a verdict down; the first one stays."""
@@ -103,7 +107,7 @@ def examine(
                 if step.check and n in to_do:
                     _judge(session, step, outcome)
                 elif not step.check and n not in left_out:
-                    _run(session, n, step, left_out, outcome)
+                    _run(session, n, step, limits, left_out, outcome)
         to_do = [n for n in to_do if steps[n].check not in outcome.right]
         if not to_do or time.monotonic() > ends:
             break
@@ -112,15 +116,19 @@ def examine(
     return outcome
 
 
-def _run(session: Session, n: int, step: Step, left_out: set[int], outcome: Outcome) -> None:
+def _run(
+    session: Session, n: int, step: Step, limits: Limits, left_out: set[int], outcome: Outcome
+) -> None:
     try:
-        error = session.ask("run", step.source).get("error")
+        error = session.ask("run", step.source, patience=limits.cell + LATE).get("error")
     except LostError as lost:
         left_out.add(n)
         error = f"The cell ended the process that ran it, or could not be stopped. {lost}"
         outcome.notes.append(f"A cell was left out: {step.source[:60]!r}.")
         if step.exercise:
             outcome.give(step.exercise, False, error)
+    if error and not step.exercise and not step.may_raise and n not in left_out:
+        outcome.failed.append(f"{step.source}\n{error}")
     if error and step.exercise:
         outcome.words.setdefault(f"cell {step.exercise}", str(error)[:MOST_WORDS])
 
@@ -166,7 +174,7 @@ def started(files: Path, walls: Walls, limits: Limits, place: int) -> Iterator[S
         process.start()
         there.close()
         try:
-            session = Session(here, limits.cell + 15)
+            session = Session(here, SECONDS + LATE)
             if failed := session.ask("hello").get("failed"):
                 raise GraderError(f"The walls could not be built: {failed}")
             yield session

@@ -107,6 +107,6 @@ def apply(thing: Any, state: Mapping[str, Any]) -> None:
 
 
 def _copy(to: Any, value: Any) -> None:
-    if isinstance(value, Tensor) and isinstance(to, Tensor) and value.shape == to.shape:
-        if not torch.equal(value, to):
-            to.copy_(value)
+    both = isinstance(value, Tensor) and isinstance(to, Tensor)
+    if both and value.shape == to.shape and not torch.equal(value, to):
+        to.copy_(value)

@@ -89,7 +89,7 @@ def mended(release: NotebookNode, handed_in: list[NotebookNode]) -> Mended:
             source = result.answers.setdefault(cell.name, cell.source)
             result.steps.append(Step(source, exercise=cell.name))
         else:
-            result.steps.append(Step(cell.source))
+            result.steps.append(Step(cell.source, may_raise=cell.may_raise))
         result.steps += [Step(own.source) for own in places.get(n, [])]
     first = [Step(own.source) for own in places.get(-1, [])]
     result.steps = [*first, *result.steps]
@@ -104,6 +104,7 @@ class _Released:
     id: str
     answer: str = ""
     makes: frozenset[str] = frozenset()
+    may_raise: bool = False
 
 
 def _released(release: NotebookNode) -> list[_Released]:
@@ -114,7 +115,8 @@ def _released(release: NotebookNode) -> list[_Released]:
         about = cell.metadata.get("nbgrader", {})
         name = about.get("grade_id", "").removeprefix("check_")
         kind = "answer" if about.get("solution") else "check" if about.get("grade") else "cell"
-        found.append(_Released(kind, name, cell.source, cell.get("id", "")))
+        may_raise = "raises-exception" in cell.metadata.get("tags", [])
+        found.append(_Released(kind, name, cell.source, cell.get("id", ""), may_raise=may_raise))
     for answer in (each for each in found if each.kind == "answer"):
         check = next(each for each in found if (each.kind, each.name) == ("check", answer.name))
         check.answer = check.source.split(f"checks.{answer.name}(")[1].split(")")[0]
@@ -154,9 +156,9 @@ def _placed(
 def _take(released: _Released, cell: NotebookNode, stubs: set[str], result: Mended) -> None:
     """Take a cell as the answer to an exercise; of copies, the last one that was changed."""
     changed = cell.source.strip() not in stubs
-    if released.name in result.answers and changed:
-        if result.answers[released.name].strip() not in (cell.source.strip(), *stubs):
-            result.notes.append(f"`{released.name}` was answered twice; the last answer counts.")
+    before = result.answers.get(released.name, "").strip()
+    if changed and before and before not in (cell.source.strip(), *stubs):
+        result.notes.append(f"`{released.name}` was answered twice; the last answer counts.")
     if changed or released.name not in result.answers:
         result.answers[released.name] = cell.source
 

@@ -26,7 +26,8 @@ PAGE = """\
 <title>{title}</title>
 <style>
 :root {{ color-scheme: light dark; }}
-body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto;
+  padding: 0 1rem; }}
 h1 {{ font-size: 1.5rem; line-height: 1.25; }} h2 {{ font-size: 1.1rem; margin-top: 2rem; }}
 section {{ border-left: 4px solid #d55e00; padding: .1rem 0 .1rem 1rem; margin: 1.25rem 0; }}
 section.right {{ border-color: #009e73; }} section h2, section p {{ margin: .25rem 0; }}
@@ -125,7 +126,7 @@ def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> s
 
 
 def marks(book: Gradebook, lessons: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Return each student's points by lesson, as the gradebook has them; empty if there are none."""
+    """Return each student's points by lesson, as the gradebook has them; empty if it has none."""
     found: dict[str, dict[str, str]] = {}
     for student in book.students:
         row = found.setdefault(student.id, {})
