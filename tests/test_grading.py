@@ -11,6 +11,7 @@ import random
 import re
 import socket
 import zipfile
+from functools import partial
 from multiprocessing import get_context
 
 import nbformat
@@ -26,6 +27,7 @@ from notebooks.grading.walls import Walls
 from tests.hand_ins import HOSTILE, LAST, NAMES, ODD, Class, course_of
 from tests.lessons import tables
 from vtff_lib import checks
+from vtff_lib.checks import judging
 from vtff_lib.config import VTFFConfig
 from vtff_lib.vtff import VTFFOutput
 
@@ -118,18 +120,19 @@ def asked():
     context = get_context("fork")
     here, there = context.Pipe()
     process = context.Process(target=answering.serve, args=(there, 30.0), daemon=True)
-    process.start()
-    there.close()
-    session = asking.Session(here, 60.0)
-
-    def say(number: str, name: str, which: str) -> checks.Verdict:
-        code = f"from tests.lessons.lesson_{number} import ANSWERS\n"
-        assert session.ask("run", f"{code}it = ANSWERS[{name!r}].{which}") == {"error": None}
-        return getattr(checks, name)(session.ask("answer", "it", name)["value"])
-
-    yield say
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(judging, "SECONDS", 60.0)  # there is a second process, and others
+        process.start()
+        there.close()
+        yield partial(_said, asking.Session(here, 70.0))
     here.close()
     process.kill()
+
+
+def _said(session: asking.Session, number: str, name: str, which: str) -> checks.Verdict:
+    code = f"from tests.lessons.lesson_{number} import ANSWERS\nit = ANSWERS[{name!r}].{which}"
+    assert session.ask("run", code) == {"error": None}
+    return getattr(checks, name)(session.ask("answer", "it", name)["value"])
 
 
 ASKED = [  # one of each kind of question: functions, gradients, classes, tests, lists, lent models
@@ -272,7 +275,6 @@ def test_feedback_names_the_exercise_says_the_sentence_once_and_needs_no_network
     assert "1 of 2 points" in text
     assert "ada &amp; &lt;b&gt;" in text
     for name in NAMES[:2]:
-        assert text.count(f"({name})") == text.count(f"(<code>{name}</code>)") - 1 + 0 or True
         assert text.count(f"<code>{name}</code>") == 1
     assert text.count("x &lt; <code>y</code>: &lt;script&gt;") == 2
     assert not re.search(r"https?://|<script|src=", text)

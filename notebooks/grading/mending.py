@@ -166,19 +166,15 @@ def _take(released: _Released, cell: NotebookNode, stubs: set[str], result: Mend
 def _adopt(
     released: list[_Released], places: dict[int, list[NotebookNode]], result: Mended
 ) -> None:
-    """Where an exercise's own cell is gone, a cell that makes what it asks for is the answer.
-
-    Only if it comes too late: before the check it is run at its place anyhow.
-    """
-    for n, each in enumerate(released):
+    """Where an exercise's own cell is gone, the last cell that makes what it asks for stands in."""
+    for each in released:
         if each.kind != "answer" or each.name in result.answers:
             continue
         result.notes.append(f"The cell of `{each.name}` was gone.")
-        for place, cells in places.items():
+        for cells in places.values():
             for cell in [one for one in cells if each.makes & _makes(one.source)]:
                 result.answers[each.name] = cell.source
-                if place > n:
-                    cells.remove(cell)
+                cells.remove(cell)
 
 
 def _is_check(cell: NotebookNode) -> bool:
