@@ -88,9 +88,12 @@ class MyGlobalAttention(nn.Module):
             "local_attention": """
 import gc
 from notebooks.grading import answering, wire
-def answer(self, name, check):
+honest = answering.Answering.answer
+def forged(self, name, check):
+    if check == "twin_for_global":
+        return honest(self, name, check)
     return {"value": lambda *given: None, "right": True, "words": "Right."}
-answering.Answering.answer = answer
+answering.Answering.answer = forged
 """,
             "fault_in_attention": """
 get_ipython().input_transformers_cleanup.append(lambda lines: [
