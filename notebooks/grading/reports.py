@@ -33,9 +33,9 @@ section {{ border-left: 4px solid #d55e00; padding: .1rem 0 .1rem 1rem; margin: 
 section.right {{ border-color: #009e73; }} section h2, section p {{ margin: .25rem 0; }}
 table {{ border-collapse: collapse; width: 100%; }}
 th, td {{ text-align: left; padding: .4rem .8rem .4rem 0; vertical-align: top;
-  border-bottom: 1px solid #8885; overflow-wrap: anywhere; }}
-td.number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
-code {{ font-size: .95em; overflow-wrap: anywhere; }}
+  border-bottom: 1px solid #8885; }}
+td:last-child, p {{ overflow-wrap: anywhere; }} th:first-child {{ white-space: nowrap; }}
+code {{ font-size: .95em; }}
 </style>
 <h1>{title}</h1>
 {body}
@@ -99,8 +99,8 @@ def class_report(course: Path, lesson: str, results: Sequence[Result]) -> Path:
         _table("Not graded, and why", ("student", "why"), not_graded),
         _table(
             "What to take up: the sentences that were said most",
-            ("exercise", "what its check said", "times"),
-            [[f"`{name}`", words, str(times)] for (name, words), times in said],
+            ("times", "exercise, and what its check said"),
+            [[str(times), f"`{name}`: {words}"] for (name, words), times in said],
         ),
         _table(
             "Solved by",
