@@ -19,6 +19,7 @@ from vtff_lib import checks
 from vtff_lib.checks import judging
 
 SECONDS = 30.0  # for one check, on machines that have much to do
+START = 300.0  # seconds in which a process has to be there, on a machine that has much to do
 LATE = 5.0  # seconds after which one that should have ended is ended
 MOST_STARTS = 12  # of a process, when cells end it
 IN_ALL = 420.0  # seconds for a submission, whatever is in it
@@ -35,7 +36,7 @@ SET = {
 LOADED = ["notebooks.grading.answering", "matplotlib.pyplot", "torchvision", "vtff_lib.widgets"]
 
 
-class GraderError(RuntimeError):
+class GraderError(ValueError):
     """Nothing could be run: the fault is not the student's."""
 
 
@@ -175,8 +176,12 @@ def started(files: Path, walls: Walls, limits: Limits, place: int) -> Iterator[S
         there.close()
         try:
             session = Session(here, SECONDS + LATE)
-            if failed := session.ask("hello").get("failed"):
-                raise GraderError(f"The walls could not be built: {failed}")
+            try:
+                failed = session.ask("hello", patience=START).get("failed")
+            except LostError as lost:
+                failed = str(lost)
+            if failed:
+                raise GraderError(f"No submission could be started behind the walls: {failed}")
             yield session
         finally:
             here.close()

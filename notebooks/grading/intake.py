@@ -3,7 +3,8 @@
     submitted/ada/03_local_vs_global_attention/anything.ipynb      # nbgrader's own order
     inbox/submissions.zip                                          # from Canvas or Moodle
 
-An archive's notebooks are put into `submitted`; which lesson each belongs to is read in it.
+An archive's notebooks are put into `submitted`, where they replace earlier ones, and the archive
+into `inbox/placed`. Which lesson a notebook belongs to is read in it.
 """
 
 import re
@@ -57,12 +58,16 @@ def unpack(course: Path) -> list[str]:
     """Put what the archives in `inbox` hold into `submitted`; return what could not be placed."""
     left: list[str] = []
     lessons = sorted(path.name for path in (course / "release").iterdir())
-    for archive in sorted((course / "inbox").glob("*.zip")):
+    placed = course / "inbox" / "placed"
+    archives = sorted((course / "inbox").glob("*.zip"), key=lambda path: path.stat().st_mtime)
+    for archive in archives:  # the newest last: what is handed in again replaces the first
         try:
             with zipfile.ZipFile(archive) as opened:
                 for entry in opened.infolist():
                     if entry.filename.lower().endswith(".ipynb"):
                         left += _place(course, lessons, archive, opened, entry)
+            placed.mkdir(exist_ok=True)
+            archive.replace(placed / archive.name)
         except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
             left.append(f"{archive.name} cannot be opened ({error}).")
     return left
@@ -87,11 +92,9 @@ def _place(
     if lesson is None:
         yield f"{archive.name}: {entry.filename} belongs to no lesson of this course."
         return
-    student, name = known
-    path = course / "submitted" / student / lesson / name
-    if not path.exists() or path.read_bytes() != content:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files.write(path, content)
+    path = course / "submitted" / known[0] / lesson / f"{lesson}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write(path, content)
 
 
 def lesson_of(content: bytes, names: str, lessons: list[str]) -> str | None:

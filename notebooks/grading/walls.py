@@ -80,7 +80,8 @@ class Walls:
     def found(cls) -> "Walls":
         """Return what can be had here; a view is tried in a process that ends at once."""
         root = hasattr(os, "geteuid") and os.geteuid() == 0
-        return cls(view=sys.platform == "linux" and _can_have_a_view(), account=root)
+        view = sys.platform == "linux" and _can_have_a_view()
+        return cls(view=view, account=root and (view or _another_can_run_python()))
 
     def __str__(self) -> str:
         if self.view:
@@ -207,6 +208,17 @@ def _can_have_a_view() -> bool:
             _unshare()
             _mount("none", "/tmp", "tmpfs", NO_SUID)
             os._exit(0)
+        os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def _another_can_run_python() -> bool:
+    child = os.fork()
+    if not child:
+        with contextlib.suppress(BaseException):
+            os.setgid(ACCOUNTS)
+            os.setuid(ACCOUNTS)
+            os._exit(0 if os.access(os.__file__, os.R_OK) else 1)
         os._exit(1)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 

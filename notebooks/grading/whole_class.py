@@ -74,6 +74,8 @@ def grade_class(
     course: Path, lessons: Sequence[str], walls: Walls, limits: Limits, processes: int = PROCESSES
 ) -> dict[str, list[results.Result]]:
     """Grade all that was handed in and has no result yet; return all results by lesson."""
+    if walls.account and not walls.view:
+        course.chmod(0o700)  # all that keeps the account out
     by_lesson = {lesson: handed_in(course, lesson) for lesson in lessons}
     keys = {one: key_of(course, one) for ones in by_lesson.values() for one in ones}
     found: dict[HandedIn, results.Result] = {}

@@ -22,6 +22,7 @@ from vtff_lib.vtff import VTFFOutput
 
 HEAD = struct.Struct(">Q")  # the length of the JSON text; the bytes of tensors follow it
 MOST = 200  # characters of what something odd is called
+MOST_TEXT = 4 * 2**20  # bytes of all that is no tensor
 MOST_ITEMS = 10_000  # of an iterator, which may never end
 DTYPES = {str(each): each for each in vars(torch).values() if isinstance(each, torch.dtype)}
 
@@ -98,6 +99,8 @@ def loads(data: bytes, special: Callable[[Any], Any] = lambda value: value) -> A
     """
     try:
         (length,) = HEAD.unpack_from(data)
+        if length > MOST_TEXT:
+            raise BadMessageError("too long")
         tree = json.loads(data[HEAD.size : HEAD.size + length])
         rest = memoryview(data)[HEAD.size + length :]
         value = _Reader(rest, special).value(tree)
@@ -127,7 +130,7 @@ class _Reader:
 
     def read_tensor(self, dtype: str, shape: list[int], length: int) -> Tensor:
         blob, self.rest = self.rest[:length], self.rest[length:]
-        if not length:
+        if not length and 0 in shape:
             return torch.zeros(shape, dtype=DTYPES[dtype])
         raw = torch.tensor(np.frombuffer(blob, np.uint8))
         return raw.view(DTYPES[dtype]).reshape(shape)
