@@ -240,7 +240,7 @@ def test_an_archive_is_put_in_its_places_and_the_rest_is_told(one, tmp_path):
         archive.writestr("../../../out_1_2_x.ipynb", nbformat.writes(one.honest()))
         archive.writestr("bob_3_4_empty.ipynb", "")
     (course / "inbox" / "broken.zip").write_text("no archive")
-    broken, empty, escaping = sorted(intake.unpack(course), key=len)
+    broken, escaping, empty = sorted(intake.unpack(course))
     assert "broken.zip cannot be opened" in broken
     assert "tells of no student" in escaping
     assert "belongs to no lesson" in empty
