@@ -6,6 +6,7 @@ is read by `wire`, as plain values, and judged in another process (`asking`).
 
 import copy
 import pickle
+import traceback
 from collections.abc import Iterator
 from contextlib import redirect_stdout, suppress
 from itertools import compress, islice
@@ -67,6 +68,8 @@ class Answering:
         except TimeUp:
             return {"error": f"It was stopped after {self.seconds:g} seconds."}
         error = result.error_before_exec or result.error_in_exec
+        if error is not None:
+            traceback.clear_frames(error.__traceback__)  # they may hold all the memory there is
         return {"error": error and _told(error)["words"]}
 
     def answer(self, name: str, check: str) -> dict[str, Any]:
