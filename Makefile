@@ -10,7 +10,7 @@ SOLUTIONS ?= shown
 # Jupyter refuses to run as root (in a container, say) unless it is told to.
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test slow lowest lint grade site slides sheets assignment notebooks figures synthetic weights engine bench gpu clean
+.PHONY: lab test slow lowest lint grade proof site slides sheets assignment notebooks figures synthetic weights engine bench gpu clean
 
 lab: .venv/installed
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ROOT_ARGS) $(LAB_ARGS)
@@ -31,8 +31,13 @@ lint: .venv/installed
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
 
-# Hand in and grade whole lessons with nbgrader: right, untouched and wrong answers.
+# Grade a class, and go on where it was stopped: make grade COURSE=folder, and LESSONS=03 for one.
 grade: .venv/installed
+	$(if $(COURSE),,$(error Which course? make grade COURSE=folder, one that `make assignment` made))
+	OMP_NUM_THREADS=1 $(BIN)/python -m notebooks.grading $(COURSE) $(LESSONS)
+
+# Hand in and grade all lessons whole: right, untouched and wrong answers.
+proof: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.grade_all_lessons
 
 # The same lessons, three more ways, each from the stored notebooks and offline. SOLUTIONS=held makes

@@ -1,7 +1,7 @@
-"""Hand in and grade every lesson with nbgrader: `python -m tests.grade_all_lessons`.
+"""Hand in and grade every lesson: `python -m tests.grade_all_lessons`.
 
-Four students hand in each lesson; a table says what they got. It takes about three minutes on two
-cores, so it is a command of its own; `tests/test_assignment.py` has what is odd.
+Four students hand in each lesson; a table says what they got. It takes minutes, so it is a command
+of its own; `tests/test_grading.py` has what is hostile and odd.
 """
 
 import ast
@@ -12,21 +12,25 @@ import tempfile
 import warnings
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from unittest import mock
 
 import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
-from nbgrader.utils import is_grade, is_solution
+from nbgrader.utils import is_solution
 
 from notebooks.editions import assignment, source
-from tests.lessons import NUMBERS, check_call, defines, stored, tables, tags
+from notebooks.grading import examining
+from notebooks.grading.mending import cells_of, mended
+from notebooks.grading.walls import Limits, Walls
+from tests.lessons import NUMBERS, check_call, defines, stored, tables
 
 PROCESSES = 2
 warnings.filterwarnings("ignore", module="nbgrader")  # what it says of its own database
 
-Marks = dict[str, float]  # exercise -> points
+Marks = dict[str, float]  # exercise -> points, or whether it is right
 
 
 def folder_of(course: Path, number: str, kind: str = "release") -> Path:
@@ -96,17 +100,10 @@ def hand_in(course: Path, number: str, student: str, notebook: NotebookNode) -> 
         return {each.name.removeprefix("check_"): each.auto_score for each in grades}
 
 
-def failures(course: Path, number: str, student: str) -> list[str]:
-    """Return the cells of a graded notebook that raised: neither checks nor meant to."""
-    notebook = notebook_of(course / "autograded" / student / stored(number).path.stem)
-    return [
-        cell.source
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        and any(output.output_type == "error" for output in cell.outputs)
-        and not is_grade(cell)
-        and "raises-exception" not in tags(cell)
-    ]
+def examined(base: NotebookNode, notebook: NotebookNode, files: Path) -> examining.Outcome:
+    """Run a notebook against a release, without walls: the answers come from tests/lessons."""
+    what = mended(base, cells_of(nbformat.writes(notebook)))
+    return examining.examine(what.steps, files, Walls(view=False, account=False), Limits(), 0)
 
 
 def grade_lesson(number: str) -> list[tuple[str, Marks, Marks, list[str]]]:
@@ -119,23 +116,26 @@ def grade_lesson(number: str) -> list[tuple[str, Marks, Marks, list[str]]]:
     with tempfile.TemporaryDirectory() as folder:
         course = Path(folder) / "course"
         assignment.make(course, [lesson])
+        files = folder_of(course, number)
 
         def released() -> NotebookNode:
-            return notebook_of(folder_of(course, number))
+            return notebook_of(files)
+
+        def brief() -> NotebookNode:
+            return short(released())
 
         students = {
             # Whole, with right and wrong answers: neither may break what follows.
-            "half": (every_other, filled_in(released(), chosen(number, every_other))),
+            "half": (every_other, released, chosen(number, every_other)),
             # For these the exercises are enough.
-            "perfect": (all_right, filled_in(short(released()), worked(course, number))),
-            "untouched": (dict.fromkeys(names, False), short(released())),
-            "other_half": (the_others, filled_in(short(released()), chosen(number, the_others))),
+            "perfect": (all_right, brief, worked(course, number)),
+            "untouched": (dict.fromkeys(names, False), brief, {}),
+            "other_half": (the_others, brief, chosen(number, the_others)),
         }
         graded = []
-        for student, (deserved, notebook) in students.items():
-            marks = hand_in(course, number, student, notebook)
-            deserved = {name: float(right) for name, right in deserved.items()}
-            graded.append((student, deserved, marks, failures(course, number, student)))
+        for student, (deserved, base, answers) in students.items():
+            outcome = examined(base(), filled_in(base(), answers), files)
+            graded.append((student, deserved, outcome.right, outcome.failed))
         return graded
 
 
@@ -143,7 +143,7 @@ def main() -> int:
     """Print the table; 0 if every mark is as deserved and no cell failed."""
     problems = []
     print(f"{'lesson':8}{'half':>12}{'perfect':>12}{'untouched':>12}{'other_half':>12}", flush=True)
-    with ProcessPoolExecutor(PROCESSES) as pool:
+    with ProcessPoolExecutor(PROCESSES, get_context("spawn"), examining.prepare) as pool:
         for number, graded in zip(NUMBERS, pool.map(grade_lesson, NUMBERS), strict=True):
             shown = [f"{sum(marks.values()):g} of {len(marks)}" for _, _, marks, _ in graded]
             print(f"{number:8}" + "".join(f"{each:>12}" for each in shown), flush=True)

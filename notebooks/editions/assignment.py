@@ -22,7 +22,7 @@ from nbgrader.apps import NbGraderAPI
 from traitlets.config import PyFileConfigLoader
 
 from notebooks import run
-from notebooks.editions import source
+from notebooks.editions import manifest, source
 from vtff_lib.checks import EXERCISES
 from vtff_lib.endings import in_a_sentence
 
@@ -232,12 +232,15 @@ def make(folder: Path, lessons: list[Path]) -> None:
     """Make the course folder of `lessons`.
 
     Raises:
-        UngradableError: if an exercise cannot be graded, or if students' work is in the folder.
+        UngradableError: if an exercise cannot be graded, or if there is work in the folder: of
+            students, or a teacher's.
         FileExistsError: if `folder` has other files.
     """
-    if (folder / "submitted").exists():
+    made_before = [name for name in manifest.not_ours(folder) if name != source.MADE_BY]
+    if source.is_ours(folder) and made_before:
         raise UngradableError(
-            f"{folder} has submissions of students: move the course elsewhere, or give another "
+            f"{folder} holds work that would be lost, {made_before[0]} first of "
+            f"{len(made_before)} new or changed files: move the course elsewhere, or give another "
             "folder with --out."
         )
     with source.making(folder) as course:
@@ -245,6 +248,7 @@ def make(folder: Path, lessons: list[Path]) -> None:
         for lesson in lessons:
             write_source(lesson, course / "source" / lesson.stem)
         release(course)
+        manifest.write(course)
 
 
 def with_exercises() -> list[Path]:
