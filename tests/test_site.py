@@ -5,7 +5,9 @@ import functools
 import html
 import io
 import json
+import os
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -480,6 +482,24 @@ def test_the_workflow_publishes_what_make_site_makes():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert re.search(r"^site:.*\n\t.* -m notebooks\.editions\.site\b", makefile, re.M)
     assert workflow[True]["push"] == {"branches": ["main"]}  # YAML reads `on` as true
+
+
+@pytest.mark.parametrize(
+    ("variable", "published"), [(None, "held"), ("", "held"), ("held", "held"), ("shown", "shown")]
+)
+def test_the_workflow_holds_solutions_back_unless_told_otherwise(variable, published):
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "site.yml").read_text("utf-8"))
+    (step,) = [step for step in workflow["jobs"]["make"]["steps"] if "run" in step]
+    name, otherwise = re.fullmatch(
+        r"\$\{\{ vars\.(\w+) \|\| '(\w+)' \}\}", step["env"]["SOLUTIONS"]
+    ).groups()
+    given = {name: variable}.get("SOLUTIONS") or otherwise  # as GitHub reads it
+    command = ["make", "--dry-run", "site"]
+    environment = {**os.environ, "SOLUTIONS": given}
+    said = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert re.search(r"-m notebooks\.editions\.site (.*)", said.stdout)[1] == (
+        f"--solutions {published}"
+    )
 
 
 def test_the_workflow_may_do_no_more_than_it_must():
