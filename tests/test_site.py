@@ -63,7 +63,8 @@ class Page(HTMLParser):
 @functools.cache
 def pages(folder: Path) -> dict[Path, Page]:
     """Return the pages of a site."""
-    return {path: Page(path) for path in sorted(folder.rglob("*.html"))}
+    paths = sorted(folder.rglob("*.html"))
+    return {path: Page(path) for path in paths if "slides" not in path.relative_to(folder).parts}
 
 
 def leads_nowhere(folder: Path) -> Iterator[str]:
@@ -325,6 +326,30 @@ def test_held_solutions_are_neither_on_a_page_nor_in_a_download(lesson):
         for answer in answers:
             assert (answer.strip() in download) == solutions
             assert (answer.strip() in page) == solutions
+
+
+def test_the_page_for_teachers_leads_to_slides_plans_and_assignments():
+    page = pages(whole_site())[whole_site() / "for_teachers.html"]
+    linked = {address for address, _ in page.links}
+    guide = "notebooks/instructors_guide.html"
+    for lesson in source.lessons():
+        assert {f"notebooks/{lesson.stem}.html", f"slides/{lesson.stem}.html"} <= linked
+        section = source.read(lesson).cells[0].source.partition("\n")[0].removeprefix("# ")
+        assert f"{guide}#{site.slug(section)}" in linked
+    wanted = ("one-day", "three-weeks", "what-to-hand-out", "with-nbgrader", "jupyterhub")
+    assert {f"{guide}#{each}" for each in wanted} <= linked
+    assert "for_teachers.html" in {
+        address for address, _ in pages(whole_site())[whole_site() / "index.html"].links
+    }
+
+
+@pytest.mark.slow
+def test_nothing_for_teachers_is_on_a_site_that_holds_solutions():
+    assert not (held_site() / "slides").exists()
+    for path in held_site().rglob("*"):
+        assert "for_teachers" not in path.name
+        if path.suffix in (".html", ".js", ".txt"):
+            assert "for_teachers" not in path.read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
