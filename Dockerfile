@@ -32,15 +32,15 @@ ARG JUPYTERHUB_VERSION=
 COPY pyproject.toml README.md LICENSE MANIFEST.in /tmp/vtff/
 COPY vtff_lib /tmp/vtff/vtff_lib
 RUN pip install "/tmp/vtff[lab]" "jupyterhub${JUPYTERHUB_VERSION:+==${JUPYTERHUB_VERSION}}" nbgitpuller
-USER ${NB_USER}
+USER ${USER}
 WORKDIR ${HOME}
 CMD ["jupyterhub-singleuser"]
 
 FROM base AS lessons
 WORKDIR ${HOME}/vtff
-RUN chown ${NB_USER} .
-USER ${NB_USER}
-COPY --chown=${NB_USER} . .
+RUN chown ${USER} .
+USER ${USER}
+COPY --chown=${USER} . .
 RUN make ${VENV}/installed
 EXPOSE 8888
 CMD ["make", "lab", "LAB_ARGS=--ip=0.0.0.0 --no-browser"]

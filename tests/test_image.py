@@ -87,7 +87,7 @@ def installs_what_is_asked_for_from_the_index_for_cpus(texts) -> Iterator[str]:
 
 def ends_without_root(texts: dict[str, str]) -> Iterator[str]:
     for name, stage in stages(texts["Dockerfile"]).items():
-        if name != "base" and stage.values("USER")[-1:] != ["${NB_USER}"]:
+        if name != "base" and stage.values("USER")[-1:] != ["${USER}"]:
             yield f"{name} runs as root"
 
 
