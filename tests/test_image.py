@@ -167,7 +167,7 @@ MISTAKES = [
     (installs_what_is_asked_for_from_the_index_for_cpus, "Dockerfile", "whl/cpu", "whl/cu130"),
     (installs_what_is_asked_for_from_the_index_for_cpus, "Dockerfile", r"<0\.30", "<0.31"),
     (installs_what_is_asked_for_from_the_index_for_cpus, "Dockerfile", ' "torchvision.*?"', ""),
-    (ends_without_root, "Dockerfile", r"USER \$\{NB_USER\}\n", ""),
+    (ends_without_root, "Dockerfile", r"USER \$\{USER\}\n", ""),
     (gives_a_class_no_lesson, "Dockerfile", r"COPY vtff_lib \S+", "COPY . /tmp/vtff"),
     (leaves_out_what_is_not_of_the_project, ".dockerignore", r"\*\*/\.\*", "**/.git"),
     (opens_the_lessons, "Dockerfile", r"FROM base AS lessons(.|\n)*", ""),
