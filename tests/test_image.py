@@ -18,14 +18,10 @@ from packaging.specifiers import SpecifierSet
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+DEV, PAGE = ".devcontainer/devcontainer.json", "notebooks/where_it_runs.md"
 TEXTS = {
     name: (ROOT / name).read_text(encoding="utf-8")
-    for name in (
-        "Dockerfile",
-        ".dockerignore",
-        ".devcontainer/devcontainer.json",
-        "hub/values.yaml",
-    )
+    for name in ("Dockerfile", ".dockerignore", DEV, "hub/values.yaml", PAGE)
 }
 MEMORY = json.loads((ROOT / "figures" / "memory.json").read_text(encoding="utf-8"))
 FOR_A_CLASS = {"pyproject.toml", "README.md", "LICENSE", "MANIFEST.in", "vtff_lib"}
@@ -121,7 +117,7 @@ def opens_the_lessons(texts: dict[str, str]) -> Iterator[str]:
 
 
 def fits_the_dev_container(texts: dict[str, str]) -> Iterator[str]:
-    settings = of_json(texts[".devcontainer/devcontainer.json"])
+    settings = of_json(texts[DEV])
     made = stages(texts["Dockerfile"])
     build = settings["build"]
     places = [ROOT / ".devcontainer" / build[key] for key in ("dockerfile", "context")]
@@ -161,7 +157,24 @@ def fits_the_hub(texts: dict[str, str]) -> Iterator[str]:
         yield "the parts of one lesson are not found by the next"
 
 
-DEV = ".devcontainer/devcontainer.json"
+def is_told_as_it_is(texts: dict[str, str]) -> Iterator[str]:
+    page, dockerfile = texts[PAGE], stages(texts["Dockerfile"])
+    largest = f"{max(MEMORY['lessons'].values()):.1f} GB"
+    oldest, newest = re.findall(r"3\.\d+", PROJECT["requires-python"])
+    newest = f"3.{int(newest.removeprefix('3.')) - 1}"
+    for words in (
+        CPU,
+        f"[up to {largest}]",
+        f"Python {oldest} to {newest}",
+        "PyTorch 2.11 or newer",
+    ):
+        if words not in page:
+            yield f"it does not say {words!r}"
+    for stage in re.findall(r"[Tt]he stage `(\w+)`", page):
+        if stage not in dockerfile:
+            yield f"there is no stage {stage}"
+
+
 MISTAKES = [
     (begins_with_a_python_that_is_supported, "Dockerfile", r"python:3\.12", "python:3.10"),
     (installs_what_is_asked_for_from_the_index_for_cpus, "Dockerfile", "whl/cpu", "whl/cu130"),
@@ -178,6 +191,10 @@ MISTAKES = [
     (fits_the_dev_container, DEV, "/opt/venv/installed", ".venv/installed"),
     (has_room_on_the_hub, "hub/values.yaml", r"guarantee: \d\S*G", "guarantee: 1G"),
     (has_room_on_the_hub, "hub/values.yaml", r"limit: \d\S*G", "limit: 2G"),
+    (is_told_as_it_is, PAGE, r"up to \d\.\d GB", "up to 9.9 GB"),
+    (is_told_as_it_is, PAGE, "3.14", "3.15"),
+    (is_told_as_it_is, PAGE, "stage `hub`", "stage `class`"),
+    (is_told_as_it_is, PAGE, "whl/cpu", "whl/cuda"),
     (fits_the_hub, "hub/values.yaml", "/home/jovyan/", ""),
     (fits_the_hub, "Dockerfile", "NB_USER=jovyan", "NB_USER=learner"),
     (fits_the_hub, "Dockerfile", "VENV=/opt/venv", "VENV=${HOME}/venv"),

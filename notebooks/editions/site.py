@@ -230,12 +230,14 @@ class Site:
 
 def teaching_table() -> str:
     """Return a table of the lessons: each with its slides, and its section in the guide."""
-    lines = ["| lesson | slides | in the guide |", "|---|---|---|"]
+    lines = ["| lesson | to show | to prepare |", "|---|---|---|"]
     for lesson in source.lessons():
+        number = source.number(lesson)
         title = source.read(lesson).cells[0].source.partition("\n")[0].removeprefix("# ")
         lines.append(
-            f"| [{title}](notebooks/{lesson.name}) | [slides](to:slides/{lesson.stem}.html) "
-            f"| [minutes, mistakes, questions](notebooks/{source.GUIDE.name}#{slug(title)}) |"
+            f"| [{title}](notebooks/{lesson.name}) "
+            f"| [slides {number}](to:slides/{lesson.stem}.html) "
+            f"| [guide {number}](notebooks/{source.GUIDE.name}#{slug(title)}) |"
         )
     return "\n".join(lines)
 
