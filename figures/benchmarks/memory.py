@@ -34,10 +34,11 @@ def held_at_most(process: psutil.Process) -> int:
 
 
 class Watch:
-    """A block in which the processes that this one starts, and theirs, are looked at."""
+    """A block: the processes that this one starts in it, and theirs, are looked at."""
 
     def __init__(self) -> None:
         self.bytes = 0
+        self.others = set(psutil.Process().children(recursive=True))
         self.over = threading.Event()
         self.thread = threading.Thread(target=self.look)
 
@@ -45,8 +46,8 @@ class Watch:
         """Look again and again, until the block is over."""
         me = psutil.Process()
         while not self.over.wait(EVERY):
-            processes = me.children(recursive=True)
-            self.bytes = max(self.bytes, sum(map(held_at_most, processes)))
+            started = set(me.children(recursive=True)) - self.others
+            self.bytes = max(self.bytes, sum(map(held_at_most, started)))
 
     def __enter__(self) -> "Watch":
         self.thread.start()
