@@ -332,10 +332,14 @@ def test_the_page_for_teachers_leads_to_slides_plans_and_assignments():
     page = pages(whole_site())[whole_site() / "for_teachers.html"]
     linked = {address for address, _ in page.links}
     guide = "notebooks/instructors_guide.html"
+    sections = (whole_site() / guide).read_text(encoding="utf-8")
     for lesson in source.lessons():
         assert {f"notebooks/{lesson.stem}.html", f"slides/{lesson.stem}.html"} <= linked
-        section = source.read(lesson).cells[0].source.partition("\n")[0].removeprefix("# ")
-        assert f"{guide}#{site.slug(section)}" in linked
+        words = rf'href="{guide}#([\w-]+)"[^>]*>(?:<[^>]*>)*guide {source.number(lesson)}<'
+        anchor = re.search(words, page.text)[1]
+        heading = re.search(rf'id="{anchor}">\s*(?:<span[^>]*></span>)*\s*<h2>(.*?)<a', sections)[1]
+        title = source.read(lesson).cells[0].source.partition("\n")[0].removeprefix("# ")
+        assert html.unescape(heading).replace("’", "'") == title.replace("’", "'")
     wanted = ("one-day", "three-weeks", "what-to-hand-out", "with-nbgrader", "jupyterhub")
     assert {f"{guide}#{each}" for each in wanted} <= linked
     assert "for_teachers.html" in {
