@@ -340,7 +340,7 @@ def test_the_page_for_teachers_leads_to_slides_plans_and_assignments():
         heading = re.search(rf'id="{anchor}">\s*(?:<span[^>]*></span>)*\s*<h2>(.*?)<a', sections)[1]
         title = source.read(lesson).cells[0].source.partition("\n")[0].removeprefix("# ")
         assert html.unescape(heading).replace("’", "'") == title.replace("’", "'")
-    wanted = ("one-day", "three-weeks", "what-to-hand-out", "with-nbgrader", "jupyterhub")
+    wanted = ("one-day", "three-weeks", "what-to-hand-out", "grading", "jupyterhub")
     assert {f"{guide}#{each}" for each in wanted} <= linked
     assert "for_teachers.html" in {
         address for address, _ in pages(whole_site())[whole_site() / "index.html"].links
