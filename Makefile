@@ -1,8 +1,9 @@
 # `make lab` opens the lessons, `make test` tests them and the library. Both set up .venv when it is missing
-# or older than pyproject.toml.
+# or older than pyproject.toml. In an image it is elsewhere, see Dockerfile.
 
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 LAB_ARGS ?=
 WORKERS ?= -n logical --maxprocesses 4
 WHICH ?= not slow
@@ -12,54 +13,54 @@ ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: lab test slow lowest lint grade proof site slides sheets assignment notebooks figures synthetic weights engine bench gpu clean
 
-lab: .venv/installed
+lab: $(VENV)/installed
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ROOT_ARGS) $(LAB_ARGS)
 
-test: .venv/installed
+test: $(VENV)/installed
 	$(BIN)/python -m pytest $(WORKERS) -m "$(WHICH)" $(TEST_ARGS)
 
 # The tests that take minutes or a browser.
-slow: .venv/installed
+slow: $(VENV)/installed
 	$(BIN)/python -m pytest $(WORKERS) -m slow $(TEST_ARGS)
 
 # Some tests with the lowest versions that pyproject.toml allows.
-lowest: .venv/installed
+lowest: $(VENV)/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.lowest
 
-lint: .venv/installed
+lint: $(VENV)/installed
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
 
 # Grade a class, and go on where it was stopped: make grade COURSE=folder, and LESSONS=03 for one.
-grade: .venv/installed
+grade: $(VENV)/installed
 	$(if $(COURSE),,$(error Which course? make grade COURSE=folder, one that `make assignment` made))
 	OMP_NUM_THREADS=1 $(BIN)/python -m notebooks.grading $(COURSE) $(LESSONS)
 
 # Hand in and grade all lessons whole: right, untouched and wrong answers.
-proof: .venv/installed
+proof: $(VENV)/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.grade_all_lessons
 
 # The same lessons, three more ways, each from the stored notebooks and offline. SOLUTIONS=held makes
 # a site or slides without the solutions of the exercises; an assignment never has them.
-site: .venv/installed
+site: $(VENV)/installed
 	$(BIN)/python -m notebooks.editions.site --solutions $(SOLUTIONS)
 
-slides: .venv/installed
+slides: $(VENV)/installed
 	$(BIN)/python -m notebooks.editions.slides --solutions $(SOLUTIONS)
 
 # For those who help in the room: a sheet for each meeting of the guide's plans.
-sheets: .venv/installed
+sheets: $(VENV)/installed
 	$(BIN)/python -m notebooks.editions.sheets
 
-assignment: .venv/installed
+assignment: $(VENV)/installed
 	$(BIN)/python -m notebooks.editions.assignment
 
 # Run every lesson in a fresh kernel and store its outputs.
-notebooks: .venv/installed
+notebooks: $(VENV)/installed
 	$(BIN)/python notebooks/run.py
 
-figures: .venv/installed
+figures: $(VENV)/installed
 	$(BIN)/python -m figures.drawings.overview
 	$(BIN)/python -m figures.drawings.faces
 	$(BIN)/python -m figures.drawings.explorer_pages
@@ -68,28 +69,28 @@ figures: .venv/installed
 	$(BIN)/python -m figures.ledger
 
 # Render the faces that are shipped with the package; stopped, it goes on when run again.
-synthetic: .venv/installed
+synthetic: $(VENV)/installed
 	$(BIN)/python data_scripts/make_synthetic.py
 
 # Train the shipped weights again, three seeds.
-weights: .venv/installed
+weights: $(VENV)/installed
 	$(BIN)/python -m figures.experiments.train_tiny shipped
 	$(BIN)/python -m figures.ledger.model_card
 
 # Compile the model's engine for web pages again; clang and lld are needed, or ziglang.
-engine: .venv/installed
+engine: $(VENV)/installed
 	$(BIN)/python -m vtff_lib.live.build
 
-bench: .venv/installed
+bench: $(VENV)/installed
 	$(BIN)/python -m figures.benchmarks
 
 # Run the next of the runs that want a GPU, nine minutes of it, see figures/RUNS.md.
-gpu: .venv/installed
+gpu: $(VENV)/installed
 	$(BIN)/python -m figures.experiments.gpu_runs
 
-.venv/installed: pyproject.toml
+$(VENV)/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 15) else "Python 3.11 to 3.14 is needed, this is " + sys.version.split()[0] + ": try make PYTHON=python3.12")'
-	$(PYTHON) -m venv .venv
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable ".[lab,test,teach]"
 	# nbgrader brings panels for teachers; in a student's JupyterLab they would be in the way.
 	$(BIN)/jupyter labextension disable --level=sys_prefix @jupyter/nbgrader
@@ -98,4 +99,4 @@ gpu: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv
+	rm -rf $(VENV)

@@ -6,6 +6,7 @@ guide as it stands, and to find at least one mistake that is put into it.
 
 import ast
 import importlib.util
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -254,6 +255,28 @@ def names_what_it_plans(guide: Guide) -> Iterator[str]:
                 yield f"{section}: of {named} parts {read} are read"
 
 
+def tells_the_memory_that_was_measured(guide: Guide) -> Iterator[str]:
+    measured = json.loads((ROOT / "figures" / "memory.json").read_text(encoding="utf-8"))
+    section = guide.sections["How to run it for a class"]
+    told = []
+    for numbers, span in rows_below(section, "| lesson | GiB |"):
+        taken = [measured["lessons"].get(number, 0.0) for number in numbers.split(", ")]
+        told += numbers.split(", ")
+        if span != f"{min(taken):.1f} to {max(taken):.1f}":
+            yield f"the lessons {numbers} take {taken} GiB, and it says {span}"
+    if sorted(told) != sorted(measured["lessons"]):
+        yield f"the table of memory has the lessons {told}"
+    hub = yaml.safe_load((ROOT / "hub" / "values.yaml").read_text(encoding="utf-8"))
+    memory = [hub["singleuser"]["memory"][key].strip("G") for key in ("guarantee", "limit")]
+    for words in (
+        f"server adds {measured['server']:.1f} GiB",
+        "guarantee {} GiB and allow {}:".format(*memory),
+        f"Sixty students at work are then {60 * int(memory[0])} GiB",
+    ):
+        if words not in section:
+            yield f"it does not say that the {words}"
+
+
 def fits_a_phone(guide: Guide) -> Iterator[str]:
     for line in re.findall(r"^\|[-|]+\|$", guide.text, re.MULTILINE):
         if line.count("|") > 4:
@@ -340,6 +363,10 @@ MISTAKES = [
     (plans_meetings, r"^(\| 2 .*\*), \*Other readings of the paper\*", r"\1"),
     (plans_all_lessons_in_three_weeks, r"^\| 2\.1 .*\n", ""),
     (plans_all_lessons_in_three_weeks, r"09 up to \*Sixteen questions\*", "09 up to *Pairs*"),
+    (tells_the_memory_that_was_measured, r"1\.3 to 1\.6 \|$", "1.3 to 1.5 |"),
+    (tells_the_memory_that_was_measured, r"^\| 02, 07, ", "| 02, "),
+    (tells_the_memory_that_was_measured, r"adds 0\.2 GiB", "adds 0.3 GiB"),
+    (tells_the_memory_that_was_measured, r"guarantee 2 GiB", "guarantee 1 GiB"),
     (fits_a_phone, r"^\|---\|---\|$", "|---|---|---|---|"),
     (gives_commands_that_exist, r"`make site`", "`make sites`"),
     (gives_commands_that_exist, r"-m vtff_lib\.doctor", "-m vtff_lib.nurse"),

@@ -5,7 +5,9 @@ import functools
 import html
 import io
 import json
+import os
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -61,7 +63,8 @@ class Page(HTMLParser):
 @functools.cache
 def pages(folder: Path) -> dict[Path, Page]:
     """Return the pages of a site."""
-    return {path: Page(path) for path in sorted(folder.rglob("*.html"))}
+    paths = sorted(folder.rglob("*.html"))
+    return {path: Page(path) for path in paths if "slides" not in path.relative_to(folder).parts}
 
 
 def leads_nowhere(folder: Path) -> Iterator[str]:
@@ -325,6 +328,34 @@ def test_held_solutions_are_neither_on_a_page_nor_in_a_download(lesson):
             assert (answer.strip() in page) == solutions
 
 
+def test_the_page_for_teachers_leads_to_slides_plans_and_assignments():
+    page = pages(whole_site())[whole_site() / "for_teachers.html"]
+    linked = {address for address, _ in page.links}
+    guide = "notebooks/instructors_guide.html"
+    sections = (whole_site() / guide).read_text(encoding="utf-8")
+    for lesson in source.lessons():
+        assert {f"notebooks/{lesson.stem}.html", f"slides/{lesson.stem}.html"} <= linked
+        words = rf'href="{guide}#([\w-]+)"[^>]*>(?:<[^>]*>)*guide {source.number(lesson)}<'
+        anchor = re.search(words, page.text)[1]
+        heading = re.search(rf'id="{anchor}">\s*(?:<span[^>]*></span>)*\s*<h2>(.*?)<a', sections)[1]
+        title = source.read(lesson).cells[0].source.partition("\n")[0].removeprefix("# ")
+        assert html.unescape(heading).replace("’", "'") == title.replace("’", "'")
+    wanted = ("one-day", "three-weeks", "what-to-hand-out", "grading", "jupyterhub")
+    assert {f"{guide}#{each}" for each in wanted} <= linked
+    assert "for_teachers.html" in {
+        address for address, _ in pages(whole_site())[whole_site() / "index.html"].links
+    }
+
+
+@pytest.mark.slow
+def test_nothing_for_teachers_is_on_a_site_that_holds_solutions():
+    assert not (held_site() / "slides").exists()
+    for path in held_site().rglob("*"):
+        assert "for_teachers" not in path.name
+        if path.suffix in (".html", ".js", ".txt"):
+            assert "for_teachers" not in path.read_text(encoding="utf-8")
+
+
 @pytest.mark.slow
 def test_held_solutions_take_the_guide_along():
     assert (whole_site() / "notebooks" / "instructors_guide.html").is_file()
@@ -480,6 +511,24 @@ def test_the_workflow_publishes_what_make_site_makes():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert re.search(r"^site:.*\n\t.* -m notebooks\.editions\.site\b", makefile, re.M)
     assert workflow[True]["push"] == {"branches": ["main"]}  # YAML reads `on` as true
+
+
+@pytest.mark.parametrize(
+    ("variable", "published"), [(None, "held"), ("", "held"), ("held", "held"), ("shown", "shown")]
+)
+def test_the_workflow_holds_solutions_back_unless_told_otherwise(variable, published):
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "site.yml").read_text("utf-8"))
+    (step,) = [step for step in workflow["jobs"]["make"]["steps"] if "run" in step]
+    name, otherwise = re.fullmatch(
+        r"\$\{\{ vars\.(\w+) \|\| '(\w+)' \}\}", step["env"]["SOLUTIONS"]
+    ).groups()
+    given = {name: variable}.get("SOLUTIONS") or otherwise  # as GitHub reads it
+    command = ["make", "--dry-run", "site"]
+    environment = {**os.environ, "SOLUTIONS": given}
+    said = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert re.search(r"-m notebooks\.editions\.site (.*)", said.stdout)[1] == (
+        f"--solutions {published}"
+    )
 
 
 def test_the_workflow_may_do_no_more_than_it_must():

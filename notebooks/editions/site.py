@@ -28,7 +28,7 @@ from sphinx.application import Sphinx
 from sphinx.util.console import nocolor
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-from notebooks.editions import cheat_sheet, equations, source
+from notebooks.editions import cheat_sheet, equations, slides, source
 from notebooks.editions.finish import finish
 from notebooks.editions.source import ROOT
 from vtff_lib.endings import in_a_sentence
@@ -38,8 +38,10 @@ LIBRARY = ROOT / "vtff_lib"
 GLOSSARY = source.NOTEBOOKS / "glossary.ipynb"
 CHEAT_SHEET = source.NOTEBOOKS / "cheat_sheet.md"
 STANDS = source.NOTEBOOKS / "where_vtff_stands.md"
+RUNS = source.NOTEBOOKS / "where_it_runs.md"
 LEDGER = ROOT / "figures" / "LEDGER.md"
 FIGURES = ROOT / "figures" / "README.md"
+FOR_TEACHERS = "for_teachers"  # a page that leads to the slides, which are made with the site
 ORPHAN = "---\norphan: true\nnosearch: true\n---\n\n"  # a page that is in no menu
 
 # `](target#fragment "title")`, behind the text of a link.
@@ -60,8 +62,8 @@ class Site:
 
     Args:
         folder: an empty folder.
-        solutions: whether the solutions of the exercises are shown, and the guide, which has the
-            answers to the questions for discussion.
+        solutions: whether the solutions of the exercises are shown, and what is for teachers: the
+            guide, which has the answers to the questions for discussion, and the slides.
     """
 
     def __init__(self, folder: Path, solutions: bool = True):
@@ -72,7 +74,7 @@ class Site:
         for inner in (self.pages, self.copies, self.letters):
             inner.mkdir()
         self.named = [  # the pages that the menu names, beside those of `site_files/pages`
-            *source.lessons(), GLOSSARY, CHEAT_SHEET, STANDS, LEDGER, FIGURES,
+            *source.lessons(), GLOSSARY, CHEAT_SHEET, STANDS, RUNS, LEDGER, FIGURES,
             *([source.GUIDE] if solutions else []),
         ]  # fmt: skip
 
@@ -87,14 +89,18 @@ class Site:
             "<LESSON TABLE>": table[0],
             "<LESSONS>": "\n".join(f"notebooks/{lesson.stem}" for lesson in source.lessons()),
             "<MODULES>": "\n".join(self.row(path) for path in sorted(LIBRARY.rglob("*.py"))),
+            "<TEACHING TABLE>": teaching_table(),
         }
         for path in (FILES / "pages").rglob("*.md"):
+            if path.stem == FOR_TEACHERS and not self.solutions:
+                continue
             text = path.read_text(encoding="utf-8")
             for word, meaning in meanings.items():
                 text = text.replace(word, meaning)
             if not self.solutions:
                 lines = text.splitlines(keepends=True)
-                text = "".join(line for line in lines if source.GUIDE.stem not in line)
+                held = (source.GUIDE.stem, FOR_TEACHERS)
+                text = "".join(line for line in lines if not any(each in line for each in held))
             place = path.relative_to(FILES / "pages")
             self.write(place, self.relink(text, ROOT / place))
         equations.save_font(self.letters)
@@ -220,6 +226,20 @@ class Site:
             return f"]({'at' if fragment else 'to'}:{target}{fragment}{shown})"
 
         return LINK.sub(lead, HELD.sub(frame, text))
+
+
+def teaching_table() -> str:
+    """Return a table of the lessons: each with its slides, and its section in the guide."""
+    lines = ["| lesson | to show | to prepare |", "|---|---|---|"]
+    for lesson in source.lessons():
+        number = source.number(lesson)
+        title = source.read(lesson).cells[0].source.partition("\n")[0].removeprefix("# ")
+        lines.append(
+            f"| [{title}](notebooks/{lesson.name}) "
+            f"| [slides {number}](to:slides/{lesson.stem}.html) "
+            f"| [guide {number}](notebooks/{source.GUIDE.name}#{slug(title)}) |"
+        )
+    return "\n".join(lines)
 
 
 def letters(words: list[NotebookNode]) -> str:
@@ -376,6 +396,8 @@ def make(folder: Path, solutions: bool = True) -> None:
             raise ValueError(faults.getvalue().replace(f"{site.pages}{os.sep}", "").strip())
         finish(made)
         shutil.copytree(made, partial, dirs_exist_ok=True)
+        if (partial / f"{FOR_TEACHERS}.html").exists():
+            slides.make(partial / "slides", source.lessons(), solutions)
 
 
 def main() -> None:
