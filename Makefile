@@ -35,7 +35,8 @@ grade: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.grade_all_lessons
 
 # The same lessons, three more ways, each from the stored notebooks and offline. SOLUTIONS=held makes
-# a site or slides without the solutions of the exercises; an assignment never has them.
+# a site or slides without the solutions of the exercises; an assignment never has them, and with
+# SEED= each student has a version.
 site: .venv/installed
 	$(BIN)/python -m notebooks.editions.site --solutions $(SOLUTIONS)
 
@@ -43,7 +44,7 @@ slides: .venv/installed
 	$(BIN)/python -m notebooks.editions.slides --solutions $(SOLUTIONS)
 
 assignment: .venv/installed
-	$(BIN)/python -m notebooks.editions.assignment
+	$(BIN)/python -m notebooks.editions.assignment $(if $(SEED),--seed $(SEED))
 
 # Run every lesson in a fresh kernel and store its outputs.
 notebooks: .venv/installed

@@ -45,9 +45,9 @@ CHANGES = (
     Change("gamma", "x**{}", "From 0 to 1, does it rise wherever x rises?", (2.2, 1.8, 2.6, 3)),
     Change("brighter, clipped", "({} * x).clamp(max=1)",
            "Can two values that differ both become 1?", (1.6, 1.5, 2, 2.5)),
-    Change("coloured lamp", "x * torch.tensor([{}])[:, None, None]",
+    Change("yellow lamp", "x * torch.tensor([{}])[:, None, None]",
            "Each channel has its own factor. Of which channel are the neighbours that a pixel is "
-           "compared with?", ("1.0, 0.9, 0.5", "0.6, 0.8, 1.0", "1.0, 0.7, 0.8")),
+           "compared with?", ("1.0, 0.9, 0.5", "1.0, 0.8, 0.4", "0.9, 0.8, 0.6")),
     Change("negative", "1 - x", "Does it rise where the values rise?"),
     Change("darker, 8 bits", "({} * x * 255).round() / 255",
            "Can rounding to whole steps make two values equal that were not?", (0.4, 0.3, 0.5)),
@@ -59,7 +59,7 @@ CHANGES = (
 )  # fmt: skip
 
 
-def _changes() -> dict[str, Change]:
+def changes() -> dict[str, Change]:
     """Return the changes of the version in force, by letter."""
     dice = Dice("light_that_leaves_codes")
     chosen = [change.with_number(dice.one_of(*change.numbers)) for change in CHANGES]
@@ -77,10 +77,10 @@ class Lights(dict[str, Change]):
 @asks("light_that_leaves_codes")
 def lights() -> Lights:
     """Return the eight changes of your version."""
-    return Lights({f"{letter} {change.name}": change for letter, change in _changes().items()})
+    return Lights({f"{letter} {change.name}": change for letter, change in changes().items()})
 
 
-def _moved(change: Change) -> str:
+def moved(change: Change) -> str:
     """Say which comparison a change turns round, in an image of dice; nothing if it turns none."""
     dice = torch.Generator().manual_seed(1)
     image = torch.randint(256, (1, 3, 40, 40), generator=dice).double() / 255
@@ -114,17 +114,17 @@ def light_that_leaves_codes(answer: Any) -> str:
     )
     chosen = {letter.strip().upper() for letter in answer} - {"", ","}
     require(chosen, "You chose none. At least one of the eight leaves every code as it is.")
-    changes = _changes()
-    unknown = sorted(chosen - set(changes))
+    eight = changes()
+    unknown = sorted(chosen - set(eight))
     require(not unknown, f"{unknown} is not among the letters A to H.")
-    for letter, change in changes.items():
-        moved = _moved(change)
+    for letter, change in eight.items():
+        turned = moved(change)
         require(
-            not moved or letter not in chosen,
-            f"{letter} does not stay. {change.thought} In an image of dice, {moved}.",
+            not turned or letter not in chosen,
+            f"{letter} does not stay. {change.thought} In an image of dice, {turned}.",
         )
         require(
-            moved or letter in chosen,
+            turned or letter in chosen,
             f"{letter} stays: in an image of dice, not one code differs. {change.thought}",
         )
     return (

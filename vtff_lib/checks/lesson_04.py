@@ -16,7 +16,7 @@ Shape = tuple[int, ...]
 LETTERS = "abcde"
 
 
-def _pairs() -> list[tuple[Shape, Shape]]:
+def pairs() -> list[tuple[Shape, Shape]]:
     """Return the five pairs of shapes of the version in force, a to e."""
     dice = Dice("broadcast_shapes")
     batch, channels, side = (
@@ -41,12 +41,13 @@ def shapes_to_fit() -> Told:
     """Return the table of the five pairs of your version."""
     rows = [
         f"| {letter} | `{first}` | `{second}` |"
-        for letter, (first, second) in zip(LETTERS, _pairs(), strict=True)
+        for letter, (first, second) in zip(LETTERS, pairs(), strict=True)
     ]
     return Told("\n".join(["| | first | second |", "|---|---|---|", *rows]))
 
 
-def _fitted(first: Shape, second: Shape) -> Shape | str:
+def fitted(first: Shape, second: Shape) -> Shape | str:
+    """Return the shape that two others broadcast to, or that there is none."""
     try:
         return tuple(torch.broadcast_shapes(first, second))
     except RuntimeError:
@@ -57,19 +58,19 @@ def _fitted(first: Shape, second: Shape) -> Shape | str:
 def broadcast_shapes(answer: Sequence[Any]) -> str:
     """Check Exercise 1 of lesson 04: what five pairs of shapes broadcast to."""
     require_answer(answer)
-    pairs = _pairs()
+    asked = pairs()
     require(
-        isinstance(answer, list | tuple) and len(answer) == len(pairs),
+        isinstance(answer, list | tuple) and len(answer) == len(asked),
         f'Give a list with five entries, a to e, each a shape such as (2, 3) or "{ERROR}".',
     )
-    for letter, given, pair in zip(LETTERS, answer, pairs, strict=True):
+    for letter, given, pair in zip(LETTERS, answer, asked, strict=True):
         size = tuple(given) if isinstance(given, list | tuple) else given  # torch.Size too
         size = size.lower() if isinstance(size, str) else size
         require(
             isinstance(size, tuple) or size == ERROR,
             f'{letter}: write a tuple of whole numbers, or "{ERROR}"; yours is {given!r:.60}.',
         )
-        require(size == _fitted(*pair), f"{letter}: {_slip(size, *pair)}")
+        require(size == fitted(*pair), f"{letter}: {_slip(size, *pair)}")
     return (
         "All five. The dangerous ones are the two that fit by accident: no error says that "
         "channel scores were added to the columns."
@@ -89,11 +90,12 @@ def _slip(given: Any, first: Shape, second: Shape) -> str:
     columns = list(zip(longer, filled, strict=True))
     clash = [(x, y) for x, y in columns if x != y and 1 not in (x, y)]
     if clash:
-        meets = "{} meets {}".format(*clash[-1])
+        meets = f"{clash[-1][0]} meets {clash[-1][1]}"
         if given == longer:
             return f"that is what was meant, but shapes are aligned at the right, where {meets}."
         return f"at the right, {meets}: they differ, and PyTorch repeats nothing but a 1."
-    at_left = list(zip(longer, shorter + (1,) * (len(longer) - len(shorter)), strict=True))
+    to_the_left = shorter + (1,) * (len(longer) - len(shorter))
+    at_left = list(zip(longer, to_the_left, strict=True))
     if given in (tuple(map(sum, columns)), tuple(map(sum, at_left))):
         return "sizes are not added. A 1 takes the size of the other."
     if given == tuple(map(max, columns))[1:]:
@@ -102,7 +104,7 @@ def _slip(given: Any, first: Shape, second: Shape) -> str:
         for x, y in columns:
             if given == tuple(min(c) if c == (x, y) else max(c) for c in columns):
                 return f"a column has {x} and {y}. Which of them is stretched?{as_filled}"
-    if given == tuple(map(max, at_left)):
+    if given in (tuple(map(max, at_left)), to_the_left):
         return f"shapes are aligned at the right. The *last* entries meet.{as_filled}"
     return (
         f"{given!r} does not come out of {first} and {second}. Write them under each other, "

@@ -164,6 +164,12 @@ def mirrored_codes(answer: Callable[[Tensor], Tensor]) -> str:
     )
 
 
+def ailments() -> dict[str, str]:
+    """Return what is wrong with the run of each letter, in the version in force."""
+    stored = dict(zip(LETTERS, dealt("runs cause", RUNS), strict=True))
+    return {letter: stored[old] for letter, old in _letters().items()}
+
+
 def _letters() -> dict[str, str]:
     """Return, for each letter of the version in force, the letter of the stored run."""
     return dict(zip(LETTERS, Dice("diagnosis").shuffled(LETTERS), strict=True))
@@ -185,12 +191,11 @@ def diagnosis(answer: Any) -> str:
     )
     missing = [letter for letter in LETTERS if letter not in answer]
     require(not missing, f"Without a diagnosis: {', '.join(missing)}.")
-    ails = dict(zip(LETTERS, dealt("runs cause", RUNS), strict=True))
-    for letter, stored in _letters().items():
+    for letter, ails in ailments().items():
         cause = str(answer[letter]).strip().lower()
         require(cause in CAUSES, f"{letter}: {answer[letter]!r} is not on the list.")
-        words = WHY_NOT[ails[stored]].get(cause) or NOT_ANYWHERE.get(cause, "")
-        require(cause == ails[stored], words.format(letter))
+        words = WHY_NOT[ails].get(cause) or NOT_ANYWHERE.get(cause, "")
+        require(cause == ails, words.format(letter))
     return (
         "All four. The training curve told three of them apart, and whether validation is poor or "
         "at chance told the two that learn by heart."

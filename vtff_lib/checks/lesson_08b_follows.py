@@ -83,7 +83,7 @@ FINDINGS = (
 )
 
 
-def _claims() -> list[tuple[Finding, bool]]:
+def claims() -> list[tuple[Finding, bool]]:
     """Return the findings of the version in force, and whether the claim after each follows."""
     dice = Dice("what_follows")
     follows = dealt("map lesson", [True] * 2 + [False] * 5)
@@ -99,7 +99,7 @@ def claims_to_judge() -> Told:
     return Told(
         "\n".join(
             f"{place}. {finding.found} *{finding.borne_out if follows else finding.too_far}*"
-            for place, (finding, follows) in enumerate(_claims(), start=1)
+            for place, (finding, follows) in enumerate(claims(), start=1)
         )
     )
 
@@ -108,12 +108,12 @@ def claims_to_judge() -> Told:
 def what_follows(answer: Any) -> str:
     """Check Exercise 3 of lesson 08b: of seven claims, which are borne out by their finding."""
     require_answer(answer)
-    claims = _claims()
+    asked = claims()
     require(
-        isinstance(answer, list | tuple) and len(answer) == len(claims),
-        f"Give a list of {len(claims)} values, True or False, one for each claim, in order.",
+        isinstance(answer, list | tuple) and len(answer) == len(asked),
+        f"Give a list of {len(asked)} values, True or False, one for each claim, in order.",
     )
-    for place, (given, (finding, follows)) in enumerate(zip(answer, claims, strict=True), start=1):
+    for place, (given, (finding, follows)) in enumerate(zip(answer, asked, strict=True), start=1):
         require(given is not None and given is not ..., f"Claim {place} is still open: fill it in.")
         require(
             isinstance(given, bool | int) and given in (0, 1),
