@@ -9,7 +9,7 @@ SOLUTIONS ?= shown
 # Jupyter refuses to run as root (in a container, say) unless it is told to.
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test slow lowest lint grade site slides assignment notebooks figures synthetic weights engine bench gpu clean
+.PHONY: lab test slow lowest lint grade site slides assignment tutor notebooks figures synthetic weights engine bench gpu clean
 
 lab: .venv/installed
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ROOT_ARGS) $(LAB_ARGS)
@@ -45,6 +45,10 @@ slides: .venv/installed
 
 assignment: .venv/installed
 	$(BIN)/python -m notebooks.editions.assignment $(if $(SEED),--seed $(SEED))
+
+# The course's text without solutions, one file to point a chatbot at; TUTOR.md says how it is to help.
+tutor: .venv/installed
+	$(BIN)/python -m notebooks.editions.tutor
 
 # Run every lesson in a fresh kernel and store its outputs.
 notebooks: .venv/installed

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from notebooks.editions import assignment, slides, source
@@ -10,7 +11,7 @@ from tests.keys import LESSONS, in_file, in_notebook, in_text, in_values, keys, 
 from tests.made import held_site
 from vtff_lib.checks.versions import VARIED
 
-TEXTS = {".html", ".js", ".json", ".ipynb", ".md", ".txt", ".py", ".css", ".toml", ".svg", ".inv"}
+TEXTS = {".html", ".js", ".json", ".ipynb", ".md", ".txt", ".py", ".css", ".toml", ".svg"}
 
 
 def lesson_paths() -> list[Path]:
@@ -83,11 +84,16 @@ def test_the_library_tells_no_key():
 
 @pytest.mark.filterwarnings("ignore:::nbgrader")
 @pytest.mark.filterwarnings("ignore::nbformat.warnings.MissingIDFieldWarning")
-@pytest.mark.parametrize("seed", ["", "7"])
-def test_an_assignment_tells_no_key(tmp_path, seed):
-    assignment.make(tmp_path / "course", lesson_paths(), seed)
+def test_an_assignment_tells_no_key(tmp_path):
+    assignment.make(tmp_path / "course", lesson_paths(), seed="7")
     assert telling(tmp_path / "course" / "source")  # the teacher's has them
     assert telling(tmp_path / "course" / "release") == {}
+
+
+@pytest.mark.parametrize("path", lesson_paths(), ids=LESSONS)
+def test_a_lesson_without_its_solutions_tells_no_key(path):
+    held = source.read(path, solutions=False)
+    assert in_file(path.name, nbformat.writes(held)) == set()
 
 
 def test_held_slides_tell_no_key(tmp_path):
