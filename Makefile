@@ -46,7 +46,7 @@ slides: .venv/installed
 assignment: .venv/installed
 	$(BIN)/python -m notebooks.editions.assignment $(if $(SEED),--seed $(SEED))
 
-# The course's text without solutions, one file to point a chatbot at; TUTOR.md says how it is to help.
+# The course's text without solutions, to point a chatbot at; TUTOR.md says how it is to help.
 tutor: .venv/installed
 	$(BIN)/python -m notebooks.editions.tutor
 

@@ -35,18 +35,20 @@ def lesson_text(lesson: Path) -> str:
 
 
 def make(folder: Path) -> None:
-    """Write the file into `folder`.
+    """Write the files into `folder`.
 
     Raises:
         FileExistsError: if `folder` holds other files.
     """
-    texts = [TUTOR.read_text(encoding="utf-8"), *map(lesson_text, source.lessons())]
+    texts = {f"{lesson.stem}.md": lesson_text(lesson) for lesson in source.lessons()}
     with source.making(folder) as partial:
-        (partial / NAME).write_text("\n\n".join(texts) + "\n", encoding="utf-8")
+        for name, text in (texts | {NAME: "\n\n".join(texts.values())}).items():
+            with_advice = f"{TUTOR.read_text(encoding='utf-8')}\n\n{text}\n"
+            (partial / name).write_text(with_advice, encoding="utf-8")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Write the file as asked on the command line, and say where it is."""
+    """Write the files as asked on the command line, and say where they are."""
     parser = argparse.ArgumentParser(description="Write the course's text without solutions.")
     where = source.ROOT / "build" / "tutor"
     parser.add_argument("--out", type=Path, default=where, help="folder to make")
