@@ -135,7 +135,7 @@ def test_links_lead_to_what_exists():
 
 @pytest.fixture(scope="module")
 def analysis():
-    notebook = nbformat.read(FOLDER / "before_and_after.ipynb", as_version=4)
+    notebook = nbformat.read(FOLDER / "class_gain.ipynb", as_version=4)
     names: dict = {}
     for cell in notebook.cells:
         if cell.cell_type == "code":
