@@ -102,5 +102,6 @@ def test_held_slides_tell_no_key(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_held_site_tells_no_key():
+def test_a_held_site_tells_no_key_and_has_no_page_for_teachers():
     assert telling(held_site()) == {}
+    assert not (held_site() / "notebooks" / "teaching").exists()
