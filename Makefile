@@ -11,7 +11,7 @@ SOLUTIONS ?= shown
 # Jupyter refuses to run as root (in a container, say) unless it is told to.
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test slow lowest lint grade proof site slides sheets assignment notebooks figures synthetic weights engine bench gpu clean
+.PHONY: lab test slow lowest lint grade proof site slides sheets assignment tutor notebooks figures synthetic weights engine bench gpu clean
 
 lab: $(VENV)/installed
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ROOT_ARGS) $(LAB_ARGS)
@@ -42,7 +42,8 @@ proof: $(VENV)/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.grade_all_lessons
 
 # The same lessons, three more ways, each from the stored notebooks and offline. SOLUTIONS=held makes
-# a site or slides without the solutions of the exercises; an assignment never has them.
+# a site or slides without the solutions of the exercises; an assignment never has them, and with
+# SEED= each student has a version.
 site: $(VENV)/installed
 	$(BIN)/python -m notebooks.editions.site --solutions $(SOLUTIONS)
 
@@ -54,7 +55,11 @@ sheets: $(VENV)/installed
 	$(BIN)/python -m notebooks.editions.sheets
 
 assignment: $(VENV)/installed
-	$(BIN)/python -m notebooks.editions.assignment
+	$(BIN)/python -m notebooks.editions.assignment $(if $(SEED),--seed $(SEED))
+
+# The course's text without solutions, to point a chatbot at; TUTOR.md says how it is to help.
+tutor: $(VENV)/installed
+	$(BIN)/python -m notebooks.editions.tutor
 
 # Run every lesson in a fresh kernel and store its outputs.
 notebooks: $(VENV)/installed

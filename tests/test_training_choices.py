@@ -99,14 +99,10 @@ def test_shuffled_labels_are_the_same_labels_elsewhere():
 def test_each_stored_run_is_sick_in_the_way_it_is_said_to_be():
     told = json.loads((FIGURES / "sick_runs.json").read_text(encoding="utf-8"))
     assert {"command", "date", "seed", "torch", "faces_sha256", "cpu_seconds"} <= told.keys()
-    runs = {run["cause"]: run for run in told["cases"].values()}
-    assert {name: run["cause"] for name, run in told["cases"].items()} == {
-        name: run.cause for name, run in sick_runs.RUNS.items()
-    }
+    assert told["cases"].keys() == sick_runs.RUNS.keys()
+    runs = {sick_runs.RUNS[name].cause: run for name, run in told["cases"].items()}
     chance = 1 / 8
-    last = {
-        cause: {key: run[key][-1] for key in run if key != "cause"} for cause, run in runs.items()
-    }
+    last = {cause: {key: run[key][-1] for key in run} for cause, run in runs.items()}
     healthy = last["nothing"]
     assert healthy["valid_accuracy"] > 3 * chance
     assert min(runs["nothing"]["valid_loss"]) > healthy["valid_loss"] - 0.1

@@ -1,6 +1,7 @@
 """Make an nbgrader course of the lessons: each is an assignment, graded by the lesson's checks.
 
     python -m notebooks.editions.assignment      # the course folder is build/assignment
+    python -m notebooks.editions.assignment --seed 7      # each student has a version
 
 `source/` has what a teacher keeps, with solutions and hidden tests; `release/` has what students
 get, made of it by nbgrader, which has written down in `gradebook.db` what there is to grade.
@@ -22,7 +23,7 @@ from nbgrader.apps import NbGraderAPI
 from traitlets.config import PyFileConfigLoader
 
 from notebooks import run
-from notebooks.editions import manifest, source
+from notebooks.editions import manifest, source, versions
 from vtff_lib.checks import EXERCISES
 from vtff_lib.endings import in_a_sentence
 
@@ -192,9 +193,11 @@ def files_beside(notebook: NotebookNode) -> list[Path]:
     ]
 
 
-def write_source(lesson: Path, folder: Path) -> None:
+def write_source(lesson: Path, folder: Path, seed: str = "") -> None:
     """Write a lesson's assignment into `folder`: the notebook, and the files that it needs."""
     notebook = instructors_version(lesson)
+    if seed:
+        versions.vary(notebook, seed)
     folder.mkdir(parents=True, exist_ok=True)  # a lesson may need no file
     for file in files_beside(notebook):
         beside = folder / file.parent.relative_to(source.ROOT)
@@ -228,8 +231,8 @@ def release(course: Path) -> None:
             raise UngradableError(f"nbgrader refuses {assignment}: {result['log']}")
 
 
-def make(folder: Path, lessons: list[Path]) -> None:
-    """Make the course folder of `lessons`.
+def make(folder: Path, lessons: list[Path], seed: str = "") -> None:
+    """Make the course folder of `lessons`; with a seed, each student has a version.
 
     Raises:
         UngradableError: if an exercise cannot be graded, or if there is work in the folder: of
@@ -246,7 +249,7 @@ def make(folder: Path, lessons: list[Path]) -> None:
     with source.making(folder) as course:
         shutil.copy(FILES / CONFIG, course)
         for lesson in lessons:
-            write_source(lesson, course / "source" / lesson.stem)
+            write_source(lesson, course / "source" / lesson.stem, seed)
         release(course)
         manifest.write(course)
 
@@ -265,10 +268,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Make an nbgrader course of the lessons.")
     where = source.ROOT / "build" / "assignment"
     parser.add_argument("--out", type=Path, default=where, help="folder to make")
-    folder = parser.parse_args(arguments).out
-    lessons = with_exercises()
+    parser.add_argument("--seed", default="", help="a word or number: each student has a version")
+    given = parser.parse_args(arguments)
+    folder, lessons = given.out, with_exercises()
     with in_a_sentence(source.STOPPED):
-        make(folder, lessons)
+        make(folder, lessons, given.seed)
         print(f"{len(lessons)} assignments in {folder}: source and release.")
 
 

@@ -162,6 +162,8 @@ class Site:
         if path == GLOSSARY:
             notebook.cells.insert(2, new_markdown_cell(letters(cells)))
         fold(notebook.cells)
+        if path not in self.named:
+            notebook.metadata |= {"orphan": True, "nosearch": True}  # in no menu, as ORPHAN says
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 cell.source = self.relink(cell.source, path)

@@ -1,14 +1,13 @@
 """Lesson 07: answers to its exercises, right ones and wrong ones."""
 
 import copy
-import json
 import math
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from figures.experiments.harness import FIGURES
+from figures.experiments import sick_runs
 from tests.lessons import Answers
 from vtff_lib.lbp import order_table
 from vtff_lib.training.optimisation import learning_rate_share
@@ -269,8 +268,7 @@ def mirrored_on_the_circle(codes):
 
 # 6: the diagnosis
 
-SICK = json.loads((FIGURES / "sick_runs.json").read_text(encoding="utf-8"))["cases"]
-CAUSES = {name: run["cause"] for name, run in SICK.items() if name != "healthy"}
+CAUSES = {name: run.cause for name, run in sick_runs.RUNS.items() if name != "healthy"}
 
 
 def swapped(**changes):

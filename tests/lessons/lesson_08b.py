@@ -4,7 +4,6 @@ import torch
 import torch.nn.functional as F
 
 from tests.lessons import Answers
-from vtff_lib.checks.lesson_08b_follows import CLAIMS
 from vtff_lib.explain.pointing import pointing_game
 
 # 1: the pointing game
@@ -115,7 +114,7 @@ def control_of_none(beyond):
 
 # 3: what follows
 
-RIGHT = [right for right, _ in CLAIMS]
+RIGHT = [False, True, False, True, False, False, False]
 
 
 def but(place, given):

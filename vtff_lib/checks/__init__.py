@@ -49,11 +49,13 @@ from vtff_lib.checks.lesson_10_people import paired_gap
 from vtff_lib.checks.lesson_10_split import fault_in_split
 from vtff_lib.checks.lesson_10_trunk import frozen_trunk
 from vtff_lib.checks.overview import erase_progress, keep_progress, progress
+from vtff_lib.checks.versions import asked, version
 
 __all__ = [
     "EXERCISES",
     "Exercise",
     "Verdict",
+    "asked",
     "average_of_two",
     "broadcast_shapes",
     "class_prior",
@@ -111,6 +113,7 @@ __all__ = [
     "tokens_from_map",
     "trunk",
     "twin_for_global",
+    "version",
     "what_follows",
     "whole_model",
 ]

@@ -21,6 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from vtff_lib.checks import versions
+
 MOST_PRINTED = 10_000  # characters
 INSTALLED = (
     *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
@@ -126,7 +128,7 @@ def _dice() -> Iterator[None]:
     gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
     tracker = torch.cuda._lazy_seed_tracker  # the seed that waits for the first use of a GPU
     waiting = dict(vars(tracker))
-    torch.default_generator.manual_seed(0)
+    torch.default_generator.manual_seed(versions.seed())
     try:
         yield
     finally:

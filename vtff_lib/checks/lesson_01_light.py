@@ -1,6 +1,7 @@
 """The checks of lesson 01, third part: what light leaves alone, and a test that finds faults."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -9,25 +10,97 @@ from torch import Tensor
 
 from vtff_lib.checks.faults import judge_test
 from vtff_lib.checks.judging import exercise, require, require_answer
+from vtff_lib.checks.versions import Dice, asks
 from vtff_lib.lbp import OFFSETS, local_binary_pattern
 
 READING = OFFSETS["reading"]
 WEIGHTS = torch.tensor([[128, 64, 32], [16, 0, 8], [4, 2, 1]])
-LIGHT = {  # letter: whether codes stay, and what whoever thinks otherwise has overlooked
-    "A": (True, "A stays: the larger of two values is still the larger after both are × 0.4."),
-    "B": (True, "B stays: from 0 to 1, x ** 2.2 rises wherever x rises."),
-    "C": (False, "C does not stay: two values above 0.625 both become 1, and a smaller neighbour "
-          "becomes an equal one: 0.7 and 0.9. Clipping is not strictly increasing."),
-    "D": (True, "D stays: each channel has its own factor, but a pixel is only ever compared with "
-          "neighbours in its own channel."),
-    "E": (False, "E does not stay: a negative falls where the values rise, so the larger "
-          "of two values becomes the smaller."),
-    "F": (False, "F does not stay: rounding to whole steps makes near values equal, and a smaller "
-          "neighbour becomes an equal one."),
-    "G": (False, "G does not stay: the factor differs from column to column, so it is no function "
-          "of the value. A neighbour that is a little darker may get the larger factor."),
-    "H": (True, "H stays: a logarithm bends the scale, but rises all the way."),
-}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of light: its name, its code with a number in it, and a thought about it.
+
+    Nothing here says whether codes stay. That is tried, on an image of dice.
+    """
+
+    name: str
+    code: str  # of `x`, (N, 3, H, W), from 0 to 1
+    thought: str
+    numbers: tuple[Any, ...] = ("",)  # of which a version has one, the lesson the first
+
+    def with_number(self, number: Any) -> "Change":
+        """Return the change with a number filled in, in code and thought."""
+        code, thought = (text.replace("{}", f"{number}") for text in (self.code, self.thought))
+        return replace(self, code=code, thought=thought)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return images (N, 3, H, W) in this light."""
+        return eval(self.code, {"torch": torch, "x": x})  # the code above, as it is shown
+
+
+CHANGES = (
+    Change("darker", "{} * x", "Is the larger of two values still the larger after both are × {}?",
+           (0.4, 0.3, 0.6, 0.7)),
+    Change("gamma", "x**{}", "From 0 to 1, does it rise wherever x rises?", (2.2, 1.8, 2.6, 3)),
+    Change("brighter, clipped", "({} * x).clamp(max=1)",
+           "Can two values that differ both become 1?", (1.6, 1.5, 2, 2.5)),
+    Change("yellow lamp", "x * torch.tensor([{}])[:, None, None]",
+           "Each channel has its own factor. Of which channel are the neighbours that a pixel is "
+           "compared with?", ("1.0, 0.9, 0.5", "1.0, 0.8, 0.4", "0.9, 0.8, 0.6")),
+    Change("negative", "1 - x", "Does it rise where the values rise?"),
+    Change("darker, 8 bits", "({} * x * 255).round() / 255",
+           "Can rounding to whole steps make two values equal that were not?", (0.4, 0.3, 0.5)),
+    Change("side light", "x * torch.linspace({}, 1, x.shape[-1])",
+           "The factor differs from column to column. Is it a function of the value alone?",
+           (0.4, 0.3, 0.6)),
+    Change("logarithm", "torch.log(1 + {} * x) / torch.log(torch.tensor(1.0 + {}))",
+           "It bends the scale. Does it rise all the way?", (9, 4, 19)),
+)  # fmt: skip
+
+
+def changes() -> dict[str, Change]:
+    """Return the changes of the version in force, by letter."""
+    dice = Dice("light_that_leaves_codes")
+    chosen = [change.with_number(dice.one_of(*change.numbers)) for change in CHANGES]
+    return dict(zip("ABCDEFGH", dice.shuffled(chosen), strict=True))
+
+
+class Lights(dict[str, Change]):
+    """The changes of a version, by letter and name: functions that Jupyter shows as a table."""
+
+    def _repr_markdown_(self) -> str:
+        rows = [f"| {name} | `{change.code}` |" for name, change in self.items()]
+        return "\n".join(["| light | of `x` it makes |", "|---|---|", *rows])
+
+
+@asks("light_that_leaves_codes")
+def lights() -> Lights:
+    """Return the eight changes of your version."""
+    return Lights({f"{letter} {change.name}": change for letter, change in changes().items()})
+
+
+def moved(change: Change) -> str:
+    """Say which comparison a change turns round, in an image of dice; nothing if it turns none."""
+    dice = torch.Generator().manual_seed(1)
+    image = torch.randint(256, (1, 3, 40, 40), generator=dice).double() / 255
+    after = change(image)
+    inside = (..., slice(1, -1), slice(1, -1))
+    before_codes, after_codes = (local_binary_pattern(each)[inside] for each in (image, after))
+    differ = (before_codes != after_codes).nonzero()
+    if not len(differ):
+        return ""
+    one, channel, row, column = differ[0].tolist()
+    bits = int(before_codes[one, channel, row, column]) ^ int(
+        after_codes[one, channel, row, column]
+    )
+    down, across = READING[7 - bits.bit_length() + 1]
+    centre = (one, channel, row + 1, column + 1)
+    beside = (one, channel, row + 1 + down, column + 1 + across)
+    return (
+        f"a pixel of {image[centre]:.3f} has a neighbour of {image[beside]:.3f}; afterwards they "
+        f"are {after[centre]:.3f} and {after[beside]:.3f}"
+    )
 
 
 @exercise("01", "Which changes of light leave every code as it is")
@@ -41,14 +114,23 @@ def light_that_leaves_codes(answer: Any) -> str:
     )
     chosen = {letter.strip().upper() for letter in answer} - {"", ","}
     require(chosen, "You chose none. At least one of the eight leaves every code as it is.")
-    unknown = sorted(chosen - set(LIGHT))
+    eight = changes()
+    unknown = sorted(chosen - set(eight))
     require(not unknown, f"{unknown} is not among the letters A to H.")
-    for letter, (stays, words) in LIGHT.items():
-        require((letter in chosen) == stays, words)
+    for letter, change in eight.items():
+        turned = moved(change)
+        require(
+            not turned or letter not in chosen,
+            f"{letter} does not stay. {change.thought} In an image of dice, {turned}.",
+        )
+        require(
+            turned or letter in chosen,
+            f"{letter} stays: in an image of dice, not one code differs. {change.thought}",
+        )
     return (
-        "Four changes are strictly increasing functions of each channel's values, and so leave "
-        "every comparison alone. The other four make values equal, reverse their order, or depend "
-        "on the place."
+        "Those are strictly increasing functions of each channel's values, and so leave every "
+        "comparison alone. The others make values equal, reverse their order, or depend on the "
+        "place."
     )
 
 

@@ -9,71 +9,106 @@ import torch
 from torch import Tensor
 
 from vtff_lib.checks.judging import call, exercise, require, require_answer
+from vtff_lib.checks.versions import Dice, Told, asks
 
 ERROR = "error"
-PAIRS: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = (
-    ((64, 1, 1), (8, 1, 7, 7)),
-    ((8, 64, 7, 7), (8, 64)),
-    ((7, 7, 7), (7,)),
-    ((8, 1), (8,)),
-    ((5, 1, 7), (4, 1)),
-)
-SHAPES = ((8, 64, 7, 7), ERROR, (7, 7, 7), (8, 8), (5, 4, 7))
-# What a likely mistake makes of a pair, by its place in the list.
-SLIPS: dict[tuple[int, Any], str] = {
-    (0, ERROR): (
-        "a: three sizes and four do fit: shapes are aligned at the right, and what is missing on "
-        "the left counts as 1."
-    ),
-    (0, (64, 7, 7)): "a: the batch is lost. The result has as many sizes as the longer shape.",
-    (0, (8, 1, 7, 7)): "a: 64 meets the 1 of the second shape, so that 1 is stretched.",
-    (0, (64, 1, 7, 7)): "a: you aligned at the left. The *last* entries meet: 1 and 7.",
-    (0, (72, 2, 8, 8)): "a: sizes are not added. A 1 takes the size of the other.",
-    (1, (8, 64, 7, 7)): (
-        "b: that is what was meant, but shapes are aligned at the right: 64 meets the last 7, not "
-        "the channels."
-    ),
-    (1, (8, 64, 8, 64)): "b: 7 and 64 differ and neither is 1. PyTorch repeats nothing but a 1.",
-    (1, (8, 64, 7, 64)): "b: 7 and 64 differ and neither is 1. PyTorch repeats nothing but a 1.",
-    (2, ERROR): "c: no error: (7,) becomes (1, 1, 7), and each 7 meets a 7 or a 1.",
-    (2, (7, 1, 1)): "c: (7,) becomes (1, 1, 7), for shapes are aligned at the right.",
-    (3, ERROR): "d: no error: (8,) becomes (1, 8), and each 8 meets a 1.",
-    (3, (8,)): "d: aligned at the right, (8,) becomes (1, 8). What do (8, 1) and (1, 8) give?",
-    (3, (8, 1)): "d: the 1 at the end of (8, 1) meets an 8, so it is stretched too.",
-    (4, ERROR): "e: aligned at the right, (4, 1) becomes (1, 4, 1). Compare column by column.",
-    (4, (5, 4, 1)): "e: the last column has 7 and 1. Which of them is stretched?",
-    (4, (5, 1, 7)): "e: the middle column has 1 and 4. Which of them is stretched?",
-}
+Shape = tuple[int, ...]
+LETTERS = "abcde"
+
+
+def pairs() -> list[tuple[Shape, Shape]]:
+    """Return the five pairs of shapes of the version in force, a to e."""
+    dice = Dice("broadcast_shapes")
+    batch, channels, side = (
+        dice.one_of(8, 4, 6, 16),
+        dice.one_of(64, 32, 128),
+        dice.one_of(7, 5, 14),
+    )
+    layers, rows = dice.one_of(5, 3, 9), dice.one_of(4, 2, 10)
+    return dice.shuffled(
+        [
+            ((channels, 1, 1), (batch, 1, side, side)),
+            ((batch, channels, side, side), (batch, channels)),
+            ((side, side, side), (side,)),
+            ((batch, 1), (batch,)),
+            ((layers, 1, side), (rows, 1)),
+        ]
+    )
+
+
+@asks("broadcast_shapes")
+def shapes_to_fit() -> Told:
+    """Return the table of the five pairs of your version."""
+    rows = [
+        f"| {letter} | `{first}` | `{second}` |"
+        for letter, (first, second) in zip(LETTERS, pairs(), strict=True)
+    ]
+    return Told("\n".join(["| | first | second |", "|---|---|---|", *rows]))
+
+
+def fitted(first: Shape, second: Shape) -> Shape | str:
+    """Return the shape that two others broadcast to, or that there is none."""
+    try:
+        return tuple(torch.broadcast_shapes(first, second))
+    except RuntimeError:
+        return ERROR
 
 
 @exercise("04", "Shapes that fit, and shapes that do not")
 def broadcast_shapes(answer: Sequence[Any]) -> str:
     """Check Exercise 1 of lesson 04: what five pairs of shapes broadcast to."""
     require_answer(answer)
+    asked = pairs()
     require(
-        isinstance(answer, list | tuple) and len(answer) == len(SHAPES),
+        isinstance(answer, list | tuple) and len(answer) == len(asked),
         f'Give a list with five entries, a to e, each a shape such as (2, 3) or "{ERROR}".',
     )
-    for place, (given, shape) in enumerate(zip(answer, SHAPES, strict=True)):
+    for letter, given, pair in zip(LETTERS, answer, asked, strict=True):
         size = tuple(given) if isinstance(given, list | tuple) else given  # torch.Size too
         size = size.lower() if isinstance(size, str) else size
         require(
             isinstance(size, tuple) or size == ERROR,
-            f'{"abcde"[place]}: write a tuple of whole numbers, or "{ERROR}"; yours is '
-            f"{given!r:.60}.",
+            f'{letter}: write a tuple of whole numbers, or "{ERROR}"; yours is {given!r:.60}.',
         )
-        require(size == shape, SLIPS.get((place, size)) or _unfit(place, given))
+        require(size == fitted(*pair), f"{letter}: {_slip(size, *pair)}")
     return (
-        "All five. The dangerous ones are c and d, which fit by accident: no error says that seven "
+        "All five. The dangerous ones are the two that fit by accident: no error says that "
         "channel scores were added to the columns."
     )
 
 
-def _unfit(place: int, given: Any) -> str:
-    first, second = PAIRS[place]
+def _slip(given: Any, first: Shape, second: Shape) -> str:
+    """Say which mistake gives a shape that two others do not broadcast to."""
+    longer, shorter = sorted((first, second), key=len, reverse=True)
+    filled = (1,) * (len(longer) - len(shorter)) + shorter
+    as_filled = "" if filled == shorter else f" {shorter} becomes {filled}."
+    if given == ERROR:
+        return (
+            "no error: shapes are aligned at the right, and what is missing on the left counts as "
+            f"1.{as_filled} Compare column by column."
+        )
+    columns = list(zip(longer, filled, strict=True))
+    clash = [(x, y) for x, y in columns if x != y and 1 not in (x, y)]
+    if clash:
+        meets = f"{clash[-1][0]} meets {clash[-1][1]}"
+        if given == longer:
+            return f"that is what was meant, but shapes are aligned at the right, where {meets}."
+        return f"at the right, {meets}: they differ, and PyTorch repeats nothing but a 1."
+    to_the_left = shorter + (1,) * (len(longer) - len(shorter))
+    at_left = list(zip(longer, to_the_left, strict=True))
+    if given in (tuple(map(sum, columns)), tuple(map(sum, at_left))):
+        return "sizes are not added. A 1 takes the size of the other."
+    if given == tuple(map(max, columns))[1:]:
+        return "the first size is lost. The result has as many sizes as the longer shape."
+    if isinstance(given, tuple) and len(given) == len(longer):
+        for x, y in columns:
+            if given == tuple(min(c) if c == (x, y) else max(c) for c in columns):
+                return f"a column has {x} and {y}. Which of them is stretched?{as_filled}"
+    if given in (tuple(map(max, at_left)), to_the_left):
+        return f"shapes are aligned at the right. The *last* entries meet.{as_filled}"
     return (
-        f"{'abcde'[place]}: {given!r} does not come out of {first} and {second}. Write them under "
-        "each other, aligned at the right, and go column by column."
+        f"{given!r} does not come out of {first} and {second}. Write them under each other, "
+        "aligned at the right, and go column by column."
     )
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from vtff_lib.checks.judging import call, exercise, judge, require, require_answer, require_tensor
+from vtff_lib.checks.versions import Dice, asks, dealt
 from vtff_lib.lbp import local_binary_pattern
 
 CAUSES = (
@@ -18,49 +19,78 @@ CAUSES = (
     "validation images also trained on",
     "classes in another order",
 )
-DIAGNOSES = {
-    "A": "frozen statistics",
-    "B": "too few images",
-    "C": "rate too high",
-    "D": "labels shuffled",
-}
+RUNS = ("frozen statistics", "labels shuffled", "rate too high", "too few images")  # dealt, below
+LETTERS = "ABCD"
 NOT_ANYWHERE = {
     "rate too low": "{}: with a rate too low the training loss falls evenly and slowly, and "
     "training and validation stay together.",
     "validation images also trained on": "{}: validation that was trained on looks too good; here "
     "it is worse than the healthy run's.",
 }
-WHY_NOT = {
-    ("A", "too few images"): "A: too few images are learned faster than the healthy run's; A's "
-    "training curve is the healthy one's.",
-    ("A", "labels shuffled"): "A: shuffled labels take longer to learn than true ones; A's "
-    "training curve is the healthy one's.",
-    ("A", "rate too high"): "A: training goes as well as the healthy run's, so the steps are fine.",
-    ("A", "classes in another order"): "A: with classes in another order, a model that learns "
-    "would still name many classes; A is exactly at chance again and again, so it names one.",
-    ("B", "frozen statistics"): "B: validation is well above chance, and training is far faster "
-    "than the healthy run's: it is not eval mode that fails.",
-    ("B", "labels shuffled"): "B: validation gets above chance, so the labels say something.",
-    ("B", "rate too high"): "B: the training loss falls to 0; a rate too high would not let it.",
-    ("B", "classes in another order"): "B: validation is above chance, and training is faster than "
-    "the healthy run's, which an order of classes could not bring about.",
-    ("C", "rate too low"): "C: with a rate too low the training loss falls evenly and slowly; "
-    "C's is above guessing for half of the run, and falls when the schedule has lowered the rate.",
-    ("C", "labels shuffled"): "C: validation rises together with training, so the labels are true.",
-    ("C", "too few images"): "C: few images would be learned by heart at once; C hardly learns "
-    "them.",
-    ("C", "frozen statistics"): "C: training itself goes badly, and in training mode the running "
-    "statistics are not used.",
-    ("C", "classes in another order"): "C: training itself goes badly, and it does not see the "
-    "validation labels.",
-    ("D", "frozen statistics"): "D: training starts slower than the healthy run's; running "
-    "statistics are not used in training.",
-    ("D", "too few images"): "D: being learned by heart, but slowly, and nothing true with it: "
-    "validation never leaves chance.",
-    ("D", "rate too high"): "D: the training loss goes down smoothly in the end, and validation "
-    "does not follow; look for the reason in what is learned.",
-    ("D", "classes in another order"): "D: training starts slower than the healthy run's, and it "
-    "does not see the validation labels.",
+WHY_NOT = {  # what ails a run: what is said of it, and what speaks against that
+    "frozen statistics": {
+        "too few images": (
+            "{0}: too few images are learned faster than the healthy run's; {0}'s training "
+            "curve is the healthy one's."
+        ),
+        "labels shuffled": (
+            "{0}: shuffled labels take longer to learn than true ones; {0}'s training curve "
+            "is the healthy one's."
+        ),
+        "rate too high": "{0}: training goes as well as the healthy run's, so the steps are fine.",
+        "classes in another order": (
+            "{0}: with classes in another order, a model that learns would still name many "
+            "classes; {0} is exactly at chance again and again, so it names one."
+        ),
+    },
+    "too few images": {
+        "frozen statistics": (
+            "{0}: validation is well above chance, and training is far faster than the "
+            "healthy run's: it is not eval mode that fails."
+        ),
+        "labels shuffled": "{0}: validation gets above chance, so the labels say something.",
+        "rate too high": "{0}: the training loss falls to 0; a rate too high would not let it.",
+        "classes in another order": (
+            "{0}: validation is above chance, and training is faster than the healthy run's, "
+            "which an order of classes could not bring about."
+        ),
+    },
+    "rate too high": {
+        "rate too low": (
+            "{0}: with a rate too low the training loss falls evenly and slowly; {0}'s is "
+            "above guessing for half of the run, and falls when the schedule has lowered the "
+            "rate."
+        ),
+        "labels shuffled": "{0}: validation rises together with training, so the labels are true.",
+        "too few images": (
+            "{0}: few images would be learned by heart at once; {0} hardly learns them."
+        ),
+        "frozen statistics": (
+            "{0}: training itself goes badly, and in training mode the running statistics are"
+            " not used."
+        ),
+        "classes in another order": (
+            "{0}: training itself goes badly, and it does not see the validation labels."
+        ),
+    },
+    "labels shuffled": {
+        "frozen statistics": (
+            "{0}: training starts slower than the healthy run's; running statistics are not "
+            "used in training."
+        ),
+        "too few images": (
+            "{0}: being learned by heart, but slowly, and nothing true with it: validation "
+            "never leaves chance."
+        ),
+        "rate too high": (
+            "{0}: the training loss goes down smoothly in the end, and validation does not "
+            "follow; look for the reason in what is learned."
+        ),
+        "classes in another order": (
+            "{0}: training starts slower than the healthy run's, and it does not see the "
+            "validation labels."
+        ),
+    },
 }
 
 
@@ -134,6 +164,23 @@ def mirrored_codes(answer: Callable[[Tensor], Tensor]) -> str:
     )
 
 
+def ailments() -> dict[str, str]:
+    """Return what is wrong with the run of each letter, in the version in force."""
+    stored = dict(zip(LETTERS, dealt("runs cause", RUNS), strict=True))
+    return {letter: stored[old] for letter, old in _letters().items()}
+
+
+def _letters() -> dict[str, str]:
+    """Return, for each letter of the version in force, the letter of the stored run."""
+    return dict(zip(LETTERS, Dice("diagnosis").shuffled(LETTERS), strict=True))
+
+
+@asks("diagnosis")
+def sick_runs(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the stored runs under the letters of your version."""
+    return {"healthy": stored["healthy"]} | {new: stored[old] for new, old in _letters().items()}
+
+
 @exercise("07", "Four sick runs")
 def diagnosis(answer: Any) -> str:
     """Check Exercise 6 of lesson 07: what is wrong with runs A to D."""
@@ -142,14 +189,14 @@ def diagnosis(answer: Any) -> str:
         isinstance(answer, Mapping),
         f"Give a dict, {{'A': '…', …}}; yours is {type(answer).__name__}.",
     )
-    missing = [name for name in DIAGNOSES if name not in answer]
+    missing = [letter for letter in LETTERS if letter not in answer]
     require(not missing, f"Without a diagnosis: {', '.join(missing)}.")
-    for name in DIAGNOSES:
-        cause = str(answer[name]).strip().lower()
-        require(cause in CAUSES, f"{name}: {answer[name]!r} is not on the list.")
-        words = WHY_NOT.get((name, cause)) or NOT_ANYWHERE.get(cause, "").format(name)
-        require(cause == DIAGNOSES[name], words)
+    for letter, ails in ailments().items():
+        cause = str(answer[letter]).strip().lower()
+        require(cause in CAUSES, f"{letter}: {answer[letter]!r} is not on the list.")
+        words = WHY_NOT[ails].get(cause) or NOT_ANYWHERE.get(cause, "")
+        require(cause == ails, words.format(letter))
     return (
-        "All four. The training curve told A from B and D, and whether validation is poor or at "
-        "chance told B from D."
+        "All four. The training curve told three of them apart, and whether validation is poor or "
+        "at chance told the two that learn by heart."
     )
