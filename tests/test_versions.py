@@ -1,5 +1,6 @@
 """Versions of an assignment: each student has another list to give, and the checks know it."""
 
+import copy
 import json
 import os
 from itertools import pairwise
@@ -8,6 +9,8 @@ import nbformat
 import pytest
 
 from notebooks.editions import assignment, source, versions
+from notebooks.grading import examining
+from notebooks.grading.walls import Limits, Walls
 from tests.lessons import NUMBERS, judged, stored
 from vtff_lib import checks
 from vtff_lib.checks.versions import ASKED, VARIABLE, VARIED, named
@@ -159,13 +162,30 @@ def test_a_lesson_that_has_changed_is_not_varied_in_silence():
     ],
 )
 def test_a_submission_is_graded_by_its_students_version(written, graded_as):
-    notebook = varied()["08b"]
-    notebook.cells[1].source = notebook.cells[1].source.replace('""', f'"{written}"')
-    assert versions.version_of(notebook, "ada", ["ada", "ben"]) == graded_as
-    del notebook.metadata["vtff_version"]  # stripped: its first cell still has the seed
-    assert versions.version_of(notebook, "ada", ["ada", "ben"]) == graded_as
+    release = varied()["08b"]
+    handed = copy.deepcopy(release)
+    handed.cells[1].source = handed.cells[1].source.replace('""', f'"{written}"')
+    assert versions.version_of(release, handed.cells, "ada", ["ada", "ben"]) == graded_as
+    handed.cells[1].source = handed.cells[1].source.replace('"7"', '"8"')  # the seed is not theirs
+    assert versions.version_of(release, handed.cells, "ada", ["ada", "ben"]) == graded_as
     plain = assignment.instructors_version(stored("08b").path)
-    assert versions.version_of(plain, "ada", ["ada", "ben"]) is None
+    assert versions.version_of(plain, handed.cells, "ada", ["ada", "ben"]) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("whose", "right"), [("ada", True), ("ben", False)])
+def test_graded_an_answer_is_judged_in_its_students_version_whatever_it_says(
+    taken, tmp_path, whose, right
+):
+    taken(whose)
+    steps = [
+        examining.Step(f'import os; os.environ["VTFF_VERSION"] = "7, {whose}"'),
+        examining.Step(f"mine = {versions.answers()['what_follows']}"),
+        examining.Step("mine", "what_follows"),
+    ]
+    walls = Walls(view=False, account=False)
+    outcome = examining.examine(steps, tmp_path, walls, Limits(), 0, named("7", "ada"))
+    assert outcome.right == {"what_follows": right}
 
 
 def test_a_teacher_can_print_what_is_right(capsys):

@@ -64,25 +64,26 @@ def vary(notebook: NotebookNode, seed: str) -> None:
     notebook.cells = cells
 
 
-def version_of(notebook: NotebookNode, student: str, students: Iterable[str]) -> str | None:
+def version_of(
+    release: NotebookNode, cells: Iterable[NotebookNode], student: str, students: Iterable[str]
+) -> str | None:
     """Return the version that a submission is graded by; `None` for an assignment without any.
 
     It is the student's own. A name that is written otherwise than in the list, and is nobody
     else's, counts as it is written: that is a slip, and the work was done in good faith.
 
     Args:
-        notebook: as it was handed in.
-        student: who handed it in, and `students`, all who are in the course.
+        release: as it was given out; the seed is its own.
+        cells: as they were handed in.
+        student: who handed them in, and `students`, all who are in the course.
     """
-    seed = notebook.metadata.get("vtff_version", {}).get("seed")
-    written = [m for cell in notebook.cells for m in NAME.finditer(cell.source)]
+    seed = release.metadata.get("vtff_version", {}).get("seed")
     if seed is None:
-        if not written:
-            return None
-        seed = written[0][2]
+        return None
     others = {versions.named(seed, other) for other in students if other != student}
-    theirs = versions.named(seed, written[0][4]) if written and written[0][4].strip() else None
-    return theirs if theirs and theirs not in others else versions.named(seed, student)
+    written = [found[4] for cell in cells for found in NAME.finditer(cell.source)]
+    theirs = [versions.named(seed, name) for name in written[:1] if name.strip()]
+    return theirs[0] if theirs and theirs[0] not in others else versions.named(seed, student)
 
 
 def answers() -> dict[str, Any]:

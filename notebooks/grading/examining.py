@@ -17,6 +17,7 @@ from notebooks.grading.asking import LostError, Session
 from notebooks.grading.walls import Limits, Walls
 from vtff_lib import checks
 from vtff_lib.checks import judging
+from vtff_lib.checks.versions import VARIABLE
 
 SECONDS = 30.0  # for one check, on machines that have much to do
 START = 300.0  # seconds in which a process has to be there, on a machine that has much to do
@@ -85,7 +86,12 @@ def prepare() -> None:
 
 
 def examine(
-    steps: Sequence[Step], files: Path, walls: Walls, limits: Limits, place: int
+    steps: Sequence[Step],
+    files: Path,
+    walls: Walls,
+    limits: Limits,
+    place: int,
+    version: str | None = None,
 ) -> Outcome:
     """Run the cells of a submission, and judge its answers.
 
@@ -97,11 +103,13 @@ def examine(
         walls: around it.
         limits: for it.
         place: of this grader among those at work.
+        version: that the student was given, see `vtff_lib.checks.versions`.
     """
+    take(version)
     outcome, left_out, ends = Outcome(), set[int](), time.monotonic() + IN_ALL
     to_do = [n for n, step in enumerate(steps) if step.check]
     for _ in range(MOST_STARTS):
-        with started(files, walls, limits, place) as session:
+        with started(files, walls, limits, place, version) as session:
             for n, step in enumerate(steps[: max(to_do, default=-1) + 1]):
                 if time.monotonic() > ends or session.over:
                     break
@@ -115,6 +123,13 @@ def examine(
     for n in to_do:
         outcome.give(steps[n].check, False, "The time for this notebook was over before.")
     return outcome
+
+
+def take(version: str | None) -> None:
+    """Let the checks of this process be those of a version, or of none."""
+    os.environ.pop(VARIABLE, None)
+    if version is not None:
+        os.environ[VARIABLE] = version
 
 
 def _run(
@@ -159,7 +174,9 @@ def _judge(session: Session, step: Step, outcome: Outcome) -> None:
 
 
 @contextlib.contextmanager
-def started(files: Path, walls: Walls, limits: Limits, place: int) -> Iterator[Session]:
+def started(
+    files: Path, walls: Walls, limits: Limits, place: int, version: str | None
+) -> Iterator[Session]:
     """Yield a conversation with a new process behind the walls; it ends with the block."""
     with tempfile.TemporaryDirectory(prefix="vtff_", ignore_cleanup_errors=True) as made:
         folder = Path(made)
@@ -170,7 +187,9 @@ def started(files: Path, walls: Walls, limits: Limits, place: int) -> Iterator[S
         context = multiprocessing.get_context("forkserver")
         here, there = context.Pipe()
         process = context.Process(
-            target=_inside, args=(there, folder / "work", walls, limits, place), daemon=True
+            target=_inside,
+            args=(there, folder / "work", walls, limits, place, version),
+            daemon=True,
         )
         process.start()
         there.close()
@@ -189,7 +208,9 @@ def started(files: Path, walls: Walls, limits: Limits, place: int) -> Iterator[S
             process.join(5)
 
 
-def _inside(pipe: Connection, folder: Path, walls: Walls, limits: Limits, place: int) -> None:
+def _inside(
+    pipe: Connection, folder: Path, walls: Walls, limits: Limits, place: int, version: str | None
+) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nothing, standard)
@@ -202,5 +223,6 @@ def _inside(pipe: Connection, folder: Path, walls: Walls, limits: Limits, place:
     os.closerange(pipe.fileno() + 1, 4096)
     judging.SECONDS = SECONDS
     sys.path.insert(0, "")
+    take(version)
     answering.serve(pipe, limits.cell)
     os._exit(0)

@@ -10,6 +10,7 @@ from typing import Any
 import nbformat
 from tqdm import tqdm
 
+from notebooks.editions.versions import version_of
 from notebooks.grading import examining, results
 from notebooks.grading.intake import HandedIn, handed_in
 from notebooks.grading.mending import UngradableError, cells_of, mended
@@ -28,17 +29,30 @@ def start(places: Any) -> None:
     examining.prepare()
 
 
-def grade(course: Path, one: HandedIn, key: str, walls: Walls, limits: Limits) -> results.Result:
-    """Return what a submission earns, or why it cannot be graded."""
+def grade(
+    course: Path, one: HandedIn, key: str, walls: Walls, limits: Limits, students: Sequence[str]
+) -> results.Result:
+    """Return what a submission earns, or why it cannot be graded.
+
+    Args:
+        course: its folder.
+        one: the submission.
+        key: what tells whether the result is still that of the submission.
+        walls: around it.
+        limits: for it.
+        students: all who are in the course, for their versions.
+    """
     result = results.Result(one.student, one.lesson, key, one.reason)
     if one.path is None:
         return result
     began = time.monotonic()
-    (release,) = (course / "release" / one.lesson).glob("*.ipynb")
+    (path,) = (course / "release" / one.lesson).glob("*.ipynb")
+    release = nbformat.read(path, as_version=4)
     try:
-        text = one.path.read_text(encoding="utf-8-sig", errors="replace")
-        what = mended(nbformat.read(release, as_version=4), cells_of(text))
-        outcome = examining.examine(what.steps, release.parent, walls, limits, PLACE)
+        cells = cells_of(one.path.read_text(encoding="utf-8-sig", errors="replace"))
+        what = mended(release, cells)
+        version = version_of(release, cells, one.student, students)
+        outcome = examining.examine(what.steps, path.parent, walls, limits, PLACE, version)
     except (UngradableError, OSError) as error:
         result.reason = str(error)
         return result
@@ -58,14 +72,21 @@ def key_of(course: Path, one: HandedIn) -> str:
 
 
 def graded(
-    course: Path, todo: Sequence[tuple[HandedIn, str]], walls: Walls, limits: Limits, processes: int
+    course: Path,
+    todo: Sequence[tuple[HandedIn, str]],
+    walls: Walls,
+    limits: Limits,
+    students: Sequence[str],
+    processes: int,
 ) -> Iterator[results.Result]:
     """Yield the results of submissions as they come, from several processes."""
     context = get_context("spawn")
     with ProcessPoolExecutor(
         min(processes, len(todo)), context, start, (context.Value("i", 0),)
     ) as pool:
-        at_work = {pool.submit(grade, course, one, key, walls, limits): one for one, key in todo}
+        at_work = [
+            pool.submit(grade, course, one, key, walls, limits, students) for one, key in todo
+        ]
         for future in as_completed(at_work):
             yield future.result()
 
@@ -84,11 +105,12 @@ def grade_class(
         if before and before.key == key:
             found[one] = before
     todo = [(one, key) for one, key in keys.items() if one not in found]
+    students = sorted({one.student for one in keys})
     from notebooks.grading import gradebook, reports  # which those who grade need not load
 
     with gradebook.opened(course) as book:
         for result in tqdm(
-            graded(course, todo, walls, limits, processes) if todo else [],
+            graded(course, todo, walls, limits, students, processes) if todo else [],
             total=len(todo),
             unit="notebook",
             disable=not todo,
