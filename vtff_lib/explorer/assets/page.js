@@ -64,7 +64,7 @@ class Page {
     this.steps = [...stepsOf(this.data), FREE];
     this.story = this.steps.length > 1 && new Story(this.data, { onstate: (fragment) => this.keep(fragment), leave: (face) => this.explore({ face }) });
     this.explorers = {};
-    this.free = make("div", { class: "vtff-free", hidden: true });
+    this.free = make("div", { hidden: true });
     this.root.classList.add("vtff", "vtff-page");
     this.root.replaceChildren(this.head(), ...(this.story ? [this.story.element] : []), this.free, this.note, this.foot());
     this.follow();
@@ -132,7 +132,7 @@ class Page {
   }
 
   explorerOf(kind, data, state) {
-    const root = make("div");
+    const root = make("div", { class: "vtff-free" });
     const at = `step=${FREE}${kind && `&of=${kind}`}`;
     const onstate = (_, fragment) => this.keep(`${at}${fragment && "&"}${fragment}`);
     return { root, explorer: new Explore(root, data, { state, heading: "h1", onstate }) };
