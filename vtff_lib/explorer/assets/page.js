@@ -21,9 +21,9 @@ async function unpacked(holder) {
   return JSON.parse(await new Response(stream).text());
 }
 
-// What keeps a model from running in a page that holds one, as a sentence for the reader.
+// What keeps a model from running in a page that holds one, without what a browser adds for its makers.
 function refusal(reason) {
-  return `The model does not run here, so what was worked out beforehand is shown: single changes of these faces. (${reason})`;
+  return `${reason.split(": ")[0].replace(/\.$/, "")}. What was worked out beforehand remains: single changes of these faces.`;
 }
 
 export async function mountPage(root, holder) {
