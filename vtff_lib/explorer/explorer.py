@@ -8,7 +8,6 @@ to the ES modules in `assets`. Taught in 08b.
 """
 
 import base64
-import html
 import io
 import json
 import textwrap
@@ -153,7 +152,9 @@ class Explorer:
             "story": tell(self.story, next(iter(self.models.values())), len(self.images)),
         }
 
-    def page(self, live: bool = False, photographs: "Explorer | None" = None, name: str = "") -> str:
+    def page(
+        self, live: bool = False, photographs: "Explorer | None" = None, name: str = ""
+    ) -> str:
         """Return the page: script, styles and data in one HTML file that fetches nothing.
 
         See `save`; `name` is that of the file.
@@ -294,8 +295,11 @@ class Explorer:
 
     def _tell(self) -> None:
         """Hand the widget what it shows."""
-        content, parts = self.content, {}
-        count = sum(weights.numel() for model in self.models.values() for weights in model.parameters())
+        content: dict[str, Any] = self.content
+        parts: dict[str, bytes] = {}
+        count = sum(
+            weights.numel() for model in self.models.values() for weights in model.parameters()
+        )
         if self.live and count <= AT_HAND:
             with suppress(ValueError):  # what cannot be packed is shown as it was worked out
                 content, parts = self.living("model")
