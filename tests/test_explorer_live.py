@@ -16,7 +16,7 @@ from vtff_lib import explain, load_pretrained
 from vtff_lib.explorer import Explorer, faces_of
 from vtff_lib.explorer.content import dequantise
 from vtff_lib.live import pack
-from vtff_lib.live.parts import as_text, parts
+from vtff_lib.live.parts import part_as_text, parts
 from vtff_lib.names import EXPRESSIONS
 from vtff_lib.vtff import VTFF
 
@@ -63,13 +63,13 @@ def test_a_learners_own_model_lives_in_a_page_as_the_librarys_does(tmp_path):
     own.load_state_dict(model.state_dict())
     Explorer(own, faces(1)).save(tmp_path / "page.html", live=True)
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert part(page, "model 0") == as_text(pack(model))
+    assert part(page, "model 0") == part_as_text(pack(model))
     assert packed(page)["python"]["models"] == ["model"]
 
 
 def test_the_page_holds_engine_and_model_and_may_run_them_and_nothing_else(shipped, model):
     for name, content in parts({"model 0": model}).items():
-        assert part(shipped, name) == as_text(content)
+        assert part(shipped, name) == part_as_text(content)
     rules = next(
         value for _, name, value in Elements(shipped).attributes if "default-src" in str(value)
     )
@@ -258,9 +258,9 @@ def test_heads_of_several_layers_are_silenced_together_and_a_gate_by_hand(show, 
     slider = page.get_by_role("slider", name="Gate by hand")
     slider.focus()
     page.keyboard.press("End")
+    page.locator("input[aria-valuetext='100 % texture']").wait_for()
     out = explain.changed(model, chosen[[ANGER]], heads=[(0, 3), (1, 1)], lbp_weight=1.0)
     until(page, shares(out))
-    assert slider.get_attribute("aria-valuetext") == "100 % texture"
 
 
 @slow

@@ -14,7 +14,7 @@ from vtff_lib.datasets import load_default
 from vtff_lib.explain.surgery import Surgery
 from vtff_lib.explorer.content import dequantise
 from vtff_lib.explorer.joined import script, styles
-from vtff_lib.live.parts import as_text
+from vtff_lib.live.parts import part_as_text
 from vtff_lib.names import EXPRESSIONS
 
 PAGE = explorer_pages.FIGURES / "explorer_tiny.html"
@@ -111,8 +111,8 @@ def test_the_model_for_photographs_beside_it_fits_in_five_and_a_half(shipped):
     del parts["engine.js"], parts["engine.wasm"]  # are in the page already
     size = (
         len(shipped.encode())
-        + len(json.dumps(content))
-        + sum(map(len, map(as_text, parts.values())))
+        + len(part_as_text(json.dumps(content).encode()))
+        + sum(map(len, map(part_as_text, parts.values())))
     )
     assert size <= 5.5e6
     assert more.names == [explorer_pages.PHOTO]

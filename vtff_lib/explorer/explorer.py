@@ -26,7 +26,7 @@ from vtff_lib.explorer.content import brief, dequantise, examine, picture_addres
 from vtff_lib.explorer.paper import page
 from vtff_lib.explorer.story import Story
 from vtff_lib.lbp import local_binary_pattern
-from vtff_lib.live.parts import parts
+from vtff_lib.live.parts import part_as_text, parts
 from vtff_lib.names import as_text
 from vtff_lib.pretrained import MODELS, load_pretrained
 from vtff_lib.refusals import check_choice, check_flag, check_tensor, check_whole, shown
@@ -165,7 +165,8 @@ class Explorer:
                 raise ValueError("photographs is for a page with live=True; give an Explorer.")
             content["photographs"], more = photographs.living("photographs", name)
             parts |= more
-        return page(self.title, content, self.describe(), self._unmoved(), parts)
+        texts = {part: part_as_text(held) for part, held in parts.items()}
+        return page(self.title, content, self.describe(), self._unmoved(), texts)
 
     def living(self, kind: str, name: str = "") -> tuple[dict[str, Any], dict[str, bytes]]:
         """Return the content for a page or widget that runs the models, and the parts it needs.
@@ -179,7 +180,7 @@ class Explorer:
         """
         packed = {f"{kind} {number}": model for number, model in enumerate(self.models.values())}
         faces = [
-            {**face, "rgb": picture_address(image, quality=None)}
+            {"name": face["name"], "label": face["label"], "rgb": picture_address(image, None)}
             for face, image in zip(self.content["faces"], self.images, strict=True)
         ]
         python = {"faces": f"explorer.faces_of({json.dumps(name)})" if name else "images"}
@@ -195,7 +196,7 @@ class Explorer:
         """Return a picture and three sentences, for where no script runs."""
         picture = Image.open(io.BytesIO(self.still(range(len(self.names))[:2]).png)).convert("RGB")
         buffer = io.BytesIO()
-        picture.save(buffer, "webp", quality=60)
+        picture.save(buffer, "webp", quality=45)
         address = base64.b64encode(buffer.getvalue()).decode()
         return (
             f'<img src="data:image/webp;base64,{address}" alt="" style="max-width: 100%">'

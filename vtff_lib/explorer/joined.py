@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-from vtff_lib import live
-
 ASSETS = Path(__file__).parent / "assets"
 MODULES = (  # each imports from those before it alone
     *("words", "elements", "colours", "drawing", "lbp", "light", "host", "live", "ask", "data"),
@@ -12,7 +10,7 @@ MODULES = (  # each imports from those before it alone
     *("step_mix", "step_mute", "step_move", "step_predict", "steps", "story", "state", "python"),
     *("arithmetic", "changes", "strip", "panel", "explore", "frame", "page"),
 )
-FOLDERS = {"host": Path(live.__file__).parent}  # of modules that are no asset of the page alone
+FOLDERS = {"host": Path(__file__).parent.parent / "live"}  # of modules that are no asset alone
 IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 

@@ -17,7 +17,6 @@ from PIL import Image
 from torch import Tensor
 
 from vtff_lib.explorer.joined import script, styles
-from vtff_lib.live.parts import as_text
 from vtff_lib.refusals import as_path
 
 MOUNT = 'mountPage(document.getElementById("explorer"), document.getElementById("content"));\n'
@@ -25,7 +24,7 @@ HELD = re.compile(r'<script type="text/plain" id="content">([^<]*)</script>')
 
 
 def page(
-    title: str, content: Mapping[str, Any], words: str, unmoved: str, parts: Mapping[str, bytes]
+    title: str, content: Mapping[str, Any], words: str, unmoved: str, parts: Mapping[str, str]
 ) -> str:
     """Return a page: script, styles and data in one HTML file that fetches nothing.
 
@@ -37,7 +36,7 @@ def page(
         title: in words, as `words`, which are shown until the script runs.
         content: what the script needs.
         unmoved: HTML for where no script runs.
-        parts: what the model needs to live in the page, by name.
+        parts: what the model needs to live in the page, by name, as `live.parts.part_as_text` writes it.
     """
     code = script(MOUNT)
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
@@ -49,7 +48,7 @@ def page(
         + (" 'wasm-unsafe-eval'; worker-src blob:" if parts else "")
     )
     blocks = "".join(
-        f'<script type="text/plain" data-part="{html.escape(name)}">{as_text(part)}</script>\n'
+        f'<script type="text/plain" data-part="{html.escape(name)}">{part}</script>\n'
         for name, part in parts.items()
     )
     return f"""<!doctype html>

@@ -26,7 +26,7 @@ def parts(models: Mapping[str, VTFF]) -> dict[str, bytes]:
     return engine | {name: pack(model) for name, model in models.items()}
 
 
-def as_text(part: bytes) -> str:
+def part_as_text(part: bytes) -> str:
     """Return a part for a page: its even bytes, then its odd ones, deflated, in base 85.
 
     Halves lie so with all their exponents side by side, which pack well: a tenth is saved. Base 85

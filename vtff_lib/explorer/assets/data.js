@@ -45,8 +45,11 @@ export class Data {
   // Both views of a face, as addresses of pictures.
   async pictures({ face }, { light } = {}, answer = null) {
     const shown = this.faces[face];
-    if (!light) return [shown.rgb, shown.lbp];
     const [height, width] = this.asked.size;
+    if (!light) {
+      shown.lbp ||= addressOf(codesOf(await this.asked.pixels({ face }), width, height, this.order), width, height);
+      return [shown.rgb, shown.lbp];
+    }
     const planes = relit(await this.asked.pixels({ face }), width, light);
     const codes = answer?.out?.lbp || codesOf(planes, width, height, this.order);
     return [planes, codes].map((each) => addressOf(each, width, height));

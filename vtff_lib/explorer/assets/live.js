@@ -5,7 +5,7 @@ import { startWorker } from "./host.js";
 // Five letters of base 85 for four bytes, as Python writes them, but for three that HTML would read.
 const LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%.()*+-;,=:?@^_`{|}~";
 
-// The bytes of a part that stands in the page as `as_text` of live/parts.py wrote it.
+// The bytes of a part that stands in the page as `part_as_text` of live/parts.py wrote it.
 export async function partOf(text) {
   const values = new Uint8Array(128);
   [...LETTERS].forEach((letter, value) => (values[letter.charCodeAt(0)] = value));

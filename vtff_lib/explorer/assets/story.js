@@ -87,6 +87,10 @@ export class Story {
 
   // What is stored of a change may be its answer alone: the machine's maps follow from the engine.
   async follow(turn, face, answer) {
+    if (!face.lbp && this.data.faces.includes(face)) {
+      await this.data.pictures(this.run);
+      if (turn === this.turn) this.machine.update(face, answer, HERE[this.state.step]);
+    }
     if (answer.has("gate") || answer.has("rollout")) return;
     const whole = await this.data.whole(this.last.face, this.last.change, "machine");
     if (whole && turn === this.turn) this.machine.update(face, whole, HERE[this.state.step]);
