@@ -36,7 +36,7 @@ def page(
         title: in words, as `words`, which are shown until the script runs.
         content: what the script needs.
         unmoved: HTML for where no script runs.
-        parts: what the model needs to live in the page, by name, as `live.parts.part_as_text` writes it.
+        parts: what the model needs to live in the page, by name, as `part_as_text` writes it.
     """
     code = script(MOUNT)
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
