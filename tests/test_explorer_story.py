@@ -341,6 +341,7 @@ def test_a_phone_shows_face_and_answer_on_its_first_screen(show):
     page = show(**PHONE)
     for name in STEPS:
         go(page, f"step={name}&face=3")
+        page.locator(f".vtff-story[data-state^='step={name}']").wait_for()
         shown = page.locator(".vtff-story .vtff-face, .vtff-view").locator("visible=true").first
         box, said = shown.bounding_box(), page.locator(".vtff-word").bounding_box()
         assert box["y"] <= 300, name

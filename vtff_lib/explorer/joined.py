@@ -5,17 +5,20 @@ from pathlib import Path
 
 ASSETS = Path(__file__).parent / "assets"
 MODULES = (  # each imports from those before it alone
-    *("words", "elements", "colours", "ask", "data", "drawing", "lbp", "cells", "answers"),
-    *("machine", "step_parts", "step_cover", "step_ask", "step_light", "step_mix", "step_mute"),
-    *("step_move", "step_predict", "steps", "story", "explore", "frame", "page"),
+    *("words", "elements", "colours", "drawing", "lbp", "light", "host", "live", "ask", "data"),
+    *("cells", "answers", "machine", "sum", "step_parts", "step_cover", "step_ask", "step_light"),
+    *("step_mix", "step_mute", "step_move", "step_predict", "steps", "story", "state", "python"),
+    *("arithmetic", "changes", "strip", "panel", "explore", "frame", "page"),
 )
+FOLDERS = {"host": Path(__file__).parent.parent / "live"}  # of modules that are no asset alone
 IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 
 def script(last: str = "") -> str:
     """Return all modules as one, and `last` below them: no name is told twice in them."""
-    parts = [(ASSETS / f"{name}.js").read_text(encoding="utf-8") for name in MODULES]
+    paths = [FOLDERS.get(name, ASSETS) / f"{name}.js" for name in MODULES]
+    parts = [path.read_text(encoding="utf-8") for path in paths]
     return EXPORT.sub("", IMPORT.sub("", "\n".join(parts))) + last
 
 
