@@ -14,7 +14,7 @@ function brightness(red, green, blue) {
   return 0.299 * red + 0.587 * green + 0.114 * blue;
 }
 
-async function decode(address) {
+export async function decode(address) {
   const image = new Image();
   image.src = address;
   await image.decode();

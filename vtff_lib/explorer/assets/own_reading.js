@@ -1,11 +1,13 @@
 // From a picture to answers: its faces are found, one is cut out, and the model reads it.
 
 import { best } from "./ask.js";
+import { paceOf } from "./own_words.js";
 import { findFaces, openCascade, prepareFace } from "../../live/finder.js";
 
 const SMALLEST = 1 / 6; // of the shorter side: who holds up a face to a page is nearer than in a photo
 const PATIENCE = 5; // pictures for which a lost face is waited for
 const SMOOTHED = 5; // pictures whose answers are averaged
+const PACED = 20; // pictures by which the pace is told
 
 // `own` is what vtff_lib.live.parts.own_face gives, and the number of the model that reads.
 export class Reading {
@@ -18,7 +20,7 @@ export class Reading {
 
   // A new picture: nobody is followed, and nothing averaged.
   forget() {
-    Object.assign(this, { followed: null, missed: 0, answers: [], falls: null });
+    Object.assign(this, { followed: null, missed: 0, answers: [], falls: null, times: [] });
   }
 
   find(picture, smallest) {
@@ -66,6 +68,13 @@ export class Reading {
     this.answers = [...this.answers, probabilities].slice(-SMOOTHED);
     const { answers } = this;
     return Array.from(probabilities, (_, each) => answers.reduce((sum, one) => sum + one[each], 0) / answers.length);
+  }
+
+  // How many pictures are read in a second, by the last of them.
+  pace() {
+    this.times = [...this.times, performance.now()].slice(-PACED);
+    const passed = this.times[this.times.length - 1] - this.times[0];
+    return passed ? paceOf((1000 * (this.times.length - 1)) / passed) : "";
   }
 
   // Cover the next square, and note how far the first guess falls; whether all were tried.

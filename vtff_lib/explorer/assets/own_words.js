@@ -31,7 +31,8 @@ export const FILES = {
 export const CAMERA = {
   asked: "Your browser asks for the camera. Nothing starts before you allow it.",
   on: "Turn, frown, cover your mouth: the answer follows.",
-  paused: "The camera is off; this is its last picture.",
+  held: "The camera is off; this is its last picture.",
+  smoothed: "mean of the last 5 pictures",
   stopped: "The camera is off.",
   hidden: "The camera was stopped, because the page was out of sight.",
   ended: "The camera was taken away: start it again, or choose a picture.",
@@ -41,6 +42,10 @@ export const CAMERA = {
   NotReadableError: "The camera is in use elsewhere: close what uses it, or choose a picture.",
   other: (name) => `The camera did not start (${name}): ${INSTEAD}`,
 };
+
+export function paceOf(pictures) {
+  return `Camera on, ${pictures < 1 ? pictures.toFixed(1) : Math.round(pictures)} pictures a second`;
+}
 
 export const FACES = {
   wanted: "Choose a picture, drop one here or paste it; or use the camera.",

@@ -1,0 +1,109 @@
+// Your own face: from a file, from the camera, or the photograph that the page brings. Nothing is sent or
+// kept, and no address tells of it.
+
+import { decode } from "./drawing.js";
+import { oneFile, pictureOf, pictureOfFile } from "./own_file.js";
+import { OwnLayout } from "./own_layout.js";
+import { Looking } from "./own_looking.js";
+import { CAMERA, FACES } from "./own_words.js";
+
+const HEADINGS = {
+  start: () => "What does it say of your face?",
+  asking: () => "Waiting for the camera.",
+  camera: () => "The camera is on.",
+  still: ({ box, boxes }) => (box ? "This is what it reads." : boxes.length ? "Which one?" : "No face."),
+};
+
+export class Own {
+  // explore({ model, pixels, title }): goes on with a face that is to be explored freely
+  constructor(data, { explore, heading = "h1" }) {
+    this.data = data;
+    this.open = false; // whether this view is the one that is seen
+    this.layout = new OwnLayout(data, heading, {
+      files: (files) => this.take(files),
+      camera: () => this.attempt(() => this.looking.film()),
+      photograph: () => this.attempt(() => this.looking.look(photograph(data.own.photograph), data.own.photograph.name)),
+      stop: () => this.stop(),
+      hold: () => this.looking.hold(),
+      middle: () => this.looking.takeMiddle(),
+      explore: () => explore({ model: data.own.model, pixels: this.looking.state.pixels, title: this.looking.state.title }),
+      choose: (number) => this.choose(number),
+      map: (map) => this.lay(map),
+    });
+    this.looking = new Looking(data, this.layout, (state) => this.show(state));
+    this.element = this.layout.element;
+    this.listen();
+    this.looking.start();
+  }
+
+  listen() {
+    const here = (act) => (event) => this.open && act(event);
+    document.addEventListener("dragover", here((event) => event.preventDefault()));
+    document.addEventListener("drop", here((event) => {
+      event.preventDefault(); // else the browser leaves the page for the file
+      this.take([...event.dataTransfer.files]);
+    }));
+    document.addEventListener("paste", here(({ clipboardData: { files } }) => files.length && this.take([...files])));
+    this.element.addEventListener("keydown", ({ key }) => key === "Escape" && this.stop());
+  }
+
+  // What the model of this page cannot do is said at once, and then nothing is asked for.
+  async enter() {
+    this.open = true;
+    this.layout.heading.focus({ preventScroll: true });
+    try {
+      await this.data.asked.live;
+    } catch ({ message }) {
+      this.refused = FACES.refused(message);
+      this.looking.start();
+    }
+  }
+
+  leave() {
+    this.open = false;
+    if (this.filming) this.looking.start();
+  }
+
+  get filming() {
+    return ["camera", "asking"].includes(this.looking.state.mode);
+  }
+
+  show(state) {
+    const { mode, lead, map, answer, boxes } = state;
+    const words = { heading: HEADINGS[mode](state), lead: this.refused || lead };
+    this.layout.update({ ...words, mode, map, seen: Boolean(answer), faces: boxes.length, refused: Boolean(this.refused) });
+  }
+
+  attempt(act) {
+    return this.refused ? undefined : this.looking.attempt(act);
+  }
+
+  take(files) {
+    return this.attempt(async () => {
+      const file = oneFile(files);
+      await this.looking.look(pictureOfFile(file), file.name);
+    });
+  }
+
+  stop() {
+    if (!this.filming) return;
+    this.looking.start(CAMERA.stopped);
+    this.layout.camera.focus();
+  }
+
+  choose(number) {
+    const { mode, boxes } = this.looking.state;
+    if (mode === "camera") this.looking.reading.begin(boxes[number]);
+    else this.looking.take(boxes[number], FACES.found);
+  }
+
+  // Lay a map on the face, or none.
+  lay(map) {
+    this.looking.put({ map });
+    if (this.looking.state.mode === "still") this.looking.read();
+  }
+}
+
+async function photograph({ address }) {
+  return pictureOf(await decode(address), Infinity);
+}

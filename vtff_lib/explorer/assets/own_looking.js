@@ -1,0 +1,132 @@
+// Looking at pictures: one that stays, or one after the other from the camera. What is newer puts an end
+// to what was begun before.
+
+import { Camera } from "./own_camera.js";
+import { pictureOf } from "./own_file.js";
+import { Reading } from "./own_reading.js";
+import { CAMERA, FACES } from "./own_words.js";
+
+const SIDE = 640; // pixels of the longer side of a camera's picture
+const SMALLEST = 1 / 8; // of the shorter side: the faces that a photo is searched for
+const NOTHING = { picture: null, boxes: [], box: null, pixels: null, answer: null };
+
+export class Looking {
+  //   changed(state): told of { mode, lead, title, map, picture, boxes, box, pixels, answer }
+  //   drawn: what pictures, faces and answers are drawn by, an OwnLayout
+  constructor(data, drawn, changed) {
+    Object.assign(this, { drawn, changed, turn: 0, state: { mode: "start", map: "bare", ...NOTHING } });
+    this.reading = new Reading(data);
+    this.camera = new Camera((words) => this.start(words));
+  }
+
+  put(change) {
+    Object.assign(this.state, change);
+    this.changed(this.state);
+  }
+
+  // A promise of whether it still counts when it has come.
+  async current(promise) {
+    const { turn } = this;
+    const value = await promise;
+    return { value, late: turn !== this.turn };
+  }
+
+  start(lead = FACES.wanted) {
+    this.turn += 1;
+    this.camera.stop();
+    this.reading.forget();
+    this.put({ mode: "start", lead, ...NOTHING });
+  }
+
+  // Do something else than so far; if it fails, that is said in its place.
+  async attempt(act) {
+    this.start();
+    const { turn } = this;
+    try {
+      await act();
+    } catch ({ message }) {
+      if (turn === this.turn) this.start(message);
+    }
+  }
+
+  // --- A picture that stays
+
+  // Nothing is read before it is clear which face is meant.
+  async look(promise, title) {
+    const { value: picture, late } = await this.current(promise);
+    if (late) return;
+    const boxes = this.reading.find(picture, SMALLEST);
+    this.drawn.picture.draw(picture);
+    this.put({ mode: "still", picture, title, boxes, lead: boxes.length ? FACES.several(boxes.length) : FACES.none });
+    this.drawn.picture.mark(picture, boxes);
+    if (boxes.length === 1) await this.take(boxes[0], FACES.found);
+  }
+
+  async take(box, lead) {
+    const { picture, boxes } = this.state;
+    this.drawn.picture.mark(picture, boxes.length ? boxes : [box], box);
+    this.reading.forget();
+    this.put({ box, lead, pixels: this.reading.cut(picture, box) });
+    await this.read();
+  }
+
+  takeMiddle() {
+    return this.take(this.reading.middle(this.state.picture), FACES.middle);
+  }
+
+  // The answer to the face that stands there; then, if that is looked at, what the answer needs.
+  async read() {
+    this.turn += 1;
+    const { pixels } = this.state;
+    const { value: answer, late } = await this.current(this.reading.ask(pixels));
+    if (late) return;
+    this.say(pixels, answer);
+    for (let all = this.state.map !== "need"; !all;) {
+      const { value, late: gone } = await this.current(this.reading.coverNext(pixels, answer));
+      if (gone) return;
+      all = value;
+      this.say(pixels, answer);
+    }
+  }
+
+  say(pixels, answer, smoothed, note) {
+    this.drawn.face.draw(pixels, answer, this.state.map, this.reading.falls?.map);
+    this.drawn.answer.update({ probabilities: smoothed || answer.probabilities }, null, note);
+    this.put({ answer });
+  }
+
+  // --- The camera
+
+  async film() {
+    this.put({ mode: "asking", lead: CAMERA.asked });
+    const { value: runs, late } = await this.current(this.camera.start());
+    if (!runs || late) return;
+    this.put({ mode: "camera", lead: CAMERA.on, title: "Your picture" });
+    while ((await this.readNext()) !== "late");
+  }
+
+  // The next picture: find a face in it, cut it out, read it, draw.
+  async readNext() {
+    if ((await this.current(this.camera.next())).late) return "late";
+    const picture = pictureOf(this.camera.video, SIDE, true);
+    const { boxes, box } = this.reading.follow(picture);
+    this.drawn.picture.draw(picture);
+    this.drawn.picture.mark(picture, boxes, box);
+    this.put({ picture, boxes, box, lead: box ? CAMERA.on : boxes.length ? FACES.several(boxes.length) : FACES.none });
+    if (!box) return this.put({ pixels: null, answer: null });
+    const pixels = this.reading.cut(picture, box);
+    const { value: answer, late } = await this.current(this.reading.ask(pixels));
+    if (late || (this.state.map === "need" && (await this.current(this.reading.coverNext(pixels, answer))).late)) return "late";
+    this.put({ pixels });
+    this.drawn.pace.textContent = this.reading.pace();
+    return this.say(pixels, answer, this.reading.smooth(answer), CAMERA.smoothed);
+  }
+
+  // The last picture stays, and the camera is off.
+  hold() {
+    this.turn += 1;
+    this.camera.stop();
+    this.put({ mode: "still" });
+    return this.take(this.state.box, CAMERA.held);
+  }
+}
