@@ -7,7 +7,9 @@ ASSETS = Path(__file__).parent / "assets"
 MODULES = (  # each imports from those before it alone
     *("words", "elements", "colours", "ask", "data", "drawing", "lbp", "cells", "answers"),
     *("machine", "step_parts", "step_cover", "step_ask", "step_light", "step_mix", "step_mute"),
-    *("step_move", "step_predict", "steps", "story", "explore", "frame", "page"),
+    *("step_move", "step_predict", "steps", "story", "explore", "frame"),
+    *("../../live/finder", "own_words", "own_file", "own_camera", "own_reading", "own_picture"),
+    *("own_layout", "own_looking", "own", "page"),
 )
 IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)

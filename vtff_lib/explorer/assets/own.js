@@ -24,8 +24,8 @@ export class Own {
       camera: () => this.attempt(() => this.looking.film()),
       photograph: () => this.attempt(() => this.looking.look(photograph(data.own.photograph), data.own.photograph.name)),
       stop: () => this.stop(),
-      hold: () => this.looking.hold(),
-      middle: () => this.looking.takeMiddle(),
+      hold: () => this.looking.guard(() => this.looking.hold()),
+      middle: () => this.looking.guard(() => this.looking.takeMiddle()),
       explore: () => explore({ model: data.own.model, pixels: this.looking.state.pixels, title: this.looking.state.title }),
       choose: (number) => this.choose(number),
       map: (map) => this.lay(map),
@@ -94,13 +94,13 @@ export class Own {
   choose(number) {
     const { mode, boxes } = this.looking.state;
     if (mode === "camera") this.looking.reading.begin(boxes[number]);
-    else this.looking.take(boxes[number], FACES.found);
+    else this.looking.guard(() => this.looking.take(boxes[number], FACES.found));
   }
 
   // Lay a map on the face, or none.
   lay(map) {
     this.looking.put({ map });
-    if (this.looking.state.mode === "still") this.looking.read();
+    if (this.looking.state.mode === "still" && this.looking.state.pixels) this.looking.guard(() => this.looking.read());
   }
 }
 

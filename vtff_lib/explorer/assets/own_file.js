@@ -5,7 +5,7 @@ import { FILES } from "./own_words.js";
 const MOST_BYTES = 40e6;
 const MOST_PIXELS = 50e6; // as read_photo in Python; they take 200 MB
 const LEAST_SIDE = 24; // pixels: the finder's window
-const SIDE = 1280; // pixels of the longer side of the copy that is looked at
+const FILE_SIDE = 1280; // pixels of the longer side of the copy that is looked at
 const HEAD = 2 ** 20; // bytes among which a file tells its size
 
 const text = (bytes, at, count) => String.fromCharCode(...bytes.subarray(at, at + count));
@@ -62,7 +62,7 @@ export async function pictureOfFile(file) {
   const bitmap = await createImageBitmap(file).catch(() => {
     throw new Error(FILES.damaged(name));
   });
-  const picture = pictureOf(bitmap, SIDE);
+  const picture = pictureOf(bitmap, FILE_SIDE);
   bitmap.close();
   return picture;
 }

@@ -55,6 +55,7 @@ export class OwnLayout {
 
   // What stands there: `mode` is start, asking, camera or still; `seen` whether the model reads a face.
   update({ mode, heading, lead, seen, map, faces, refused }) {
+    if (this.element.dataset.mode !== mode) this.promises.open = mode === "start"; // then as the reader wants it
     this.element.dataset.mode = mode;
     say(this.heading, heading);
     say(this.lead, lead);

@@ -6,8 +6,8 @@ import { pictureOf } from "./own_file.js";
 import { Reading } from "./own_reading.js";
 import { CAMERA, FACES } from "./own_words.js";
 
-const SIDE = 640; // pixels of the longer side of a camera's picture
-const SMALLEST = 1 / 8; // of the shorter side: the faces that a photo is searched for
+const CAMERA_SIDE = 640; // pixels of the longer side of a camera's picture
+const SMALLEST_IN_PHOTO = 1 / 8; // of the shorter side: the faces that a photo is searched for
 const NOTHING = { picture: null, boxes: [], box: null, pixels: null, answer: null };
 
 export class Looking {
@@ -38,14 +38,20 @@ export class Looking {
     this.put({ mode: "start", lead, ...NOTHING });
   }
 
-  // Do something else than so far; if it fails, that is said in its place.
-  async attempt(act) {
+  // Do something else than so far.
+  attempt(act) {
     this.start();
-    const { turn } = this;
+    return this.guard(act);
+  }
+
+  // What fails is said in place of all else, if that is still what is wanted.
+  async guard(act) {
+    const mine = {};
+    this.doing = mine;
     try {
       await act();
     } catch ({ message }) {
-      if (turn === this.turn) this.start(message);
+      if (this.doing === mine) this.start(message);
     }
   }
 
@@ -55,7 +61,7 @@ export class Looking {
   async look(promise, title) {
     const { value: picture, late } = await this.current(promise);
     if (late) return;
-    const boxes = this.reading.find(picture, SMALLEST);
+    const boxes = this.reading.find(picture, SMALLEST_IN_PHOTO);
     this.drawn.picture.draw(picture);
     this.put({ mode: "still", picture, title, boxes, lead: boxes.length ? FACES.several(boxes.length) : FACES.none });
     this.drawn.picture.mark(picture, boxes);
@@ -108,7 +114,7 @@ export class Looking {
   // The next picture: find a face in it, cut it out, read it, draw.
   async readNext() {
     if ((await this.current(this.camera.next())).late) return "late";
-    const picture = pictureOf(this.camera.video, SIDE, true);
+    const picture = pictureOf(this.camera.video, CAMERA_SIDE, true);
     const { boxes, box } = this.reading.follow(picture);
     this.drawn.picture.draw(picture);
     this.drawn.picture.mark(picture, boxes, box);

@@ -4,7 +4,7 @@ import { best } from "./ask.js";
 import { paceOf } from "./own_words.js";
 import { findFaces, openCascade, prepareFace } from "../../live/finder.js";
 
-const SMALLEST = 1 / 6; // of the shorter side: who holds up a face to a page is nearer than in a photo
+const SMALLEST_IN_FILM = 1 / 6; // of the shorter side: who holds up a face to a page is nearer than in a photo
 const PATIENCE = 5; // pictures for which a lost face is waited for
 const SMOOTHED = 5; // pictures whose answers are averaged
 const PACED = 20; // pictures by which the pace is told
@@ -29,7 +29,7 @@ export class Reading {
 
   // Of the faces in the next picture of a camera: the one that was followed, or the only one.
   follow(picture) {
-    const boxes = this.find(picture, SMALLEST);
+    const boxes = this.find(picture, SMALLEST_IN_FILM);
     const apart = (box) => Math.hypot(...["x", "y"].map((axis) => box[axis] + box.size / 2 - this.followed[axis] - this.followed.size / 2));
     const near = this.followed && boxes.filter((box) => apart(box) < box.size).sort((one, other) => apart(one) - apart(other))[0];
     const box = near || (boxes.length === 1 ? boxes[0] : null);

@@ -5,10 +5,13 @@ import { Data } from "./data.js";
 import { make, say } from "./elements.js";
 import { mount } from "./explore.js";
 import { keepTogether } from "./frame.js";
+import { Own } from "./own.js";
 import { STEPS } from "./steps.js";
 import { Story, stepsOf } from "./story.js";
 
+const OWN = "own";
 const FREE = "explore";
+const WORDS = { [OWN]: "Your face", [FREE]: "Explore" };
 
 function fromFragment(fragment) {
   return Object.fromEntries(new URLSearchParams(fragment.replace(/^#/, "")));
@@ -32,13 +35,15 @@ class Page {
   constructor(root, content) {
     this.content = content;
     this.data = new Data(content);
-    this.steps = [...stepsOf(this.data), FREE];
+    this.steps = [...stepsOf(this.data), ...(this.data.own ? [OWN] : []), FREE];
     this.own = location.protocol !== "about:"; // an isolated frame has no address to be linked to
     this.told = keepTogether();
     this.story = this.steps.length > 1 && new Story(this.data, { onstate: (fragment) => this.keep(fragment), leave: (face) => this.explore({ face }) });
     this.free = make("div", { class: "vtff-free", hidden: true });
     root.classList.add("vtff", "vtff-page");
-    root.replaceChildren(this.head(), ...(this.story ? [this.story.element] : []), this.free, this.foot());
+    this.mine = this.data.own && new Own(this.data, { explore: (face) => this.openFace(face) });
+    const views = [this.story, this.mine].filter(Boolean).map(({ element }) => element);
+    root.replaceChildren(this.head(), ...views, this.free, this.foot());
     addEventListener("hashchange", () => {
       if (location.hash.slice(1) !== this.kept) this.follow();
     });
@@ -46,7 +51,7 @@ class Page {
   }
 
   head() {
-    const word = (name) => (name === FREE ? "Explore" : STEPS[name].verb);
+    const word = (name) => WORDS[name] || STEPS[name].verb;
     this.buttons = this.steps.map((name, index) => make("button", { type: "button", onclick: () => this.go(name), "aria-label": word(name) },
       name === FREE ? "" : `${index + 1} `, make("span", {}, word(name))));
     const steps = make("nav", { class: "vtff-steps", "aria-label": "Steps", hidden: !this.story },
@@ -64,12 +69,14 @@ class Page {
   follow() {
     const wanted = fromFragment(location.hash);
     const { step = Object.keys(wanted).some((name) => name in { view: 1, surgery: 1, beside: 1, model: 1 }) ? FREE : "", ...rest } = wanted;
-    if (step === FREE || !this.story) this.explore(rest);
+    if (step === OWN && this.mine) this.lookAtOwn();
+    else if (step === FREE || !this.story) this.explore(rest);
     else this.tell({ ...rest, step });
   }
 
   go(step) {
-    if (step === FREE) this.explore({ face: this.story ? this.story.state.face : 0 });
+    if (step === OWN) this.lookAtOwn();
+    else if (step === FREE) this.explore({ face: this.story ? this.story.state.face : 0 });
     else {
       this.reveal(step);
       this.story.go(step);
@@ -89,10 +96,18 @@ class Page {
     this.explorer.put(state);
   }
 
-  // Show the story or the free explorer, and mark where in the story one is.
+  lookAtOwn() {
+    this.reveal(OWN);
+    this.keep(`step=${OWN}`);
+    this.mine.enter();
+  }
+
+  // Show the story, the reader's own face or the free explorer, and mark where one is.
   reveal(step) {
     this.free.hidden = step !== FREE;
-    if (this.story) this.story.element.hidden = step === FREE;
+    if (this.story) this.story.element.hidden = step === FREE || step === OWN;
+    if (this.mine) this.mine.element.hidden = step !== OWN;
+    if (this.mine && step !== OWN) this.mine.leave();
     this.mark(step);
   }
 
