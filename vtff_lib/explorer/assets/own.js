@@ -8,7 +8,7 @@ import { Looking } from "./own_looking.js";
 import { CAMERA, FACES } from "./own_words.js";
 
 const HEADINGS = {
-  start: () => "What does it say of your face?",
+  start: () => "And your own face?",
   asking: () => "Waiting for the camera.",
   camera: () => "The camera is on.",
   still: ({ box, boxes }) => (box ? "This is what it reads." : boxes.length ? "Which one?" : "No face."),

@@ -19,9 +19,10 @@ export class OwnLayout {
     this.face = new OwnFace(data, data.own.side);
     this.answer = new Answer(data);
     this.pace = make("span", { class: "vtff-pace" });
-    this.light = make("div", { class: "vtff-on-air" }, make("i"), this.pace, button("Stop", acts.stop));
     this.tools = {
-      hold: button("Hold this picture", acts.hold),
+      light: make("span", { class: "vtff-on-air" }, make("i"), this.pace),
+      hold: button("Hold", acts.hold),
+      stop: button("Stop", acts.stop),
       middle: button("Take the middle of it", acts.middle),
       explore: make("button", { type: "button", class: "vtff-next", onclick: acts.explore }, "Explore it freely →"),
     };
@@ -34,11 +35,10 @@ export class OwnLayout {
   }
 
   stage() {
-    const place = make("div", { class: "vtff-own-place" }, this.picture.element, this.light);
+    const place = make("div", { class: "vtff-own-place" }, this.picture.element, make("div", { class: "vtff-own-tools" }, ...Object.values(this.tools)));
     const said = make("div", { class: "vtff-own-said" }, this.face.canvas, this.answer.head);
     this.read = make("div", { class: "vtff-own-read" }, said, this.maps, this.answer.bars.element);
-    const side = make("div", { class: "vtff-side" }, this.read, make("div", { class: "vtff-own-tools" }, ...Object.values(this.tools)));
-    this.shown = make("div", { class: "vtff-stage" }, place, side);
+    this.shown = make("div", { class: "vtff-stage" }, place, this.read);
     return this.shown;
   }
 
@@ -59,10 +59,9 @@ export class OwnLayout {
     this.element.dataset.mode = mode;
     say(this.heading, heading);
     say(this.lead, lead);
-    this.shown.hidden = mode === "start" || mode === "asking";
-    this.light.hidden = mode !== "camera" && mode !== "asking";
+    this.shown.hidden = mode === "start";
+    for (const name of ["light", "hold", "stop"]) this.tools[name].hidden = mode === "still";
     this.read.classList.toggle("vtff-unread", !seen);
-    this.tools.hold.hidden = mode !== "camera";
     this.tools.hold.disabled = !seen;
     this.tools.middle.hidden = mode !== "still" || seen || faces > 0;
     this.tools.explore.hidden = mode !== "still" || !seen;

@@ -4,9 +4,10 @@
 import { Camera } from "./own_camera.js";
 import { pictureOf } from "./own_file.js";
 import { Reading } from "./own_reading.js";
-import { CAMERA, FACES } from "./own_words.js";
+import { CAMERA, FACES, shownOf } from "./own_words.js";
 
 const CAMERA_SIDE = 640; // pixels of the longer side of a camera's picture
+const SEARCHED_SIDE = 320; // of the copy in which a face is looked for
 const SMALLEST_IN_PHOTO = 1 / 8; // of the shorter side: the faces that a photo is searched for
 const NOTHING = { picture: null, boxes: [], box: null, pixels: null, answer: null };
 
@@ -95,9 +96,11 @@ export class Looking {
     }
   }
 
-  say(pixels, answer, smoothed, note) {
-    this.drawn.face.draw(pixels, answer, this.state.map, this.reading.falls?.map);
-    this.drawn.answer.update({ probabilities: smoothed || answer.probabilities }, null, note);
+  say(pixels, answer, smoothed) {
+    const { map } = this.state;
+    const falls = this.reading.fallsOf(answer);
+    this.drawn.face.draw(pixels, answer, map, falls.map);
+    this.drawn.answer.update({ probabilities: smoothed || answer.probabilities }, null, shownOf(map, smoothed, falls));
     this.put({ answer });
   }
 
@@ -108,24 +111,34 @@ export class Looking {
     const { value: runs, late } = await this.current(this.camera.start());
     if (!runs || late) return;
     this.put({ mode: "camera", lead: CAMERA.on, title: "Your picture" });
-    while ((await this.readNext()) !== "late");
+    let answered = null; // while the model reads one picture, a face is looked for in the next
+    for (;;) {
+      if ((await this.current(this.camera.next())).late) return;
+      const pixels = this.findNext();
+      const { late: gone } = await this.current(answered);
+      if (gone) return;
+      answered = pixels && this.readOne(pixels);
+    }
   }
 
-  // The next picture: find a face in it, cut it out, read it, draw.
-  async readNext() {
-    if ((await this.current(this.camera.next())).late) return "late";
+  // Look for a face in the picture that the camera gives now, and cut it out.
+  findNext() {
     const picture = pictureOf(this.camera.video, CAMERA_SIDE, true);
-    const { boxes, box } = this.reading.follow(picture);
+    const { boxes, box } = this.reading.follow(pictureOf(this.camera.video, SEARCHED_SIDE, true), picture);
     this.drawn.picture.draw(picture);
     this.drawn.picture.mark(picture, boxes, box);
-    this.put({ picture, boxes, box, lead: box ? CAMERA.on : boxes.length ? FACES.several(boxes.length) : FACES.none });
-    if (!box) return this.put({ pixels: null, answer: null });
-    const pixels = this.reading.cut(picture, box);
+    this.put({ boxes, lead: box ? CAMERA.on : boxes.length ? FACES.several(boxes.length) : FACES.none });
+    if (!box) this.put({ box, pixels: null, answer: null });
+    return box && { picture, box, pixels: this.reading.cut(picture, box) };
+  }
+
+  async readOne(found) {
+    const { pixels } = found;
     const { value: answer, late } = await this.current(this.reading.ask(pixels));
-    if (late || (this.state.map === "need" && (await this.current(this.reading.coverNext(pixels, answer))).late)) return "late";
-    this.put({ pixels });
+    if (late || (this.state.map === "need" && (await this.current(this.reading.coverNext(pixels, answer))).late)) return;
+    this.put(found);
     this.drawn.pace.textContent = this.reading.pace();
-    return this.say(pixels, answer, this.reading.smooth(answer), CAMERA.smoothed);
+    this.say(pixels, answer, this.reading.smooth(answer));
   }
 
   // The last picture stays, and the camera is off.

@@ -58,7 +58,7 @@ export class OwnFace {
   }
 
   shown(answer, name, need) {
-    if (name === "need") return need ? lit(need, MATTERS) : {};
+    if (name === "need") return lit(need, MATTERS);
     if (name === "bare" || !answer.has(name)) return {};
     const [kind, map] = [kindOf(this.data, name), answer.map(name)];
     return { kind, map, scale: scaleOf(kind, [map]) };

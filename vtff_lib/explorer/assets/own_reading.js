@@ -4,7 +4,7 @@ import { best } from "./ask.js";
 import { paceOf } from "./own_words.js";
 import { findFaces, openCascade, prepareFace } from "../../live/finder.js";
 
-const SMALLEST_IN_FILM = 1 / 6; // of the shorter side: who holds up a face to a page is nearer than in a photo
+const SMALLEST_IN_FILM = 0.15; // of the shorter side: the smallest for which a copy of 240 rows is searched as it is
 const PATIENCE = 5; // pictures for which a lost face is waited for
 const SMOOTHED = 5; // pictures whose answers are averaged
 const PACED = 20; // pictures by which the pace is told
@@ -27,19 +27,19 @@ export class Reading {
     return findFaces(this.cascade, picture, { smallest });
   }
 
-  // Of the faces in the next picture of a camera: the one that was followed, or the only one.
-  follow(picture) {
-    const boxes = this.find(picture, SMALLEST_IN_FILM);
-    const apart = (box) => Math.hypot(...["x", "y"].map((axis) => box[axis] + box.size / 2 - this.followed[axis] - this.followed.size / 2));
-    const near = this.followed && boxes.filter((box) => apart(box) < box.size).sort((one, other) => apart(one) - apart(other))[0];
+  // Of the faces in the next picture of a camera, found in a smaller copy: the one that was followed, or
+  // the only one.
+  follow(copy, { width }) {
+    const larger = width / copy.width;
+    const boxes = this.find(copy, SMALLEST_IN_FILM).map(({ x, y, size }) => ({ x: larger * x, y: larger * y, size: larger * size }));
+    const near = this.followed && nearest(boxes, this.followed);
     const box = near || (boxes.length === 1 ? boxes[0] : null);
-    if (near) this.missed = 0;
-    else if (box) this.begin(box);
-    else if (this.followed && !boxes.length && this.missed < PATIENCE) {
+    if (!boxes.length && this.followed && this.missed < PATIENCE) {
       this.missed += 1;
       return { boxes: [this.followed], box: this.followed };
-    } else this.forget();
-    this.followed = box;
+    }
+    if (!near) this.forget();
+    Object.assign(this, { followed: box, missed: 0 });
     return { boxes, box };
   }
 
@@ -77,15 +77,29 @@ export class Reading {
     return passed ? paceOf((1000 * (this.times.length - 1)) / passed) : "";
   }
 
-  // Cover the next square, and note how far the first guess falls; whether all were tried.
-  async coverNext(pixels, { probabilities }) {
+  // How far the first guess falls with each square covered, as far as that was tried for this guess.
+  fallsOf({ probabilities }) {
     const guess = best(probabilities);
     if (this.falls?.guess !== guess) this.falls = { guess, map: new Float32Array(this.data.cells), next: 0, tried: 0 };
-    const { falls } = this;
-    const covered = await this.ask(pixels, { patches: [falls.next] });
-    if (covered) falls.map[falls.next] = probabilities[guess] - covered.probabilities[guess];
-    falls.next = (falls.next + 1) % this.data.cells;
-    falls.tried = Math.min(falls.tried + 1, this.data.cells);
-    return falls.tried === this.data.cells;
+    return this.falls;
   }
+
+  // Cover the next square; whether all were tried.
+  async coverNext(pixels, answer) {
+    const { cells } = this.data;
+    const falls = this.fallsOf(answer);
+    const { guess, next } = falls;
+    const covered = await this.ask(pixels, { patches: [next] });
+    if (covered) falls.map[next] = answer.probabilities[guess] - covered.probabilities[guess];
+    falls.next = (next + 1) % cells;
+    falls.tried = Math.min(falls.tried + 1, cells);
+    return falls.tried === cells;
+  }
+}
+
+// The box that lies where one was before, if there is one.
+function nearest(boxes, before) {
+  const middle = ({ x, y, size }) => [x + size / 2, y + size / 2];
+  const apart = (box) => Math.hypot(...middle(box).map((place, axis) => place - middle(before)[axis]));
+  return boxes.filter((box) => apart(box) < before.size).sort((one, other) => apart(one) - apart(other))[0];
 }

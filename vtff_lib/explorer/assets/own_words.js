@@ -1,5 +1,6 @@
 // What is said where a reader's own picture is looked at: before the camera, and when something fails.
 
+import { MATTERS } from "./step_parts.js";
 import { listed } from "./words.js";
 
 const KINDS = ["JPEG", "PNG", "WebP", "GIF"];
@@ -32,7 +33,6 @@ export const CAMERA = {
   asked: "Your browser asks for the camera. Nothing starts before you allow it.",
   on: "Turn, frown, cover your mouth: the answer follows.",
   held: "The camera is off; this is its last picture.",
-  smoothed: "mean of the last 5 pictures",
   stopped: "The camera is off.",
   hidden: "The camera was stopped, because the page was out of sight.",
   ended: "The camera was taken away: start it again, or choose a picture.",
@@ -43,8 +43,20 @@ export const CAMERA = {
   other: (name) => `The camera did not start (${name}): ${INSTEAD}`,
 };
 
+// What the map on the face shows; `falls` is what was found by covering squares so far.
+export function shownOf(map, film, falls) {
+  const told = { bare: "as the model is given it", gate: "blue: colours, orange: texture", rollout: "lit: where it looks" };
+  const words = map === "need" ? neededOf(falls) : told[map];
+  return film ? `${words}; mean of 5 pictures` : words;
+}
+
+function neededOf({ tried, map }) {
+  if (tried < map.length) return `${tried} of ${map.length} squares covered in turn`;
+  return Math.max(...map) < MATTERS ? "the answer hangs on no single square" : "lit: what the answer needs";
+}
+
 export function paceOf(pictures) {
-  return `Camera on, ${pictures < 1 ? pictures.toFixed(1) : Math.round(pictures)} pictures a second`;
+  return `Camera on, ${pictures < 1 ? pictures.toFixed(1) : Math.round(pictures)} a second`;
 }
 
 export const FACES = {
