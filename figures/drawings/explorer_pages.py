@@ -115,7 +115,7 @@ def make(out: Path, limit: int | None = None, surgeries: list[Surgery] | None = 
         surgeries=surgeries,
         story=story,
     )
-    explorer.save(out / "explorer_tiny.html")
+    explorer.save(out / "explorer_tiny.html", live=True)
     shown = [face for face, name in enumerate(explorer.names) if name in STILL]
     files.write(out / "explorer_tiny.png", explorer.still(shown).png)
 

@@ -2,3 +2,4 @@
 
 from vtff_lib.explorer.content import dequantise, quantise
 from vtff_lib.explorer.explorer import Explorer
+from vtff_lib.explorer.paper import faces_of

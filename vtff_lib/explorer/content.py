@@ -26,6 +26,7 @@ GROUPS = 8  # of channels, whose gates can be looked at one by one
 BARS = 64  # of the global part; wider models show the means of neighbouring channels
 AT_ONCE = 16  # changes of the model that are tried at once: more take memory and win no time
 QUALITY = 80  # of the pictures, as WebP
+WHOLE = ("attention", "cls_attention", "gate_groups", "probabilities")  # kept otherwise, or not
 PAD_MAPS = ("probabilities", "gate", "rollout")  # that follow a face that moves
 
 Stored = dict[str, Any]
@@ -150,11 +151,28 @@ def _fusion_maps(model: VTFF, out: VTFFOutput) -> dict[str, Tensor]:
     }
 
 
-def picture_address(image: Tensor) -> str:
-    """Return uint8 `(3, H, W)` as a WebP in a `data:` address."""
+def brief(run: Mapping[str, Stored]) -> dict[str, Stored]:
+    """Return what a page keeps of `examine` that can work out the rest: answers to all changes.
+
+    The maps are those of the model as it is, and attention is that of [cls].
+    """
+    kept = {name: _first(each) for name, each in run.items() if name not in WHOLE}
+    if "cls_attention" in run:
+        kept["cls_attention"] = quantise(dequantise(run["cls_attention"])[:, :, :1], apart=2)
+    return kept | {name: run[name] for name in ("probabilities", "gate_groups") if name in run}
+
+
+def _first(stored: Stored) -> Stored:
+    """Return the first row of an array whose rows have ranges of their own."""
+    return quantise(dequantise(stored)[:1], apart=1)
+
+
+def picture_address(image: Tensor, quality: int | None = QUALITY) -> str:
+    """Return uint8 `(3, H, W)` as a WebP in a `data:` address; without a quality it is exact."""
     buffer = io.BytesIO()
     pixels = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
-    Image.fromarray(pixels).save(buffer, "webp", quality=QUALITY, method=4)
+    how = {"lossless": True, "quality": 100} if quality is None else {"quality": quality}
+    Image.fromarray(pixels).save(buffer, "webp", method=6 if quality is None else 4, **how)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 

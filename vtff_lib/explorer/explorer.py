@@ -8,13 +8,12 @@ to the ES modules in `assets`. Taught in 08b.
 """
 
 import base64
-import hashlib
 import html
 import io
 import json
 import textwrap
-import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +23,23 @@ from torch import Tensor, nn
 from vtff_lib import files, plots
 from vtff_lib.config import VTFFConfig
 from vtff_lib.explain.surgery import Surgery, all_surgeries, check_surgeries
-from vtff_lib.explorer.content import dequantise, examine, picture_address, tell
-from vtff_lib.explorer.joined import script, styles
+from vtff_lib.explorer.content import brief, dequantise, examine, picture_address, tell
+from vtff_lib.explorer.own_face import SHIPPED, Reader, own_face
+from vtff_lib.explorer.paper import page
 from vtff_lib.explorer.story import Story
 from vtff_lib.lbp import local_binary_pattern
+from vtff_lib.live.parts import parts
 from vtff_lib.names import as_text
-from vtff_lib.refusals import check_choice, check_tensor, check_whole, shown
+from vtff_lib.pretrained import MODELS, load_pretrained
+from vtff_lib.refusals import check_choice, check_flag, check_tensor, check_whole, shown
 from vtff_lib.vtff import VTFF
 
-MOUNT = 'mountPage(document.getElementById("explorer"), document.getElementById("content"));\n'
 # What models that are laid side by side have in common.
 ALIKE = (
     *("class_names", "image_size", "reduction", "channels"),
     *("depth", "num_heads", "fusion", "gated_branch"),
 )
+AT_HAND = 2**22  # weights that a widget hands to the browser: 8 MB
 STILL = {"gate": "gate", "rollout": "rollout", "gradient": "gradient"}
 
 
@@ -62,6 +64,8 @@ class Explorer:
         computed: those that are worked out beforehand, the first none at all; all if not given. The
             others need whoever works them out when they are chosen, see `Playground`.
         story: what a saved page tells step by step, beside what it finds in the maps.
+        live: whether the widget runs the models in the browser, beside what is worked out
+            beforehand: it then answers to any change, also when the kernel is gone.
 
     Raises:
         ValueError: if the images, names, labels, models or changes do not fit together.
@@ -77,6 +81,7 @@ class Explorer:
         surgeries: Sequence[Surgery] | None = None,
         computed: Sequence[Surgery] | None = None,
         story: Story | None = None,
+        live: bool = True,
     ):
         self.models = _named(models)
         first = next(iter(self.models.values()))
@@ -85,6 +90,8 @@ class Explorer:
             raise ValueError(f"title={shown(title)} will not do; give words.")
         self.title = as_text(title)
         self.story = Story() if story is None else story
+        check_flag("live", live)
+        self.live = live
         self._widget: Any = None
         self.show(images, names, labels, computed)
 
@@ -111,7 +118,7 @@ class Explorer:
         self.images = images.cpu()
         self.content = self._content(made)
         if self._widget is not None:
-            self._widget.content = json.dumps(self.content)
+            self._tell()
 
     def _content(self, computed: Sequence[Surgery]) -> dict[str, Any]:
         """Return all that the page's script needs, ready for JSON."""
@@ -119,11 +126,13 @@ class Explorer:
         return {
             "title": self.title,
             "classes": list(config.class_names),
+            "size": [config.image_size] * 2,
             "grid": list(config.grid),
             "channels": config.channels,
             "layers": config.depth,
             "heads": config.num_heads,
             "gated": config.gated_branch.upper(),
+            "order": config.lbp_order,
             "models": [
                 {"name": name, "gate": model.config.gate} for name, model in self.models.items()
             ],
@@ -145,37 +154,51 @@ class Explorer:
             "story": tell(self.story, next(iter(self.models.values())), len(self.images)),
         }
 
-    def page(self) -> str:
+    def page(
+        self,
+        live: bool = False,
+        photographs: "Explorer | None" = None,
+        reader: Reader | None = None,
+        name: str = "",
+    ) -> str:
         """Return the page: script, styles and data in one HTML file that fetches nothing.
 
-        The data are packed and in base64, where no text can end the script. And no script runs but
-        the one whose hash stands in the page's policy.
+        See `save`; `name` is that of the file.
         """
-        code = script(MOUNT)
-        digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
-        content = json.dumps(self.content, separators=(",", ":")).encode()
-        packed = base64.b64encode(zlib.compress(content, 9)).decode()
-        return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; \
-style-src 'unsafe-inline'; script-src 'sha256-{digest}'">
-<meta name="color-scheme" content="light dark">
-<title>{html.escape(self.title)}</title>
-<style>
-body {{ margin: 0; background: Canvas; color: CanvasText; }}
-{styles()}</style>
-</head>
-<body>
-<main id="explorer"><p>{html.escape(self.describe())}</p>
-<noscript>{self._unmoved()}</noscript></main>
-<script type="text/plain" id="content">{packed}</script>
-<script type="module">{code}</script>
-</body>
-</html>
-"""
+        content, parts = (self.content, {}) if not live else self.living("model", name)
+        if photographs is not None:
+            if not live or not isinstance(photographs, Explorer):
+                raise ValueError("photographs is for a page with live=True; give an Explorer.")
+            content["photographs"], more = photographs.living("photographs", name)
+            parts |= more
+        if live:
+            reads = next(iter((photographs or self).models.values()))
+            content["brought"] = own_face(reader or SHIPPED.get(_shipped(reads), Reader()))
+        return page(self.title, content, self.describe(), self._unmoved(), parts)
+
+    def living(self, kind: str, name: str = "") -> tuple[dict[str, Any], dict[str, bytes]]:
+        """Return the content for a page or widget that runs the models, and the parts it needs.
+
+        Args:
+            kind: what the models' parts are called in the page.
+            name: of the page's file, from which Python can read the faces again.
+
+        Raises:
+            ValueError: as `live.pack`.
+        """
+        packed = {f"{kind} {number}": model for number, model in enumerate(self.models.values())}
+        faces = [
+            {**face, "rgb": picture_address(image, quality=None)}
+            for face, image in zip(self.content["faces"], self.images, strict=True)
+        ]
+        python = {"faces": f"explorer.faces_of({json.dumps(name)})" if name else "images"}
+        content = self.content | {
+            "faces": faces,
+            "runs": [[brief(run) for run in runs] for runs in self.content["runs"]],
+            "parts": list(packed),
+            "python": python | {"models": [_called(model) for model in self.models.values()]},
+        }
+        return content, parts(packed)
 
     def _unmoved(self) -> str:
         """Return a picture and three sentences, for where no script runs."""
@@ -190,16 +213,31 @@ body {{ margin: 0; background: Canvas; color: CanvasText; }}
             "Where scripts may run, all of it moves.</p>"
         )
 
-    def save(self, path: str | Path) -> None:
+    def save(
+        self,
+        path: str | Path,
+        live: bool = False,
+        photographs: "Explorer | None" = None,
+        reader: Reader | None = None,
+    ) -> None:
         """Write the page, whole or not at all.
 
+        Args:
+            path: an `.html` file.
+            live: whether the models are to live in the page: it then answers to any change, several
+                at once, and is larger by two bytes and a third for each weight.
+            photographs: of a model for photographs, which then lives in the page beside the others.
+            reader: how the model that reads pictures of the page's reader wants faces, and what is
+                told of it: that of `photographs`, else the first. Known of the shipped ones.
+
         Raises:
-            ValueError: if `path` does not end in `.html` or its folder does not exist.
+            ValueError: if `path` does not end in `.html` or its folder does not exist; if a page
+                cannot hold the models.
         """
         path = Path(path) if isinstance(path, str | Path) else Path()
         if path.suffix != ".html" or not path.parent.is_dir() or path.is_dir():
             raise ValueError(f"Cannot save to {path}; give an .html file in a folder that exists.")
-        files.write(path, self.page())
+        files.write(path, self.page(live, photographs, reader, path.name))
 
     def describe(self, faces: Sequence[int] | None = None) -> str:
         """Return in words what is to be seen, for those who see no picture: of all faces, or some.
@@ -266,8 +304,21 @@ body {{ margin: 0; background: Canvas; color: CanvasText; }}
         if self._widget is None:
             from vtff_lib.explorer.widget import ExplorerWidget
 
-            self._widget = ExplorerWidget(content=json.dumps(self.content))
+            self._widget = ExplorerWidget(content="", parts={})
+            self._tell()
         return self._widget
+
+    def _tell(self) -> None:
+        """Hand the widget what it shows."""
+        content, parts = self.content, {}
+        count = sum(
+            weights.numel() for model in self.models.values() for weights in model.parameters()
+        )
+        if self.live and count <= AT_HAND:
+            with suppress(ValueError):  # what cannot be packed is shown as it was worked out
+                content, parts = self.living("model")
+        with self._widget.hold_sync():
+            self._widget.parts, self._widget.content = parts, json.dumps(content)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Show the widget; and a picture and words where there is no kernel to move it."""
@@ -277,6 +328,23 @@ body {{ margin: 0; background: Canvas; color: CanvasText; }}
         except ImportError:
             return still, {}
         return {**live, **still}, notes  # the notes tell Colab where widgets come from
+
+
+def _called(model: VTFF) -> str:
+    """Return how Python calls a model: a shipped one by its name, any other `model`."""
+    name = _shipped(model)
+    return f'load_pretrained("{name}")' if name else "model"
+
+
+def _shipped(model: VTFF) -> str:
+    """Return which of the shipped models it is; "" if it is none."""
+    for name in MODELS:
+        shipped = load_pretrained(name)
+        if shipped.config == model.config:
+            weights = model.state_dict()
+            if all(value.equal(weights[key].cpu()) for key, value in shipped.state_dict().items()):
+                return name
+    return ""
 
 
 def _short(name: str) -> str:

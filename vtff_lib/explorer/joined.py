@@ -3,21 +3,28 @@
 import re
 from pathlib import Path
 
+from vtff_lib import live
+
 ASSETS = Path(__file__).parent / "assets"
 MODULES = (  # each imports from those before it alone
-    *("words", "elements", "colours", "ask", "data", "drawing", "lbp", "cells", "answers"),
-    *("machine", "step_parts", "step_cover", "step_ask", "step_light", "step_mix", "step_mute"),
-    *("step_move", "step_predict", "steps", "story", "explore", "frame"),
-    *("../../live/finder", "own_words", "own_file", "own_camera", "own_reading", "own_picture"),
+    *("words", "elements", "colours", "drawing", "lbp", "light", "host", "live", "ask", "data"),
+    *("cells", "answers", "machine", "sum", "step_parts", "step_cover", "step_ask", "step_light"),
+    *("step_mix", "step_mute", "step_move", "step_predict", "steps", "story", "state", "python"),
+    *("arithmetic", "changes", "strip", "panel", "explore", "frame"),
+    *("finder", "own_words", "own_file", "own_camera", "own_reading", "own_picture"),
     *("own_layout", "own_looking", "own", "page"),
 )
+FOLDERS = dict.fromkeys(
+    ["host", "finder"], Path(live.__file__).parent
+)  # of modules that are no asset of the page alone
 IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 
 def script(last: str = "") -> str:
     """Return all modules as one, and `last` below them: no name is told twice in them."""
-    parts = [(ASSETS / f"{name}.js").read_text(encoding="utf-8") for name in MODULES]
+    paths = [FOLDERS.get(name, ASSETS) / f"{name}.js" for name in MODULES]
+    parts = [path.read_text(encoding="utf-8") for path in paths]
     return EXPORT.sub("", IMPORT.sub("", "\n".join(parts))) + last
 
 

@@ -11,10 +11,12 @@ class ExplorerWidget(anywidget.AnyWidget):
 
     Args:
         content: the data as JSON, `json.dumps(Explorer(…).content)`.
+        parts: what runs the models in the browser, by name; none if that is empty.
         state: the reader's choices, by name; set them to move the explorer.
     """
 
     _esm = script()
     _css = styles()
     content = traitlets.Unicode().tag(sync=True)
+    parts = traitlets.Dict().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)

@@ -75,6 +75,7 @@ class Playground(Whole):
             [self._name()],
             title="A face to move",
             computed=[Surgery()],
+            live=False,  # the kernel draws the faces, and so works out the rest
         )
         self.view = self.explorer.widget
         sliders = [*self.units.values(), self.lamp, self.yaw, self.occluder]

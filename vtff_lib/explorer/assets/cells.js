@@ -6,7 +6,8 @@ import { make } from "./elements.js";
 export class CellGrid {
   //   choose(index), point(index or null); keys: more keys, by name, each a function of the index
   //   drag: whether a pressed pointer chooses all that it passes
-  constructor({ rows, columns, label, kind = "cell", look = kind, panel = 0, choose, point, keys = {}, drag = false }) {
+  //   paint(index, on): a pressed pointer passes a cell; `on` is the same for all of one stroke
+  constructor({ rows, columns, label, kind = "cell", look = kind, panel = 0, choose, point, keys = {}, drag = false, paint = null }) {
     Object.assign(this, { rows, columns, look, choose, point: point || (() => {}), keys });
     this.focused = 0;
     this.cells = Array.from({ length: rows * columns }, (_, index) => make("div", {
@@ -17,6 +18,7 @@ export class CellGrid {
       make("div", { role: "row", class: "vtff-row" }, ...this.cells.slice(row * columns, (row + 1) * columns)));
     this.element = make("div", { class: "vtff-grid", role: "grid", "aria-label": label, style: `--columns: ${columns}` }, ...lines);
     this.listen(drag);
+    if (paint) this.paintWith(paint);
   }
 
   // Draw all cells anew: `describe(index)` gives { label, value, selected, classes, style, mark }.
@@ -57,6 +59,24 @@ export class CellGrid {
     grid.addEventListener("pointermove", (event) => {
       const under = event.buttons ? indexOf(document.elementFromPoint(event.clientX, event.clientY)) : null;
       if (under !== null && under !== this.focused) this.take(under);
+    });
+  }
+
+  // A stroke does to all cells what it does to its first: it covers, or uncovers. One cell is a click.
+  paintWith(paint) {
+    let stroke = null;
+    const under = ({ clientX, clientY }) => this.cells.indexOf(document.elementFromPoint(clientX, clientY));
+    this.element.addEventListener("pointerdown", (event) => {
+      const first = under(event);
+      stroke = first < 0 ? null : { first, on: !this.cells[first].classList.contains("vtff-masked"), passed: new Set() };
+    });
+    this.element.addEventListener("pointermove", (event) => {
+      const index = event.buttons && stroke ? under(event) : -1;
+      if (index < 0 || (index === stroke.first && !stroke.passed.size) || stroke.passed.has(index)) return;
+      for (const each of stroke.passed.size ? [index] : [stroke.first, index]) {
+        stroke.passed.add(each);
+        paint(each, stroke.on);
+      }
     });
   }
 

@@ -1,28 +1,77 @@
 // What a page is about: its words, sizes and faces, and what can be looked at and changed in it.
 
-import { CHANGES, PLACES, VIEWS } from "./words.js";
-import { Stored, best, needOf } from "./ask.js";
+import { CHANGES, PLACES, VIEWS, percent } from "./words.js";
+import { Asker, best, needOf } from "./ask.js";
+import { addressOf } from "./drawing.js";
+import { relit } from "./light.js";
+import { codesOf } from "./lbp.js";
 
 export class Data {
-  constructor(content) {
+  // `engine` runs the models that the content names as `parts`, if it does.
+  constructor(content, engine = null) {
     Object.assign(this, content);
+    this.live = Boolean(engine && content.parts);
     const stored = (name) => Object.hasOwn(this.runs[0][0], name);
     this.cells = this.grid[0] * this.grid[1];
     this.groups = stored("gate_groups") ? this.runs[0][0].gate_groups.shape[0] : 0;
     this.bars = stored("global") ? this.runs[0][0].global.shape[1] : 0;
     const coverable = Array.from({ length: this.cells }, (_, cell) => `patch ${cell}`);
-    this.coverable = coverable.every((name) => this.computed.includes(name));
+    this.coverable = this.live || coverable.every((name) => this.computed.includes(name));
     this.views = Object.keys(VIEWS).filter((view) =>
-      view === "need" ? this.coverable : stored(view === "cam" ? "cam_fused" : view));
+      view === "need" ? this.coverable : stored({ cam: "cam_fused", attention: "cls_attention" }[view] || view));
     this.places = Object.keys(PLACES).filter((place) => stored(`cam_${place}`));
     this.changes = changesOf(this.surgeries);
     this.besides = besidesOf(this);
-    this.asked = new Stored(this);
+    this.gateable = this.views.includes("gate");
+    this.own = -1; // the number of the reader's own face
+    this.asked = new Asker(this, this.live ? engine : null);
     this.needs = new Map();
   }
 
-  ask(run, change = {}) {
-    return this.asked.ask(run, change);
+  ask(run, change = {}, slot = undefined) {
+    return this.asked.ask(run, change, slot);
+  }
+
+  // The same with all its maps, where the engine is awake.
+  whole(run, change = {}, slot = undefined) {
+    return this.asked.whole(run, change, slot);
+  }
+
+  // The views that a face has: gradients were worked out for those that are stored.
+  viewsOf(face) {
+    return face === this.own ? this.views.filter((view) => !["gradient", "cam"].includes(view)) : this.views;
+  }
+
+  // Both views of a face, as addresses of pictures.
+  async pictures({ face }, { light } = {}, answer = null) {
+    const shown = this.faces[face];
+    if (!light) return [shown.rgb, shown.lbp];
+    const [height, width] = this.asked.size;
+    const planes = relit(await this.asked.pixels({ face }), width, light);
+    const codes = answer?.out?.lbp || codesOf(planes, width, height, this.order);
+    return [planes, codes].map((each) => addressOf(each, width, height));
+  }
+
+  // Take in a face of the reader's, in the place of an earlier one; return its number.
+  async takeIn(pixels, title) {
+    const [height, width] = this.asked.size;
+    const pictures = [pixels, codesOf(pixels, width, height, this.order)];
+    const [rgb, lbp] = pictures.map((each) => addressOf(each, width, height));
+    if (this.own < 0) this.own = this.faces.length;
+    this.faces = [...this.faces.slice(0, this.own), { name: title, label: "", rgb, lbp, pixels }];
+    for (const model of this.models.keys()) this.needs.delete(`${model} ${this.own}`);
+    this.besides = besidesOf(this);
+    return this.own;
+  }
+
+  // What the head says behind each layer, in words; "" where that is not known, or there is one alone.
+  saidAfter({ after }) {
+    if (!after || after.length < 2) return "";
+    const words = after.map((probabilities, layer) => {
+      const { name, share } = this.guess({ probabilities });
+      return `after layer ${layer} ${name}, ${percent(share)}`;
+    });
+    return `What it would say: ${words.join("; ")}.`;
   }
 
   // Kept, for it takes as many questions as there are squares.
@@ -32,10 +81,14 @@ export class Data {
     return this.needs.get(key);
   }
 
-  // The numbers of the channels of part `index` of `count`: as tensor_split divides them.
+  // The first channel of part `index` of `count` and the one after its last: as tensor_split divides.
+  span(index, count) {
+    return [index, index + 1].map((part) => part * Math.floor(this.channels / count) + Math.min(part, this.channels % count));
+  }
+
   channelsOf(index, count) {
-    const start = (part) => part * Math.floor(this.channels / count) + Math.min(part, this.channels % count);
-    const [first, last] = [start(index), start(index + 1) - 1];
+    const [first, end] = this.span(index, count);
+    const last = end - 1;
     return first === last ? `channel ${first}` : `channels ${first} to ${last}`;
   }
 

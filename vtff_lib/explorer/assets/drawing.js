@@ -2,6 +2,7 @@
 // goes grey and dark, equally dark for every skin.
 
 import { colourAt, shareOf } from "./colours.js";
+import { make } from "./elements.js";
 
 const SIDE = 336; // pixels of a drawn face
 const DARK = [14, 46]; // what is unlit: its grey values lie between these
@@ -29,10 +30,33 @@ function pixelsOf(image, width, height) {
   return context.getImageData(0, 0, width, height);
 }
 
-// The pixels of a face as it is, in its own size.
+// The pixels of a face as it is, in its own size: { width, height, planes }.
 export async function ownPixels(address) {
-  const image = await decode(address);
-  return pixelsOf(image, image.naturalWidth, image.naturalHeight);
+  const { naturalWidth: width, naturalHeight: height } = await decode(address);
+  return { width, height, planes: await planesOf(address, width, height) };
+}
+
+// The same as a model wants it: planes R, G, B, one after the other.
+export async function planesOf(address, width, height) {
+  const { data } = pixelsOf(await decode(address), width, height);
+  return Uint8Array.from({ length: 3 * width * height }, (_, i) =>
+    data[4 * (i % (width * height)) + Math.floor(i / (width * height))]);
+}
+
+// The other way round: the address of a picture of planes.
+export function addressOf(planes, width, height) {
+  const canvas = make("canvas", { width, height });
+  paint(canvas, { width, height }, [0, 1, 2].map((part) => planes.subarray(part * width * height, (part + 1) * width * height)));
+  return canvas.toDataURL();
+}
+
+// Paint three planes of numbers.
+export function paint(canvas, { width, height }, planes) {
+  [canvas.width, canvas.height] = [width, height];
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(width, height);
+  for (let i = 0; i < width * height; i += 1) image.data.set([planes[0][i], planes[1][i], planes[2][i], 255], 4 * i);
+  context.putImageData(image, 0, 0);
 }
 
 // A face twice: in the light, as bright as a well exposed picture, and unlit.

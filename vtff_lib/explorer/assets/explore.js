@@ -1,472 +1,369 @@
 // Explore freely: every map, every change, two faces or models side by side.
 
-import { changeOfName } from "./ask.js";
-import { Bars } from "./answers.js";
-import { CellGrid } from "./cells.js";
+import { best } from "./ask.js";
+import { Arithmetic } from "./arithmetic.js";
+import { Changes } from "./changes.js";
 import { gradient, scaleOf, shareOf } from "./colours.js";
-import { Data, kindOf } from "./data.js";
-import { drawFace, drawNumbers } from "./drawing.js";
+import { kindOf } from "./data.js";
 import { check, film, make, newId, radios, say } from "./elements.js";
 import { Machine } from "./machine.js";
-import { PLACES, TOKENS, VIEWS, percent, written } from "./words.js";
+import { Panel } from "./panel.js";
+import { PythonLines } from "./python.js";
+import { UNCHANGED, changeOf, coveredIn, fragmentOf, isChanged, settled, tokenOf, withCovered } from "./state.js";
+import { scalesOf, stripLines } from "./strip.js";
+import { TOKENS, VIEWS, listed, percent, written } from "./words.js";
 
-// --- A state: what the reader has chosen
-
-// The nearest state to what is given, which can be anything: addresses are edited by hand. -1 is the
-// mean of all for `group` and `head`, and [cls] for `cell`; "patch 7" is a way to write cell 7 covered.
-function settled(data, given) {
-  const [, patch] = /^patch (\d+)$/.exec(given.surgery) || [];
-  const wanted = patch === undefined ? given : { ...given, surgery: "patch", cell: patch };
-  const whole = (name, low, high, otherwise = low) => {
-    const number = Math.round(wanted[name] === "" || wanted[name] == null ? NaN : Number(wanted[name]));
-    return Number.isNaN(number) ? otherwise : Math.min(Math.max(number, low), high);
-  };
-  const oneOf = (name, choices, otherwise = choices[0]) => (choices.includes(wanted[name]) ? wanted[name] : otherwise);
-  const values = (entries) => entries.map(({ value }) => value);
-  const state = {
-    face: whole("face", 0, data.faces.length - 1),
-    model: whole("model", 0, data.models.length - 1),
-    beside: oneOf("beside", values(data.besides)),
-    view: oneOf("view", data.views),
-    group: whole("group", -1, data.groups - 1),
-    layer: whole("layer", 0, data.layers - 1, data.layers - 1),
-    head: whole("head", -1, data.heads - 1),
-    at: oneOf("at", data.places),
-    cell: whole("cell", -1, data.cells - 1),
-    surgery: oneOf("surgery", values(data.changes)),
-    tool: oneOf("tool", ["look", "cover"]),
-    strength: whole("strength", 0, 100, 100),
-    under: oneOf("under", ["rgb", "lbp"]),
-  };
-  if (state.surgery === "patch" && state.cell < 0) state.cell = Math.floor(data.cells / 2);
-  return state;
-}
-
-// The chosen cell, where it matters: changed in another way, the model is asked for [cls] alone.
-function tokenOf(state) {
-  return state.surgery === "none" || state.surgery === "patch" ? state.cell : -1;
-}
-
-function changeOf(state) {
-  return state.surgery === "patch" ? { patches: [state.cell] } : changeOfName(state.surgery);
-}
-
-// --- Small maps beside the large one: what else can be looked at, all at once
-
-// Lines of entries { kind, word, long, change }; entries of one kind share a scale.
-function stripLines(data, state, changed) {
-  const entry = (kind, word, change, long) => ({ kind, word, change, long: long || word });
-  if (state.view === "gate" && !changed) {
-    const groups = Array.from({ length: data.groups }, (_, group) =>
-      entry("gate", `group ${group}`, { view: "gate", group }, data.channelsOf(group, data.groups)));
-    return [{ entries: [entry("gate", "mean", { view: "gate", group: -1 }), ...groups] }];
+export class Explore {
+  //   state, heading; onstate(state, fragment): told of each change
+  constructor(root, data, options = {}) {
+    Object.assign(this, { root, data, options, id: newId(), panels: [], turn: 0 });
+    this.shown = null; // what was found, maps and scale on show
+    this.over = null; // what is under the pointer or the focus
+    this.follows = false; // whether the hand has moved since the last choice
+    this.start = settled(data, {});
+    this.state = settled(data, options.state || {});
+    // Jupyter would take letters and arrow keys for itself, on the way down and on the way up.
+    root.dataset.lmSuppressShortcuts = "true";
+    root.addEventListener("keydown", (event) => event.stopPropagation());
+    this.build();
+    this.draw();
   }
-  if (state.view === "cam") {
-    return [{ entries: data.places.map((at) => entry(`cam ${at}`, { fused: "fused", rgb: "RGB", lbp: "LBP" }[at], { view: "cam", at }, PLACES[at])) }];
-  }
-  if (!TOKENS.includes(state.view)) return [];
-  const lines = Array.from({ length: data.layers }, (_, layer) => ({
-    word: `layer ${layer}`,
-    entries: [-1, ...Array(data.heads).keys()].map((head) => {
-      const word = head < 0 ? "mean" : `head ${head}`;
-      return entry("attention", word, { view: "attention", layer, head }, `layer ${layer}, ${word}`);
-    }),
-  }));
-  const whole = ["rollout", "gradient"].map((view) => entry(view, view, { view }, VIEWS[view].word));
-  return [...lines, { word: "all layers", entries: whole }];
-}
 
-// --- The explorer
-
-export function mount(root, content, options = {}) {
-  const id = newId();
-  const parts = {}; // elements that stay while others are drawn anew
-  let data = new Data(content);
-  let start = settled(data, {});
-  let state = settled(data, options.state || {});
-  let shown = null; // the runs, answers, maps and scale on show
-  let panels = [];
-  let over = null; // what is under the pointer or the focus
-  let follows = false; // whether the hand has moved since the last choice
-  let turn = 0;
-
-  function put(wanted) {
-    state = settled(data, wanted);
-    follows = false;
-    const drawn = draw();
-    if (options.onstate) options.onstate(state, fragment(state));
+  put(wanted) {
+    this.state = settled(this.data, wanted);
+    this.follows = false;
+    const drawn = this.draw();
+    if (this.options.onstate) this.options.onstate(this.state, this.fragment());
     return drawn;
   }
 
-  function set(change) {
-    return put({ ...state, ...change });
+  set(change) {
+    return this.put({ ...this.state, ...change });
   }
 
-  function fragment(wanted) {
-    const changed = Object.entries(wanted).filter(([name, value]) => value !== start[name]);
-    return new URLSearchParams(changed.map(([name, value]) => [name, String(value)])).toString();
+  fragment(wanted = this.state) {
+    return fragmentOf(settled(this.data, wanted), this.start);
   }
 
-  function runsOf() {
-    const first = { face: state.face, model: state.model };
-    const [kind, index] = state.beside.split(" ");
-    return kind ? [first, { ...first, [kind]: Number(index) }] : [first];
+  // Other data, while the reader's choices stay.
+  replace(data) {
+    const words = ({ classes, surgeries, models, faces, live, title }) => JSON.stringify([classes, surgeries, models, faces.map(({ name }) => name), live, title]);
+    const same = words(this.data) === words(data);
+    this.data = data;
+    this.start = settled(data, {});
+    this.state = settled(data, this.state);
+    if (same) {
+      this.faces.querySelectorAll("img").forEach((image, index) => (image.src = data.faces[index].rgb));
+      for (const part of [this.machine, this.changes, this.arithmetic, this.python, ...this.panels]) part.data = data;
+    } else this.build();
+    return this.draw();
+  }
+
+  // Add a face of the reader's to the end of the list, in the place of an earlier one, and show it:
+  // { model, pixels, title }; pixels are planes R, G, B.
+  async openFace({ model = 0, pixels, title = "your own" }) {
+    const face = await this.data.takeIn(pixels, title);
+    this.start = settled(this.data, {});
+    this.build();
+    return this.put({ face, model, view: this.state.view });
   }
 
   // - What stays
 
-  function build() {
-    root.classList.add("vtff");
-    parts.faces = film(`${id}-face`, data.faces, (face) => set({ face }));
+  build() {
+    const { data } = this;
+    this.root.classList.add("vtff");
+    this.panels = [];
+    this.faces = film(`${this.id}-face`, data.faces, (face) => this.set({ face }));
+    this.views = this.viewChoices();
+    this.machine = new Machine(data, { under: this.views });
+    this.told = make("p", { class: "vtff-told" });
+    this.answer = make("p", { class: "vtff-answer", "aria-live": "polite" });
+    this.bar = make("div", { class: "vtff-bar" });
+    this.readout = make("p", { class: "vtff-readout" });
+    this.place = make("div", { class: "vtff-panels" });
+    this.below = make("div", {}, this.bar, this.readout);
+    this.changes = new Changes(data, this.id, (change) => this.set(change));
+    this.arithmetic = new Arithmetic(data);
+    this.python = new PythonLines(data);
+    const title = make(this.options.heading || "h2", { class: "vtff-title" }, data.title);
+    this.root.replaceChildren(title, this.faces, this.machine.element, this.place, this.choices(), this.answer, this.told,
+      this.changes.element, this.arithmetic.element, this.python.element, keysTold(data));
+  }
+
+  viewChoices() {
     const groups = {};
     for (const group of ["mix", "look", "answer"]) {
-      const views = data.views.filter((view) => VIEWS[view].group === group);
-      const entries = views.map((view) => ({ value: view, word: VIEWS[view].word }));
+      const entries = this.data.views.filter((view) => VIEWS[view].group === group).map((view) => ({ value: view, word: VIEWS[view].word }));
       const inside = ({ word }) => [make("span", { class: "vtff-pill" }, word)];
-      if (views.length) groups[group] = radios({ name: `${id}-view`, word: `Map: ${group}`, kind: "views", entries, inside, chosen: (view) => set({ view }) });
+      const chosen = (view) => this.set({ view });
+      if (entries.length) groups[group] = radios({ name: `${this.id}-view`, word: `Map: ${group}`, kind: "views", entries, inside, chosen });
     }
-    parts.views = groups;
-    parts.machine = new Machine(data, { under: groups });
-    parts.told = make("p", { class: "vtff-told" });
-    parts.answer = make("p", { class: "vtff-answer", "aria-live": "polite" });
-    parts.bar = make("div", { class: "vtff-bar" });
-    parts.readout = make("p", { class: "vtff-readout" });
-    parts.panels = make("div", { class: "vtff-panels" });
-    panels = [];
-    const title = make(options.heading || "h2", { class: "vtff-title" }, data.title);
-    parts.below = make("div", {}, parts.bar, parts.readout);
-    root.replaceChildren(title, parts.faces, parts.machine.element, parts.panels, choices(), parts.answer, parts.told, keysTold());
+    return groups;
   }
 
-  function choices() {
-    const tools = [{ value: "look", word: "look" }, ...(data.changes.some(({ value }) => value === "patch") ? [{ value: "cover", word: "cover" }] : [])];
-    parts.tool = radios({
-      name: `${id}-tool`, word: "What a touch does", kind: "pills", entries: tools,
-      inside: ({ word }) => [make("span", { class: "vtff-pill" }, word)], chosen: (tool) => set({ tool }),
+  choices() {
+    const { data } = this;
+    const canCover = data.live || data.changes.some(({ value }) => value === "patch");
+    this.tool = radios({
+      name: `${this.id}-tool`, word: "What a touch does", kind: "pills", entries: ["look", ...(canCover ? ["cover"] : [])].map((value) => ({ value, word: value })),
+      inside: ({ word }) => [make("span", { class: "vtff-pill" }, word)], chosen: (tool) => this.set({ tool }),
     });
-    parts.tool.hidden = tools.length < 2;
-    parts.strength = make("input", {
-      type: "range", min: 0, max: 100, step: 5, id: `${id}-strength`, oninput: (event) => set({ strength: event.target.value }),
+    this.tool.hidden = !canCover;
+    this.strength = make("input", {
+      type: "range", min: 0, max: 100, step: 5, id: `${this.id}-strength`, oninput: (event) => this.set({ strength: event.target.value }),
     });
-    parts.cls = make("button", { type: "button", onclick: () => set({ cell: -1 }) }, "look from [cls]");
+    this.cls = make("button", { type: "button", onclick: () => this.set({ cell: -1 }) }, "look from [cls]");
+    this.selects = {};
     return make("div", { class: "vtff-choices" },
-      parts.tool,
-      select("surgery", "change the model", data.changes),
-      select("beside", "beside it", data.besides),
-      select("model", "model", data.models.map(({ name }, index) => ({ value: index, word: name }))),
-      select("under", "under the map", [{ value: "rgb", word: "the face" }, { value: "lbp", word: "its LBP view" }]),
-      choice("strength", "strength of the map"),
-      parts.cls);
+      this.tool,
+      ...(data.live ? [] : [this.select("surgery", "change the model", data.changes)]),
+      this.select("beside", "beside it", data.besides),
+      this.select("model", "model", data.models.map(({ name }, index) => ({ value: index, word: name }))),
+      this.select("under", "under the map", [{ value: "rgb", word: "the face" }, { value: "lbp", word: "its LBP view" }]),
+      this.choice("strength", "strength of the map", this.strength),
+      this.cls);
   }
 
-  function keysTold() {
-    return make("details", { class: "vtff-keys" }, make("summary", {}, "Keys, and how things are counted"), make("p", {},
-      "Tab reaches every control. On a map, arrow keys move, Home and End jump in the row, Enter chooses a square, " +
-      "M covers it, C goes back to [cls], Escape undoes the change of the model. Layers, heads, channels, rows and " +
-      "columns are counted from 0, as in the lessons."));
+  select(name, word, entries) {
+    const box = make("select", { id: `${this.id}-${name}`, onchange: (event) => this.set({ [name]: event.target.value }) });
+    for (const { value, word: label } of entries) box.append(make("option", { value }, label));
+    this.selects[name] = box;
+    return this.choice(name, word, box, entries.length < 2);
   }
 
-  function select(name, word, entries) {
-    parts[name] = make("select", { id: `${id}-${name}`, onchange: (event) => set({ [name]: event.target.value }) });
-    for (const { value, word: label } of entries) parts[name].append(make("option", { value }, label));
-    return choice(name, word, entries.length < 2);
+  choice(name, word, control, hidden = false) {
+    return make("div", { class: "vtff-choice", hidden }, make("label", { for: `${this.id}-${name}` }, word), control);
   }
 
-  function choice(name, word, hidden = false) {
-    return make("div", { class: "vtff-choice", hidden }, make("label", { for: `${id}-${name}` }, word), parts[name]);
-  }
+  // - What the hand does on a map
 
-  // - A panel: a face with its map, its answer, and small maps
-
-  function panelOf(run, index) {
-    const flat = state.view === "global";
-    const grid = new CellGrid({
-      rows: flat ? 1 : data.grid[0], columns: flat ? data.bars : data.grid[1], kind: flat ? "channel" : "cell", panel: index,
-      label: flat ? `G's scores of ${data.channels} channels` : `Map, ${data.grid[0]} rows, ${data.grid[1]} columns`,
-      choose: flat ? () => {} : take, point: look, keys: keysOf(flat),
-    });
-    const panel = { grid, flat, bars: new Bars(data.classes), canvas: make("canvas", { role: "img" }), numbers: make("canvas", { "aria-hidden": "true" }) };
-    panel.name = make("p", { class: "vtff-name" });
-    panel.heights = make("div", { class: "vtff-heights" }, ...[0, 1, 2].map(() => make("span")));
-    panel.views = ["rgb", "lbp"].map(() => make("img"));
-    panel.strip = make("div", { class: "vtff-strip" });
-    const source = (picture, word) => make("figure", {}, picture, make("figcaption", {}, word));
-    panel.figure = source(panel.numbers, "as numbers");
-    const sources = make("div", { class: "vtff-sources" }, panel.figure, source(panel.views[0], "RGB view"), source(panel.views[1], "LBP view"));
-    const map = flat ? make("div", { class: "vtff-map vtff-bars" }, panel.heights, grid.element)
-      : make("div", { class: "vtff-face vtff-map" }, panel.canvas, grid.element);
-    panel.element = make("div", { class: "vtff-panel", role: "group" }, panel.name,
-      make("div", { class: "vtff-sides" }, make("div", { class: "vtff-left" }, make("div", { class: "vtff-pair" }, map, sources)),
-        make("div", { class: "vtff-more" }, panel.bars.element, panel.strip)));
-    return panel;
-  }
-
-  function keysOf(flat) {
-    const undo = { Escape: () => set({ surgery: "none" }) };
-    if (flat) return undo;
+  hand() {
     return {
-      ...undo,
-      m: (cell) => set({ cell, surgery: "patch" }),
-      c: () => set({ cell: -1, surgery: state.surgery === "patch" ? "none" : state.surgery }),
+      take: (cell) => this.take(cell),
+      look: (index) => this.look(index),
+      keys: (flat) => this.keys(flat),
+      paint: (cell, covers) => this.data.live && this.state.tool === "cover" && this.set(withCovered(this.data, this.state, cell, covers)),
+      set: (change) => this.set(change),
     };
   }
 
-  function take(cell) {
-    if (state.tool === "look") set({ cell });
-    else set({ cell, surgery: state.surgery === "patch" && state.cell === cell ? "none" : "patch" });
+  keys(flat) {
+    const undo = { Escape: () => this.set({ ...UNCHANGED }) };
+    if (flat) return undo;
+    return {
+      ...undo,
+      m: (cell) => this.set(withCovered(this.data, this.state, cell, this.data.live ? undefined : true)),
+      c: () => this.set({ cell: -1, surgery: this.state.surgery === "patch" ? "none" : this.state.surgery }),
+    };
+  }
+
+  take(cell) {
+    this.set(this.state.tool === "look" ? { cell } : withCovered(this.data, this.state, cell));
+  }
+
+  look(index) {
+    if (index === this.over || !this.shown) return;
+    this.over = index;
+    this.follows = true;
+    if (this.state.view === "attention") this.drawMaps();
+    else this.read();
   }
 
   // - What is drawn anew
 
-  async function known(run) {
-    const plain = await data.ask(run);
-    const changed = state.surgery === "none" ? null : await data.ask(run, changeOf(state));
-    const need = state.view === "need" ? (await data.need(run)).map((value) => Math.max(value, 0)) : null;
-    return { run, plain, changed, now: changed || plain, need };
+  runs() {
+    const first = { face: this.state.face, model: this.state.model };
+    const [kind, index] = this.state.beside.split(" ");
+    return kind ? [first, { ...first, [kind]: Number(index) }] : [first];
   }
 
-  // One map of one face, as the state `seen` asks for it.
-  function mapOf({ now, changed, need }, seen) {
-    if (seen.view === "attention") return now.attention(seen.layer, seen.head, changed ? -1 : tokenOf(seen));
-    if (seen.view === "cam") return now.map(`cam_${seen.at}`);
-    if (seen.view === "need") return need;
-    if (seen.view === "gate" && seen.group >= 0 && !changed) return now.map("gate_groups", seen.group);
-    return now.map(seen.view);
+  async find(run, panel) {
+    const { data, state } = this;
+    const change = changeOf(data, state);
+    const plain = await data.whole(run, {}, `${this.id} plain ${panel}`);
+    const changed = isChanged(data, state) ? await data.whole(run, change, `${this.id} changed ${panel}`) : null;
+    const need = plain && state.view === "need" ? (await data.need(run)).map((value) => Math.max(value, 0)) : null;
+    const pictures = await data.pictures(run, change, changed);
+    return { run, plain, changed, now: changed || plain, need, pictures };
   }
 
-  async function draw() {
-    turn += 1;
-    const mine = turn;
-    const found = await Promise.all(runsOf().map(known));
-    if (mine !== turn) return; // something newer is to be shown
-    shown = { found, kind: kindOf(data, state.view) };
-    drawControls();
-    const flat = state.view === "global";
-    if (panels.length !== found.length || panels.some((panel) => panel.flat !== flat)) {
-      panels = found.map(({ run }, index) => panelOf(run, index));
-      parts.panels.replaceChildren(...panels.map(({ element }) => element));
-      if (panels.length > 1) parts.panels.after(parts.below);
-      else parts.panels.querySelector(".vtff-left").append(parts.below);
+  // One map of one face, as the state `seen` asks for it; that of the unchanged model, where a change
+  // has none.
+  mapOf({ plain, now, need }, seen) {
+    const { view, layer, head } = seen;
+    if (view === "need") return need;
+    const token = tokenOf(this.data, seen);
+    if (view === "attention") {
+      const answer = now.has("attention") ? now : plain;
+      return answer.attention(layer, head, answer.anyToken ? token : -1);
     }
-    found.forEach(drawPanel);
-    drawMaps();
-    root.dataset.state = fragment(state);
+    const name = view === "cam" ? `cam_${seen.at}` : view === "gate" && seen.group >= 0 && now.has("gate_groups") ? "gate_groups" : view;
+    const answer = now.has(name) ? now : plain;
+    return name === "gate_groups" ? answer.map(name, seen.group) : answer.map(name);
   }
 
-  function drawControls() {
-    for (const name of ["surgery", "beside", "model", "under"]) parts[name].value = String(state[name]);
-    check(parts.faces, state.face);
-    check(parts.tool, state.tool);
-    for (const group of Object.values(parts.views)) check(group, state.view);
-    parts.strength.value = state.strength;
-    parts.strength.setAttribute("aria-valuetext", `${state.strength} %`);
-    parts.cls.hidden = state.view !== "attention";
-    parts.cls.disabled = tokenOf(state) < 0;
-    say(parts.told, told());
-    say(parts.answer, shown.found.map(answered).join(" "));
-    parts.machine.update(data.faces[state.face], shown.found[0].now, VIEWS[state.view].group);
+  async draw() {
+    this.turn += 1;
+    const { turn, state, data } = this;
+    const found = await Promise.all(this.runs().map((run, panel) => this.find(run, panel)));
+    if (turn !== this.turn) return; // something newer is to be shown
+    if (found.some(({ plain }) => !plain)) {
+      say(this.answer, "The model cannot run here, and nothing is stored of this face.");
+      return;
+    }
+    this.shown = { found, kind: kindOf(data, state.view) };
+    this.drawControls();
+    const flat = state.view === "global";
+    if (this.panels.length !== found.length || this.panels.some((panel) => panel.flat !== flat)) this.makePanels(found.length, flat);
+    this.panels.forEach((panel, index) => panel.update(found[index], state));
+    this.drawMaps();
+    this.root.dataset.state = this.fragment(state);
   }
 
-  function told() {
+  makePanels(count, flat) {
+    this.panels = Array.from({ length: count }, (_, index) => new Panel(this.data, index, flat, this.hand()));
+    this.place.replaceChildren(...this.panels.map(({ element }) => element));
+    if (count > 1) this.place.after(this.below);
+    else this.place.querySelector(".vtff-left").append(this.below);
+  }
+
+  drawControls() {
+    const { data, state, shown: { found } } = this;
+    for (const [name, box] of Object.entries(this.selects)) box.value = String(state[name]);
+    check(this.faces, state.face);
+    check(this.tool, state.tool);
+    const views = data.viewsOf(state.face);
+    for (const group of Object.values(this.views)) {
+      check(group, state.view);
+      for (const input of group.querySelectorAll("input")) input.disabled = !views.includes(input.value);
+    }
+    this.strength.value = state.strength;
+    this.strength.setAttribute("aria-valuetext", `${state.strength} %`);
+    this.cls.hidden = state.view !== "attention";
+    this.cls.disabled = tokenOf(data, state) < 0;
+    this.place.classList.toggle("vtff-painted", data.live && state.tool === "cover");
+    say(this.told, this.tell());
+    say(this.answer, found.map((each) => this.answered(each)).join(" "));
+    this.machine.update({ ...data.faces[state.face], rgb: found[0].pictures[0], lbp: found[0].pictures[1] }, found[0].now, VIEWS[state.view].group);
+    this.changes.update(state, found[0]);
+    this.python.update(state);
+  }
+
+  tell() {
+    const { data, state, shown: { found } } = this;
     const words = [VIEWS[state.view].told(data, data.models[state.model])];
-    const changed = shown.found.some((each) => each.changed);
+    const changed = found.some((each) => each.changed);
     if (["gradient", "cam", "need"].includes(state.view)) {
-      const names = shown.found.map(({ plain }) => data.guess(plain).name);
+      const names = found.map(({ plain }) => data.guess(plain).name);
       words.push(`The class is what the unchanged model names first: ${[...new Set(names)].join(", beside it ")}.`);
     }
-    if (state.view === "attention") {
-      words.push(tokenOf(state) < 0 || changed ? "The token is [cls], which the answer is read from." : `The token is ${data.place(state.cell)}.`);
+    const { view } = state;
+    const fromCls = tokenOf(data, state) < 0 || (found[0].now.has("attention") && !found[0].now.anyToken);
+    if (view === "attention") words.push(fromCls ? "The token is [cls], which the answer is read from." : `The token is ${data.place(state.cell)}.`);
+    const name = view === "cam" ? `cam_${state.at}` : view;
+    if (view === "gate" && state.group >= 0) {
+      words.push(found[0].now.has("gate_groups") ? `Only ${data.channelsOf(state.group, data.groups)}.` : "Of the changed model, the mean of all channels is shown.");
     }
-    if (state.view === "gate" && state.group >= 0) {
-      words.push(changed ? "Of the changed model, the mean of all channels is shown." : `Only ${data.channelsOf(state.group, data.groups)}.`);
-    }
-    if (state.surgery !== "none" && !changed) words.push("The change has not been worked out (yet): this is the model as it was.");
+    if (changed && found.some(({ now }) => (view === "need" ? true : !now.has(name)))) words.push("This map is that of the model as it was: bars and answer are those of the changed one.");
+    if (isChanged(data, state) && !changed) words.push("The change has not been worked out (yet): this is the model as it was.");
     return words.join(" ");
   }
 
-  function answered({ run, plain, changed }) {
+  answered({ run, plain, changed }) {
+    const { data, state } = this;
     const before = data.guess(plain);
     const first = `${data.nameOf(run)}: ${before.name}, ${percent(before.share)}`;
     if (!changed) return `${first}.`;
     const now = data.guess(changed);
-    const what = state.surgery === "patch" ? `with ${data.squareAlone(state.cell, run.face)} covered` : "with the model changed";
+    const covered = coveredIn(data, state);
+    const alone = covered.length && Object.keys(changeOf(data, state)).length === 1;
+    const squares = covered.length > 3 ? `${covered.length} squares` : listed(covered.map((cell) => data.squareAlone(cell, run.face)));
+    const what = alone ? `with ${squares} covered` : "with the model changed";
     const moved = Math.abs(changed.probabilities[before.index] - before.share) < 0.01 ? " Hardly anything moves." : "";
     return `${first}; ${what}, ${now.name}, ${percent(now.share)}.${moved}`;
   }
 
-  function drawPanel({ run, plain, changed, now }, index) {
-    const panel = panels[index];
-    const face = data.faces[run.face];
-    const origin = data.origin(run.face);
-    panel.element.setAttribute("aria-label", data.nameOf(run));
-    say(panel.name, data.nameOf(run) + (origin ? ` (${origin}${data.wrong(run.face, plain.probabilities) ? ": here it is wrong" : ""})` : ""));
-    panel.bars.update(now.probabilities, changed && plain.probabilities);
-    panel.canvas.setAttribute("aria-label", `The face, ${face.name}, with the map: ${VIEWS[state.view].word}`);
-    panel.views.forEach((image, view) => {
-      image.src = [face.rgb, face.lbp][view];
-      image.alt = [`The face: ${face.name}`, `Its local binary patterns: ${face.name}`][view];
-    });
-    panel.figure.hidden = panel.flat;
-  }
-
   // The large map follows the hand: where a token looks is drawn while it is pointed at.
-  function seenNow() {
-    const moved = follows && over !== null && state.view === "attention" && !shown.found.some(({ changed }) => changed);
+  seenNow() {
+    const { follows, over, state, shown } = this;
+    const moved = follows && over !== null && state.view === "attention" && shown.found.every(({ now }) => now.anyToken);
     return moved ? { ...state, surgery: "none", cell: over } : state;
   }
 
-  function drawMaps() {
-    const seen = seenNow();
-    shown.maps = shown.found.map((each) => mapOf(each, seen));
+  drawMaps() {
+    const { shown, state } = this;
+    const seen = this.seenNow();
+    shown.maps = shown.found.map((each) => this.mapOf(each, seen));
     shown.scale = scaleOf(shown.kind, shown.maps);
-    panels.forEach((panel, index) => drawMap(panel, shown.maps[index], shown.found[index].run));
-    drawBar();
-    drawStrips(seen);
-    read();
+    this.panels.forEach((panel, index) => panel.draw(shown.maps[index], shown, shown.found[index], state));
+    this.drawBar();
+    this.drawStrips(seen);
+    this.arithmetic.update(state, shown.found[0], state.cell >= 0 ? state.cell : best(shown.maps[0].map(Math.abs)));
+    this.read();
   }
 
-  function drawMap(panel, map, run) {
-    const { kind, scale } = shown;
-    if (panel.flat) {
-      [1, 0, -1].forEach((end, line) => say(panel.heights.children[line], written(end * scale[1])));
-      panel.grid.update((bar) => ({
-        label: `${data.channelsOf(bar, map.length)}: ${written(map[bar])}`, value: map[bar],
-        classes: map[bar] < 0 ? "vtff-below" : "", style: `--height: ${50 * shareOf(Math.abs(map[bar]), [0, scale[1]])}%`,
-      }));
-      return;
-    }
-    const top = map.indexOf(Math.max(...map));
-    panel.grid.update((cell) => {
-      const chosen = cell === tokenOf(state);
-      const covered = chosen && state.surgery === "patch";
-      return {
-        label: `${data.squareAlone(cell, run.face)}: ${written(map[cell])}${covered ? ", covered" : ""}`, value: map[cell], selected: chosen,
-        classes: `${chosen ? "vtff-chosen" : ""}${covered ? " vtff-masked" : ""}${kind === "amount" && cell === top && map[top] > 0 ? " vtff-top" : ""}`,
-      };
-    });
-    const how = { kind, map, scale, grid: data.grid };
-    drawFace(panel.canvas, data.faces[run.face][state.under], { ...how, strength: state.strength / 100 });
-    drawNumbers(panel.numbers, map, how);
-  }
-
-  function drawStrips(seen) {
-    const changed = shown.found.some((each) => each.changed);
-    const lines = stripLines(data, state, changed);
+  drawStrips(seen) {
+    const { data, state, shown: { found } } = this;
+    const lines = stripLines(data, state, found.map(({ now, plain }) => (state.view === "gate" ? now : plain)));
     const entries = lines.flatMap((line) => line.entries);
-    const maps = entries.map(({ change }) => shown.found.map((each) => mapOf(each, { ...seen, ...change })));
-    const scales = {};
-    for (const { kind } of entries) {
-      const alike = maps.filter((_, number) => entries[number].kind === kind).flat();
-      scales[kind] ||= scaleOf(kindOf(data, kind.split(" ")[0]), alike);
-    }
-    panels.forEach((panel, index) => {
-      if (panel.lines !== JSON.stringify(lines)) fillStrip(panel, lines, index);
-      panel.strip.querySelectorAll("canvas").forEach((canvas, number) => {
-        const { kind } = entries[number];
-        drawNumbers(canvas, maps[number][index], { kind: kindOf(data, kind.split(" ")[0]), scale: scales[kind], grid: data.grid });
-      });
-      panel.strip.querySelectorAll("button").forEach((button, number) => {
-        const chosen = Object.entries(entries[number].change).every(([name, value]) => state[name] === value);
-        button.setAttribute("aria-pressed", String(chosen));
-      });
-      say(panel.strip.lastChild, smallTold(scales, seen, changed));
+    const maps = entries.map(({ change }) => found.map((each) => this.mapOf(each, { ...seen, ...change })));
+    const scales = scalesOf(data, entries, maps);
+    const token = tokenOf(data, seen);
+    const from = token < 0 || found.some(({ now }) => !now.anyToken) ? "[cls]" : data.place(token);
+    this.panels.forEach((panel, index) => {
+      panel.strip.fill(lines, state.view);
+      panel.strip.draw(data, state, entries, maps.map((each) => each[index]), scales, from);
     });
-  }
-
-  function smallTold(scales, seen, changed) {
-    const from = changed || tokenOf(seen) < 0 ? "[cls]" : data.place(tokenOf(seen));
-    return Object.entries(scales).map(([kind, [low, high]]) => {
-      const [view, at] = kind.split(" ");
-      return `${at ? PLACES[at] : VIEWS[view].word}${view === "attention" ? ` from ${from}` : ""}: ${written(low)} to ${written(high)}`;
-    }).join("; ");
-  }
-
-  function fillStrip(panel, lines, index) {
-    panel.lines = JSON.stringify(lines);
-    panel.strip.hidden = !lines.length;
-    panel.strip.replaceChildren();
-    lines.forEach((line, row) => {
-      const thumbs = line.entries.map((each, column) => make("button", {
-        type: "button", class: "vtff-thumb", "data-panel": index, "data-key": `thumb ${row} ${column}`,
-        "aria-label": each.long, title: each.long, onclick: () => set(each.change),
-      }, make("canvas"), make("span", {}, each.word)));
-      if (line.word) panel.strip.append(make("span", { class: "vtff-line" }, line.word));
-      panel.strip.append(make("div", { class: "vtff-thumbs", role: "group", "aria-label": line.word || VIEWS[state.view].word }, ...thumbs));
-    });
-    panel.strip.append(make("p", { class: "vtff-small" }));
   }
 
   // - The colour bar, and the value under the pointer or the focus
 
-  function drawBar() {
-    const [low, high] = shown.scale;
-    parts.bar.hidden = state.view === "global"; // its bars have an axis of their own
-    parts.marks = shown.maps.map(() => make("div", { class: "vtff-mark", hidden: true }));
-    parts.bar.replaceChildren(
-      make("div", { class: "vtff-ramp", style: `background: ${gradient(shown.kind)}` }, ...parts.marks),
+  drawBar() {
+    const { shown: { maps, scale, kind }, bar } = this;
+    const [low, high] = scale;
+    bar.hidden = this.state.view === "global"; // its bars have an axis of their own
+    this.marks = maps.map(() => make("div", { class: "vtff-mark", hidden: true }));
+    bar.replaceChildren(
+      make("div", { class: "vtff-ramp", style: `background: ${gradient(kind)}` }, ...this.marks),
       make("div", { class: "vtff-ticks" }, ...[low, (low + high) / 2, high].map((value) => make("span", {}, written(value)))));
   }
 
-  function read() {
+  read() {
+    const { data, state, shown: { found, maps, scale } } = this;
     const flat = state.view === "global";
-    if (over !== null && over >= shown.maps[0].length) over = null;
-    panels.forEach((panel) => panel.grid.over(over));
-    parts.marks.forEach((mark) => (mark.hidden = over === null));
+    if (this.over !== null && this.over >= maps[0].length) this.over = null;
+    const { over } = this;
+    this.panels.forEach((panel) => panel.grid.over(over));
+    this.marks.forEach((mark) => (mark.hidden = over === null));
     if (over === null) {
       const does = state.view === "attention" ? "to see where its token looks" : "to read its value";
-      say(parts.readout, `Point at a ${flat ? "bar" : "square"}, or move the focus there, ${does}.`);
+      say(this.readout, `Point at a ${flat ? "bar" : "square"}, or move the focus there, ${does}.`);
       return;
     }
-    const values = shown.found.map(({ run }, index) => {
-      const value = shown.maps[index][over];
-      parts.marks[index].style.left = `${100 * shareOf(value, shown.scale)}%`;
-      return shown.found.length > 1 ? `${written(value)} (${data.nameOf(run)})` : written(value);
+    const values = found.map(({ run }, index) => {
+      const value = maps[index][over];
+      this.marks[index].style.left = `${100 * shareOf(value, scale)}%`;
+      return found.length > 1 ? `${written(value)} (${data.nameOf(run)})` : written(value);
     });
-    const where = flat ? data.channelsOf(over, shown.maps[0].length) : data.squareAlone(over, shown.found[0].run.face);
-    say(parts.readout, `${where}: ${values.join(", ")}${compared()}`);
+    const where = flat ? data.channelsOf(over, maps[0].length) : data.squareAlone(over, found[0].run.face);
+    say(this.readout, `${where}: ${values.join(", ")}${this.compared()}`);
   }
 
   // What a share of attention is to be held against; and what the token gives to [cls].
-  function compared() {
-    if (!TOKENS.includes(state.view) || state.view === "gradient" || shown.found.length > 1) return "";
-    const even = 1 / (data.cells + 1);
-    const times = shown.maps[0][over] / even;
-    const rest = 1 - shown.maps[0].reduce((sum, value) => sum + value, 0);
+  compared() {
+    const { data, state, shown: { maps, found }, over } = this;
+    if (!TOKENS.includes(state.view) || state.view === "gradient" || found.length > 1) return "";
+    const times = maps[0][over] * (data.cells + 1);
+    const rest = 1 - maps[0].reduce((sum, value) => sum + value, 0);
     const cls = state.view === "attention" ? `; [cls] gets ${written(Math.max(rest, 0))}` : "";
     return `, ${times.toFixed(times < 10 ? 1 : 0)} times an even share${cls}`;
   }
+}
 
-  function look(index) {
-    if (index === over || !shown) return;
-    over = index;
-    follows = true;
-    if (state.view === "attention") drawMaps();
-    else read();
-  }
-
-  // Jupyter would take letters and arrow keys for itself, on the way down and on the way up.
-  root.dataset.lmSuppressShortcuts = "true";
-  root.addEventListener("keydown", (event) => event.stopPropagation());
-  build();
-  draw();
-  return {
-    put,
-    get state() {
-      return state;
-    },
-    fragment: (wanted) => fragment(settled(data, wanted)),
-    // Other data, while the reader's choices stay.
-    replace(next) {
-      const words = ({ faces, runs, computed, story, ...rest }) => JSON.stringify([rest, faces.map(({ name }) => name)]);
-      const [before, after] = [words(content), words(next)];
-      content = next;
-      data = new Data(next);
-      start = settled(data, {});
-      state = settled(data, state);
-      if (before !== after) build();
-      else parts.faces.querySelectorAll("img").forEach((image, index) => (image.src = data.faces[index].rgb));
-      parts.machine.data = data;
-      draw();
-    },
-  };
+function keysTold({ live }) {
+  return make("details", { class: "vtff-keys" }, make("summary", {}, "Keys, and how things are counted"), make("p", {},
+    "Tab reaches every control. On a map, arrow keys move, Home and End jump in the row, Enter chooses a square, " +
+    `M covers it${live ? " or uncovers it" : ""}, C goes back to [cls], Escape undoes ${live ? "all changes" : "the change of the model"}. Layers, heads, channels, rows and ` +
+    "columns are counted from 0, as in the lessons."));
 }

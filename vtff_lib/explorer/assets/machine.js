@@ -37,6 +37,7 @@ export class Machine {
     if (face.lbp) this.views[1].src = face.lbp;
     this.views[1].hidden = !face.lbp;
     for (const [view, canvas] of [["gate", this.mix], ["rollout", this.look]]) {
+      canvas.width = 0; // empty, where this answer's maps are not known
       if (!answer.has(view)) continue;
       const kind = kindOf(this.data, view);
       drawNumbers(canvas, answer.map(view), { kind, scale: scaleOf(kind, [answer.map(view)]), grid: this.data.grid });

@@ -17,16 +17,16 @@ const HEADINGS = {
 export class Own {
   // explore({ model, pixels, title }): goes on with a face that is to be explored freely
   constructor(data, { explore, heading = "h1" }) {
-    this.data = data;
+    this.asked = (data.photographs || data).asked;
     this.open = false; // whether this view is the one that is seen
     this.layout = new OwnLayout(data, heading, {
       files: (files) => this.take(files),
       camera: () => this.attempt(() => this.looking.film()),
-      photograph: () => this.attempt(() => this.looking.look(photograph(data.own.photograph), data.own.photograph.name)),
+      photograph: () => this.attempt(() => this.looking.look(photograph(data.brought.photograph), data.brought.photograph.name)),
       stop: () => this.stop(),
       hold: () => this.looking.guard(() => this.looking.hold()),
       middle: () => this.looking.guard(() => this.looking.takeMiddle()),
-      explore: () => explore({ model: data.own.model, pixels: this.looking.state.pixels, title: this.looking.state.title }),
+      explore: () => explore({ model: data.photographs ? "photographs" : 0, pixels: this.looking.state.pixels, title: this.looking.state.title }),
       choose: (number) => this.choose(number),
       map: (map) => this.lay(map),
     });
@@ -51,12 +51,13 @@ export class Own {
   async enter() {
     this.open = true;
     this.layout.heading.focus({ preventScroll: true });
-    try {
-      await this.data.asked.live;
-    } catch ({ message }) {
-      this.refused = FACES.refused(message);
-      this.looking.start();
-    }
+    const awake = await Promise.resolve(this.asked.wake()).catch(() => null);
+    if (!awake) this.refuse();
+  }
+
+  refuse() {
+    this.refused = FACES.refused;
+    this.looking.start();
   }
 
   leave() {

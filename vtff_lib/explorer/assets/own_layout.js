@@ -2,7 +2,7 @@
 
 import { Answer } from "./answers.js";
 import { check, make, newId, radios, say } from "./elements.js";
-import { MAPS, OwnFace, OwnPicture } from "./own_picture.js";
+import { ON_FACE, OwnFace, OwnPicture } from "./own_picture.js";
 import { PROMISES } from "./own_words.js";
 import { button } from "./step_parts.js";
 
@@ -10,13 +10,15 @@ const TYPES = "image/jpeg,image/png,image/webp,image/gif";
 
 export class OwnLayout {
   // `acts` are functions: files(list), camera, photograph, stop, hold, middle, explore, choose(number), map(name)
-  constructor(data, heading, acts) {
+  constructor(page, heading, acts) {
+    const data = page.photographs || page; // of the model that reads
+    const { told, photograph } = page.brought;
     this.heading = make(heading, { class: "vtff-heading", tabindex: -1 });
     this.lead = make("p", { class: "vtff-lead", role: "status" });
     this.promises = make("details", { class: "vtff-promises" }, make("summary", {}, "What happens with your picture"),
-      make("dl", {}, ...PROMISES(data.classes, data.own.told).map(([word, words]) => make("div", {}, make("dt", {}, word), make("dd", {}, words)))));
+      make("dl", {}, ...PROMISES(data.classes, told).map(([word, words]) => make("div", {}, make("dt", {}, word), make("dd", {}, words)))));
     this.picture = new OwnPicture(acts.choose);
-    this.face = new OwnFace(data, data.own.side);
+    this.face = new OwnFace(data, data.size[0]);
     this.answer = new Answer(data);
     this.pace = make("span", { class: "vtff-pace" });
     this.tools = {
@@ -26,12 +28,12 @@ export class OwnLayout {
       middle: button("Take the middle of it", acts.middle),
       explore: make("button", { type: "button", class: "vtff-next", onclick: acts.explore }, "Explore it freely →"),
     };
-    const entries = Object.entries(MAPS).filter(([name]) => name === "bare" || data.views.includes(name)).map(([value, word]) => ({ value, word }));
+    const entries = Object.entries(ON_FACE).filter(([name]) => name === "bare" || data.views.includes(name)).map(([value, word]) => ({ value, word }));
     this.maps = radios({
       name: newId(), word: "On the face", kind: "pills", entries,
       inside: ({ word }) => [make("span", { class: "vtff-pill" }, word)], chosen: acts.map,
     });
-    this.element = make("div", { class: "vtff-own" }, this.heading, this.lead, this.stage(), this.promises, this.ways(data, acts));
+    this.element = make("div", { class: "vtff-own" }, this.heading, this.lead, this.stage(), this.promises, this.ways(photograph.name, acts));
   }
 
   stage() {
@@ -42,14 +44,14 @@ export class OwnLayout {
     return this.shown;
   }
 
-  ways(data, acts) {
+  ways(photograph, acts) {
     this.input = make("input", { type: "file", accept: TYPES, hidden: true, onchange: () => {
       acts.files([...this.input.files]);
       this.input.value = ""; // so that the same one can be chosen again
     } });
     this.camera = button("Use the camera", acts.camera);
     const choose = button("Choose a picture", () => this.input.click());
-    this.waysOf = make("div", { class: "vtff-own-ways" }, choose, this.camera, button(`Take ${data.own.photograph.name}`, acts.photograph), this.input);
+    this.waysOf = make("div", { class: "vtff-own-ways" }, choose, this.camera, button(`Take ${photograph}`, acts.photograph), this.input);
     return this.waysOf;
   }
 

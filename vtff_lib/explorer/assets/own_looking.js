@@ -16,7 +16,7 @@ export class Looking {
   //   drawn: what pictures, faces and answers are drawn by, an OwnLayout
   constructor(data, drawn, changed) {
     Object.assign(this, { drawn, changed, turn: 0, state: { mode: "start", map: "bare", ...NOTHING } });
-    this.reading = new Reading(data);
+    this.reading = new Reading(data.photographs || data, data.brought);
     this.camera = new Camera((words) => this.start(words));
   }
 
@@ -118,6 +118,7 @@ export class Looking {
       const { late: gone } = await this.current(answered);
       if (gone) return;
       answered = pixels && this.readOne(pixels);
+      answered?.catch(() => {}); // it is told above, when it is waited for
     }
   }
 

@@ -36,7 +36,7 @@ export class OwnPicture {
   }
 }
 
-export const MAPS = { bare: "bare", gate: "mix", rollout: "look", need: "needs" };
+export const ON_FACE = { bare: "bare", gate: "mix", rollout: "look", need: "needs" };
 
 // What the model is given, and a map on it.
 export class OwnFace {

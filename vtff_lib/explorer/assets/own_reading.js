@@ -9,11 +9,11 @@ const PATIENCE = 5; // pictures for which a lost face is waited for
 const SMOOTHED = 5; // pictures whose answers are averaged
 const PACED = 20; // pictures by which the pace is told
 
-// `own` is what vtff_lib.live.parts.own_face gives, and the number of the model that reads.
 export class Reading {
-  constructor(data) {
-    Object.assign(this, { data, own: data.own });
-    const packed = Uint8Array.from(atob(this.own.cascade), (letter) => letter.charCodeAt(0));
+  // `data` of the model that reads; `brought` is what vtff_lib.explorer.own_face gives.
+  constructor(data, brought) {
+    Object.assign(this, { data, brought });
+    const packed = Uint8Array.from(atob(brought.cascade), (letter) => letter.charCodeAt(0));
     this.cascade = openCascade(packed);
     this.forget();
   }
@@ -50,17 +50,17 @@ export class Reading {
 
   // The face as the model wants it, planes R, G, B.
   cut(picture, box) {
-    return prepareFace(picture, box, { side: this.own.side, grey: this.own.grey });
+    return prepareFace(picture, box, { side: this.data.size[0], grey: this.brought.grey });
   }
 
   // The largest square in the middle, so that with the margin of a colour crop it stays inside.
   middle({ width, height }) {
-    const size = Math.floor(Math.min(width, height) / (this.own.grey ? 1 : 1.4));
+    const size = Math.floor(Math.min(width, height) / (this.brought.grey ? 1 : 1.4));
     return { x: Math.round((width - size) / 2), y: Math.round((height - size) / 2), size };
   }
 
   ask(pixels, change = {}) {
-    return this.data.asked.ask({ model: this.own.model, pixels }, change, "own");
+    return this.data.asked.run({ model: 0, pixels }, change, "own");
   }
 
   // The mean of the last answers, for a camera's pictures differ by noise alone.

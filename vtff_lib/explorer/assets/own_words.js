@@ -65,5 +65,5 @@ export const FACES = {
   several: (count) => `There are ${count} faces: choose one.`,
   middle: "The middle of the picture was taken, whatever it shows.",
   found: "The square was found by a cascade that asks LBP codes: lesson 01 at work.",
-  refused: (reason) => `${reason} So this page can name no faces but those that it brings.`,
+  refused: "The model does not run in this browser, so it can name no faces but those that the page brings.",
 };

@@ -2,9 +2,10 @@
 // Jupyter, anywidget calls `render`; the state is kept in the kernel. Nothing is fetched or kept.
 
 import { Data } from "./data.js";
-import { make, say } from "./elements.js";
-import { mount } from "./explore.js";
+import { check, make, radios, say } from "./elements.js";
+import { Explore } from "./explore.js";
 import { keepTogether } from "./frame.js";
+import { Engine, partOf } from "./live.js";
 import { Own } from "./own.js";
 import { STEPS } from "./steps.js";
 import { Story, stepsOf } from "./story.js";
@@ -23,31 +24,71 @@ async function unpacked(holder) {
   return JSON.parse(await new Response(stream).text());
 }
 
+// What keeps a model from running in a page that holds one, as a sentence for the reader.
+function refusal(reason) {
+  return `The model does not run here, so what was worked out beforehand is shown: single changes of these faces. (${reason})`;
+}
+
 export async function mountPage(root, holder) {
   try {
-    new Page(root, await unpacked(holder));
+    const content = await unpacked(holder);
+    const held = (name) => document.querySelector(`[data-part="${name}"]`).textContent;
+    const engine = content.parts ? new Engine(async (name) => partOf(held(name))) : null;
+    new Page(root, content, engine);
   } catch (error) {
     root.append(make("p", { role: "alert" }, `The maps cannot be shown: this browser is too old, or the file is damaged (${error}).`));
   }
 }
 
+// When something has been painted.
+function painted() {
+  return new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+}
+
 class Page {
-  constructor(root, content) {
-    this.content = content;
-    this.data = new Data(content);
-    this.steps = [...stepsOf(this.data), ...(this.data.own ? [OWN] : []), FREE];
+  // `engine` runs the models, if the page holds any; it wakes when the first screen is painted.
+  constructor(root, content, engine) {
+    Object.assign(this, { root, content });
     this.own = location.protocol !== "about:"; // an isolated frame has no address to be linked to
     this.told = keepTogether();
-    this.story = this.steps.length > 1 && new Story(this.data, { onstate: (fragment) => this.keep(fragment), leave: (face) => this.explore({ face }) });
-    this.free = make("div", { class: "vtff-free", hidden: true });
-    root.classList.add("vtff", "vtff-page");
-    this.mine = this.data.own && new Own(this.data, { explore: (face) => this.openFace(face) });
-    const views = [this.story, this.mine].filter(Boolean).map(({ element }) => element);
-    root.replaceChildren(this.head(), ...views, this.free, this.foot());
+    this.note = make("p", { class: "vtff-refused", role: "status", hidden: true });
+    this.build(engine);
     addEventListener("hashchange", () => {
       if (location.hash.slice(1) !== this.kept) this.follow();
     });
+    if (engine) this.wake(engine);
+  }
+
+  // `data.photographs` is what the model for photographs knows, where there is one.
+  build(engine) {
+    const { photographs, ...drawn } = this.content;
+    this.data = new Data(drawn, engine);
+    this.data.photographs = photographs ? new Data({ ...photographs, title: this.content.title }, engine) : null;
+    this.steps = [...stepsOf(this.data), ...(this.data.brought ? [OWN] : []), FREE];
+    this.story = this.steps.length > 1 && new Story(this.data, { onstate: (fragment) => this.keep(fragment), leave: (face) => this.explore({ face }) });
+    if (this.mine) this.mine.leave();
+    this.mine = this.data.brought && new Own(this.data, { explore: (face) => this.openFace(face) });
+    this.explorers = {};
+    this.free = make("div", { class: "vtff-free", hidden: true });
+    this.root.classList.add("vtff", "vtff-page");
+    const told = [this.story, this.mine].filter(Boolean).map(({ element }) => element);
+    this.root.replaceChildren(this.head(), ...told, this.free, this.note, this.foot());
     this.follow();
+  }
+
+  // If the model cannot run, the page is one of stored states; else what is on show is asked again.
+  async wake(engine) {
+    await painted();
+    try {
+      await this.data.asked.wake();
+    } catch (error) {
+      say(this.note, refusal(error.message));
+      this.note.hidden = false;
+      this.build(null);
+      return;
+    }
+    if (this.story && !this.story.element.hidden) this.story.draw();
+    else Object.values(this.explorers).forEach(({ explorer }) => explorer.draw());
   }
 
   head() {
@@ -68,7 +109,7 @@ class Page {
   // An address without a step, but with a map or a change, is one of the free explorer.
   follow() {
     const wanted = fromFragment(location.hash);
-    const { step = Object.keys(wanted).some((name) => name in { view: 1, surgery: 1, beside: 1, model: 1 }) ? FREE : "", ...rest } = wanted;
+    const { step = Object.keys(wanted).some((name) => name in { view: 1, surgery: 1, beside: 1, model: 1, of: 1 }) ? FREE : "", ...rest } = wanted;
     if (step === OWN && this.mine) this.lookAtOwn();
     else if (step === FREE || !this.story) this.explore(rest);
     else this.tell({ ...rest, step });
@@ -88,12 +129,38 @@ class Page {
     this.story.put(state);
   }
 
-  explore(state) {
+  // With `of: "photographs"` the faces are those of the model for photographs.
+  explore({ of = "", ...state }) {
     this.reveal(FREE);
-    this.explorer ||= mount(this.free, this.content, {
-      state, heading: "h1", onstate: (_, fragment) => this.keep(`step=${FREE}${fragment && "&"}${fragment}`),
-    });
-    this.explorer.put(state);
+    const { photographs } = this.data;
+    const kind = of === "photographs" && photographs ? of : "";
+    this.explorers[kind] ||= this.explorerOf(kind, kind ? photographs : this.data, state);
+    this.free.replaceChildren(...(photographs ? [this.kinds(kind)] : []), this.explorers[kind].root);
+    this.explorers[kind].explorer.put(state);
+  }
+
+  explorerOf(kind, data, state) {
+    const root = make("div");
+    const at = `step=${FREE}${kind && `&of=${kind}`}`;
+    const onstate = (_, fragment) => this.keep(`${at}${fragment && "&"}${fragment}`);
+    return { root, explorer: new Explore(root, data, { state, heading: "h1", onstate }) };
+  }
+
+  // Which faces, and so which model.
+  kinds(chosen) {
+    const entries = [{ value: "", word: "drawn faces" }, { value: "photographs", word: "photographs" }];
+    const inside = ({ word }) => [make("span", { class: "vtff-pill" }, word)];
+    const group = radios({ name: "vtff-kind", word: "Faces and their model", kind: "pills", entries, inside, chosen: (of) => this.explore({ of }) });
+    check(group, chosen);
+    return group;
+  }
+
+  // Explore a face that nothing is stored of: { model, pixels, title }; pixels are planes R, G, B, of
+  // the size that the model wants. `model` is a number of `data.models`, or "photographs".
+  openFace({ model = 0, ...face }) {
+    const of = model === "photographs" ? model : "";
+    this.explore({ of });
+    return this.explorers[of].explorer.openFace({ model: of ? 0 : model, ...face });
   }
 
   lookAtOwn() {
@@ -140,23 +207,48 @@ class Page {
   }
 }
 
+// The engine of a widget, whose parts come from the kernel and stay when it is gone.
+function engineOf(model) {
+  const parts = model.get("parts") || {};
+  if (!Object.keys(parts).length) return null;
+  return new Engine(async (name) => new Uint8Array(parts[name].buffer, parts[name].byteOffset, parts[name].byteLength).slice());
+}
+
 export default {
   render({ model, el }) {
-    const explorer = mount(el, JSON.parse(model.get("content")), {
+    let engine = engineOf(model);
+    const dataNow = () => new Data(JSON.parse(model.get("content")), engine);
+    const explorer = new Explore(el, dataNow(), {
       state: model.get("state"),
       onstate(state) {
         model.set("state", { ...state });
         model.save_changes();
       },
     });
-    const onContent = () => explorer.replace(JSON.parse(model.get("content")));
+    const wake = async () => {
+      if (!engine) return;
+      await painted();
+      try {
+        await explorer.data.asked.wake();
+        explorer.draw();
+      } catch {
+        engine = null;
+        explorer.replace(dataNow());
+      }
+    };
+    const onContent = () => {
+      explorer.replace(dataNow());
+      wake();
+    };
     const onState = () => {
       const wanted = { ...explorer.state, ...model.get("state") };
-      if (explorer.fragment(wanted) !== explorer.fragment(explorer.state)) explorer.put(wanted);
+      if (explorer.fragment(wanted) !== explorer.fragment()) explorer.put(wanted);
     };
     model.on("change:content", onContent);
     model.on("change:state", onState);
+    wake();
     return () => {
+      if (engine) engine.stop();
       model.off("change:content", onContent);
       model.off("change:state", onState);
     };

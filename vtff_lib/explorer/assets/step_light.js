@@ -1,21 +1,13 @@
 // Turn the light: the face seen twice, as colours and as texture.
 
-import { ownPixels } from "./drawing.js";
+import { ownPixels, paint } from "./drawing.js";
 import { make, say } from "./elements.js";
-import { codeOf, codes, lightened, windowOf } from "./lbp.js";
-import { noteOf, put, slider } from "./step_parts.js";
+import { codes, lightened } from "./lbp.js";
+import { noteOf, put, slider, windowTable } from "./step_parts.js";
 import { percent } from "./words.js";
 
 const changedOf = (before, now) => before.reduce((sum, values, part) =>
   sum + values.reduce((count, value, i) => count + (Math.abs(value - now[part][i]) > 0.5 ? 1 : 0), 0), 0);
-
-function paintParts(canvas, { width, height }, parts) {
-  [canvas.width, canvas.height] = [width, height];
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(width, height);
-  for (let i = 0; i < width * height; i += 1) image.data.set([parts[0][i], parts[1][i], parts[2][i], 255], 4 * i);
-  context.putImageData(image, 0, 0);
-}
 
 export const light = {
   verb: "Light",
@@ -54,9 +46,9 @@ export const light = {
     const [bright, lamp] = [state.bright / 100, state.lamp / 100];
     const parts = [0, 1, 2];
     const [plain, turned] = [parts.map((part) => lightened(pixels, part, 1, 0)), parts.map((part) => lightened(pixels, part, bright, lamp))];
-    const [before, after] = [plain.map(codes), turned.map(codes)];
-    paintParts(built.views[0].canvas, pixels, turned.map(({ values }) => values));
-    paintParts(built.views[1].canvas, pixels, after);
+    const [before, after] = [plain, turned].map((planes) => planes.map((plane) => codes(plane, data.order)));
+    paint(built.views[0].canvas, pixels, turned.map(({ values }) => values));
+    paint(built.views[1].canvas, pixels, after);
     const all = 3 * pixels.width * pixels.height;
     const [moved, recoded] = [changedOf(plain.map(({ values }) => values), turned.map(({ values }) => values)), changedOf(before, after)];
     say(built.count, `Numbers of the colours changed: ${exact(moved / all)}. Codes of the texture changed: ${exact(recoded / all)}.`);
@@ -69,7 +61,7 @@ export const light = {
     for (const [name, value] of Object.entries({ bright: state.bright, lamp: state.lamp, row, column })) {
       put(built.sliders[name], value, name === "bright" || name === "lamp" ? `${value} %` : String(value));
     }
-    built.near.replaceChildren(windowTable(turned[1], row, column));
+    built.near.replaceChildren(windowTable(turned[1], row, column, data.order));
     const answer = await story.ask();
     return {
       heading: "It sees every face twice.",
@@ -83,17 +75,4 @@ export const light = {
 
 function exact(share) {
   return share === 0 ? "0 %" : percent(share);
-}
-
-// Nine numbers, which of them are at least the middle one, and the byte that they make.
-function windowTable(pixels, row, column) {
-  const near = windowOf(pixels, row, column);
-  const code = codeOf(pixels, row, column);
-  const table = make("table", {}, make("caption", {}, `Green of row ${row}, column ${column}`));
-  near.forEach((line, down) => table.append(make("tr", {}, ...line.map((value, right) => {
-    const middle = down === 1 && right === 1;
-    const one = value >= near[1][1];
-    return make("td", { class: middle ? "vtff-middle" : one ? "vtff-one" : "" }, `${value.toFixed(0)}${middle ? "" : one ? " → 1" : " → 0"}`);
-  }))));
-  return make("div", {}, table, make("p", {}, `At least as bright as the middle: 1. Line by line: ${code.toString(2).padStart(8, "0")}, the code ${code}.`));
 }

@@ -2,6 +2,7 @@
 
 import { scaleOf } from "./colours.js";
 import { make, say } from "./elements.js";
+import { ORDER_WORDS, codeOf, windowOf } from "./lbp.js";
 import { percent } from "./words.js";
 
 export const MATTERS = 0.1; // of probability: less is not needed
@@ -51,4 +52,17 @@ export function put({ input, label, word }, value, words) {
   input.value = value;
   input.setAttribute("aria-valuetext", words);
   say(label, `${word}: ${words}`);
+}
+
+// Nine numbers, which of them are at least the middle one, and the byte that they make.
+export function windowTable(pixels, row, column, order) {
+  const near = windowOf(pixels, row, column);
+  const code = codeOf(pixels, row, column, order);
+  const table = make("table", {}, make("caption", {}, `Green of row ${row}, column ${column}`));
+  near.forEach((line, down) => table.append(make("tr", {}, ...line.map((value, right) => {
+    const middle = down === 1 && right === 1;
+    const one = value >= near[1][1];
+    return make("td", { class: middle ? "vtff-middle" : one ? "vtff-one" : "" }, `${value.toFixed(0)}${middle ? "" : one ? " → 1" : " → 0"}`);
+  }))));
+  return make("div", {}, table, make("p", {}, `At least as bright as the middle: 1. ${ORDER_WORDS[order]}: ${code.toString(2).padStart(8, "0")}, the code ${code}.`));
 }

@@ -81,7 +81,7 @@ export class Story {
   }
 
   ask(change = {}, face = this.run) {
-    return this.data.ask(face, change);
+    return this.data.whole(face, change);
   }
 
   need() {
