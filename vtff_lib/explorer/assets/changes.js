@@ -25,7 +25,7 @@ export class Changes {
     const heads = [...Array(data.heads).keys()];
     const moved = (name) => (value) => this.set({ [name]: value });
     for (const [name, [word, low, high]] of Object.entries(LIGHTS)) this.sliders[name] = slider(word, { low, high, step: 5, moved: moved(name) });
-    const parts = [make("p", {}, "Several at once: choose “cover” above and press squares, or drag over them; or change what follows.")];
+    const parts = [];
     if (data.gateable) {
       this.sliders.weight = slider("Gate by hand", { low: -1, high: 100, step: 1, moved: moved("weight") });
       this.sliders.score = slider("Added to L at the chosen square", { low: -60, high: 60, step: 1, moved: moved("score") });
@@ -36,8 +36,9 @@ export class Changes {
       const skips = this.tick("skipped", layers.map((layer) => [`${layer}`, `${layer}`]), "Leave out layer");
       parts.push(this.group("The look", [...lines, skips, this.tick("reading", [["mean", "read the mean of all squares in place of [cls]"]])]));
     }
-    parts.push(this.group("The light", Object.keys(LIGHTS).map((name) => this.sliders[name].element)), this.undo);
-    return parts;
+    parts.push(this.group("The light", Object.keys(LIGHTS).map((name) => this.sliders[name].element)));
+    const hint = "Several at once: choose “cover” above and press squares, or drag over them; or change what follows.";
+    return [make("p", {}, hint, " ", this.undo), make("div", {}, ...parts)];
   }
 
   group(word, elements) {
@@ -70,6 +71,6 @@ export class Changes {
     }
     this.undo.disabled = !isChanged(data, state);
     const count = numbersOf(state.covered).length;
-    say(this.element.firstChild, `Change the machine${isChanged(data, state) ? `: changed${count ? `, ${count} covered` : ""}` : ""}`);
+    say(this.element.firstChild, `Change the machine${isChanged(data, state) ? ` (changed${count ? `, covered: ${count}` : ""})` : ""}`);
   }
 }

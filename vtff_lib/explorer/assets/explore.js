@@ -305,7 +305,7 @@ export class Explore {
 
   drawStrips(seen) {
     const { data, state, shown: { found } } = this;
-    const lines = stripLines(data, state, found.map(({ now, plain }) => (state.view === "gate" ? now : plain)));
+    const lines = stripLines(data, state, found.map(({ now, plain }) => (state.view === "cam" ? plain : now)));
     const entries = lines.flatMap((line) => line.entries);
     const maps = entries.map(({ change }) => found.map((each) => this.mapOf(each, { ...seen, ...change })));
     const scales = scalesOf(data, entries, maps);

@@ -45,12 +45,12 @@ export const light = {
     const pixels = await ownPixels(data.faces[run.face].rgb);
     const [bright, lamp] = [state.bright / 100, state.lamp / 100];
     const parts = [0, 1, 2];
-    const [plain, turned] = [parts.map((part) => lightened(pixels, part, 1, 0)), parts.map((part) => lightened(pixels, part, bright, lamp))];
-    const [before, after] = [plain, turned].map((planes) => planes.map((plane) => codes(plane, data.order)));
+    const [asWas, turned] = [parts.map((part) => lightened(pixels, part, 1, 0)), parts.map((part) => lightened(pixels, part, bright, lamp))];
+    const [before, after] = [asWas, turned].map((planes) => planes.map((plane) => codes(plane, data.order)));
     paint(built.views[0].canvas, pixels, turned.map(({ values }) => values));
     paint(built.views[1].canvas, pixels, after);
     const all = 3 * pixels.width * pixels.height;
-    const [moved, recoded] = [changedOf(plain.map(({ values }) => values), turned.map(({ values }) => values)), changedOf(before, after)];
+    const [moved, recoded] = [changedOf(asWas.map(({ values }) => values), turned.map(({ values }) => values)), changedOf(before, after)];
     say(built.count, `Numbers of the colours changed: ${exact(moved / all)}. Codes of the texture changed: ${exact(recoded / all)}.`);
     const [row, column] = [Math.min(state.row, pixels.height - 1), Math.min(state.column, pixels.width - 1)];
     for (const { spot } of built.views) {
@@ -62,16 +62,27 @@ export const light = {
       put(built.sliders[name], value, name === "bright" || name === "lamp" ? `${value} %` : String(value));
     }
     built.near.replaceChildren(windowTable(turned[1], row, column, data.order));
-    const answer = await story.ask();
+    const plain = await story.ask();
+    const dimmed = state.bright < 100 || state.lamp !== 0;
+    const answer = dimmed ? await story.ask({ light: { bright: state.bright, lamp: state.lamp } }) : null;
     return {
       heading: "It sees every face twice.",
       lead: "Once as colours, once as texture: for each pixel, which neighbours are at least as bright. Turn down the light: the colours change, the texture does not. A lamp from one side changes both.",
-      now: answer,
-      note: state.bright < 100 || state.lamp ? "the answer for the face as it was" : noteOf(story, answer, null),
+      now: answer || plain,
+      before: answer && plain,
+      note: answer ? roundedIn(answer, before, recoded) : dimmed ? "the answer for the face as it was" : noteOf(story, plain, null),
       next: "How are the two mixed?",
     };
   },
 };
+
+// The model gets whole numbers: what is rounded can tie with its neighbour.
+function roundedIn({ out }, before, recoded) {
+  if (recoded || !out || !out.lbp) return "answered in this light";
+  const size = before[0].length;
+  const moved = out.lbp.reduce((count, code, i) => count + (code === before[Math.floor(i / size)][i % size] ? 0 : 1), 0);
+  return moved ? `answered in this light, rounded to whole numbers: that alone changes ${percent(moved / out.lbp.length)} of the codes` : "answered in this light";
+}
 
 function exact(share) {
   return share === 0 ? "0 %" : percent(share);

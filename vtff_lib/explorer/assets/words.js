@@ -69,7 +69,9 @@ export const VIEWS = {
     word: "Grad-CAM",
     group: "answer",
     kind: "amount",
-    told: () => "Channels weighed by the class's mean gradient: where a map speaks for one class.",
+    told: () =>
+      "The channels of a map, each weighed by the mean of the class's gradient over its places, summed; what is " +
+      "below 0 is left out.",
   },
 };
 
