@@ -33,7 +33,7 @@ class Reader:
 SHIPPED = {
     "photos": Reader(
         "It says the word that most of ten people would choose for a photograph, and of 100 "
-        "photographs it misses 15; it hardly ever sees disgust, fear or contempt.",
+        "photographs it misses 15; of disgust, fear and contempt it misses most.",
         grey=True,
     ),
     "tiny": Reader(
