@@ -76,21 +76,22 @@ async function bytesOf(part, name) {
 }
 
 // The pixels of something drawn, on white where it is clear, shrunk to a longer side; `mirrored` as one
-// sees oneself.
-export function pictureOf(source, side, mirrored = false) {
-  const [width, height] = [source.videoWidth || source.naturalWidth || source.width, source.videoHeight || source.naturalHeight || source.height];
+// sees oneself. Whoever draws many gives a canvas to draw on.
+export function pictureOf(source, side, { mirrored = false, canvas = document.createElement("canvas") } = {}) {
+  const [width, height] = [source.videoWidth || source.width, source.videoHeight || source.height];
   const scale = Math.min(1, side / Math.max(width, height));
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [Math.max(1, Math.round(scale * width)), Math.max(1, Math.round(scale * height))];
+  const [columns, rows] = [width, height].map((length) => Math.max(1, Math.round(scale * length)));
+  if (canvas.width !== columns || canvas.height !== rows) [canvas.width, canvas.height] = [columns, rows];
   const context = canvas.getContext("2d", { willReadFrequently: true, alpha: false });
   if (!context) throw new Error(FILES.memory);
+  context.setTransform(1, 0, 0, 1, 0, 0);
   context.fillStyle = "#fff";
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  if (mirrored) context.setTransform(-1, 0, 0, 1, canvas.width, 0);
+  context.fillRect(0, 0, columns, rows);
+  if (mirrored) context.setTransform(-1, 0, 0, 1, columns, 0);
   context.imageSmoothingQuality = "high";
-  context.drawImage(source, 0, 0, canvas.width, canvas.height);
+  context.drawImage(source, 0, 0, columns, rows);
   try {
-    return context.getImageData(0, 0, canvas.width, canvas.height);
+    return context.getImageData(0, 0, columns, rows);
   } catch {
     throw new Error(FILES.memory);
   }

@@ -18,6 +18,7 @@ export class Looking {
     Object.assign(this, { drawn, changed, turn: 0, state: { mode: "start", map: "bare", ...NOTHING } });
     this.reading = new Reading(data.photographs || data, data.brought);
     this.camera = new Camera((words) => this.start(words));
+    this.canvases = [1, 2].map(() => document.createElement("canvas"));
   }
 
   put(change) {
@@ -124,8 +125,9 @@ export class Looking {
 
   // Look for a face in the picture that the camera gives now, and cut it out.
   findNext() {
-    const picture = pictureOf(this.camera.video, CAMERA_SIDE, true);
-    const { boxes, box } = this.reading.follow(pictureOf(this.camera.video, SEARCHED_SIDE, true), picture);
+    const picture = pictureOf(this.camera.video, CAMERA_SIDE, { mirrored: true, canvas: this.canvases[0] });
+    const copy = pictureOf(this.canvases[0], SEARCHED_SIDE, { canvas: this.canvases[1] });
+    const { boxes, box } = this.reading.follow(copy, picture);
     this.drawn.picture.draw(picture);
     this.drawn.picture.mark(picture, boxes, box);
     this.put({ boxes, lead: box ? CAMERA.on : boxes.length ? FACES.several(boxes.length) : FACES.none });
