@@ -28,7 +28,8 @@ GIVE = """([files, way]) => {
     } else if (way === "drop") {
         document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: held, bubbles: true }));
     } else {
-        document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: held, bubbles: true }));
+        const how = { clipboardData: held, bubbles: true };
+        document.body.dispatchEvent(new ClipboardEvent("paste", how));
     }
 }"""
 

@@ -1,4 +1,4 @@
-"""One's own face in a page: from files, from a camera that is none, and where something is wrong."""
+"""One's own face in a page: from files, from a camera that is none, and where a thing is wrong."""
 
 import re
 
@@ -37,6 +37,7 @@ devices.getUserMedia = async (wanted) => {
     return stream;
 };
 """
+HOLD_BACK = "() => { window.first = () => new Promise(done => { window.allow = done; }); }"
 TRACKS = "() => streams.flatMap(each => each.getTracks().map(track => track.readyState))"
 
 
@@ -117,7 +118,7 @@ def test_before_the_camera_is_asked_for_the_page_says_what_happens(show):
     words = page.locator(".vtff-promises").inner_text()
     for promise in ("Nothing. Its policy forbids any connection", "one of 8", "What anyone feels"):
         assert promise.lower() in words.lower()
-    page.evaluate("window.first = () => new Promise(done => { window.allow = done; })")
+    page.evaluate(HOLD_BACK)
     press(page, "Use the camera")
     assert "Nothing starts before you allow it" in lead(page)
     assert page.evaluate("streams.length") == 0
@@ -163,12 +164,12 @@ def test_the_camera_is_off_at_once(show, astronaut, way):
 
 def test_a_camera_that_is_allowed_too_late_is_not_used(show):
     page = show(**ALLOWED)
-    page.evaluate("window.first = () => new Promise(done => { window.allow = done; })")
+    page.evaluate(HOLD_BACK)
     press(page, "Use the camera")
     press(page, "Explore")
     page.evaluate("allow()")
-    page.wait_for_function("streams.length")
-    page.wait_for_function(f"({TRACKS})().every(state => state === 'ended')")
+    page.wait_for_function("() => streams.length")
+    page.wait_for_function(f"() => ({TRACKS})().every(state => state === 'ended')")
     assert mode(page) == "start"
 
 
@@ -403,12 +404,14 @@ def test_the_whole_view_is_used_by_keyboard(show):
     answered(page)
     page.get_by_role("button", name="Hold").focus()
     page.keyboard.press("Enter")
-    page.wait_for_function("document.activeElement.textContent.startsWith('Explore it freely')")
+    page.wait_for_function(
+        "() => document.activeElement.textContent.startsWith('Explore it freely')"
+    )
     assert page.locator(".vtff-own [aria-live=polite]").inner_text() == "happiness"
 
 
 def test_where_the_model_cannot_run_nothing_is_asked_for(browser, saved, tmp_path):
-    page = saved.read_text(encoding="utf-8").replace(" 'wasm-unsafe-eval'", "")
+    page = saved.read_text(encoding="utf-8").replace(" 'wasm-unsafe-eval'", "", 1)
     (tmp_path / "refused.html").write_text(page, encoding="utf-8")
     context = browser.new_context(offline=True)
     page = context.new_page()
