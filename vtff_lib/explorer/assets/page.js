@@ -24,9 +24,9 @@ async function unpacked(holder) {
   return JSON.parse(await new Response(stream).text());
 }
 
-// What keeps a model from running in a page that holds one, as a sentence for the reader.
+// What keeps a model from running in a page that holds one, without what a browser adds for its makers.
 function refusal(reason) {
-  return `The model does not run here, so what was worked out beforehand is shown: single changes of these faces. (${reason})`;
+  return `${reason.split(": ")[0].replace(/\.$/, "")}. What was worked out beforehand remains: single changes of these faces.`;
 }
 
 export async function mountPage(root, holder) {
@@ -69,7 +69,7 @@ class Page {
     if (this.mine) this.mine.leave();
     this.mine = this.data.brought && new Own(this.data, { explore: (face) => this.openFace(face) });
     this.explorers = {};
-    this.free = make("div", { class: "vtff-free", hidden: true });
+    this.free = make("div", { hidden: true });
     this.root.classList.add("vtff", "vtff-page");
     const told = [this.story, this.mine].filter(Boolean).map(({ element }) => element);
     this.root.replaceChildren(this.head(), ...told, this.free, this.note, this.foot());
@@ -140,7 +140,7 @@ class Page {
   }
 
   explorerOf(kind, data, state) {
-    const root = make("div");
+    const root = make("div", { class: "vtff-free" });
     const at = `step=${FREE}${kind && `&of=${kind}`}`;
     const onstate = (_, fragment) => this.keep(`${at}${fragment && "&"}${fragment}`);
     return { root, explorer: new Explore(root, data, { state, heading: "h1", onstate }) };

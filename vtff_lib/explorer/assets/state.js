@@ -5,7 +5,8 @@ import { DAYLIGHT } from "./light.js";
 
 // The nearest state to what is given, which can be anything: addresses are edited by hand. -1 is the
 // mean of all for `group` and `head`, and [cls] for `cell`; "patch 7" is a way to write cell 7 covered.
-export function settled(data, given) {
+export function settled(data, asked) {
+  const given = data.live || asked.surgery ? asked : { ...asked, ...singleOf(asked) };
   const [, patch] = /^patch (\d+)$/.exec(given.surgery) || [];
   const wanted = patch === undefined ? given : { ...given, surgery: "patch", cell: patch };
   const whole = (name, low, high, otherwise = low) => {
@@ -32,6 +33,18 @@ export function settled(data, given) {
   };
   if (state.surgery === "patch" && state.cell < 0) state.cell = Math.floor(data.cells / 2);
   return data.live ? { ...state, ...byHand(data, wanted, state, whole, oneOf) } : state;
+}
+
+// A single change in the address of a page whose engine runs, for one where none does.
+function singleOf({ covered, silent, weight, muted }) {
+  const gates = { 0: "gate rgb", 50: "gate half", 100: "gate lbp" };
+  const found = [
+    /^\d+$/.test(covered) && `patch ${covered}`,
+    /^\d+-\d+$/.test(silent) && `head ${silent.replace("-", " ")}`,
+    /^(global|local)$/.test(muted) && `without ${muted}`,
+    Object.hasOwn(gates, weight) && gates[weight],
+  ].filter(Boolean);
+  return found.length === 1 ? { surgery: found[0] } : {};
 }
 
 // What the engine can change at once. A single change of an older address becomes one of these.

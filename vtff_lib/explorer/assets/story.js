@@ -81,7 +81,15 @@ export class Story {
   }
 
   ask(change = {}, face = this.run) {
-    return this.data.whole(face, change);
+    this.last = { face, change };
+    return this.data.ask(face, change);
+  }
+
+  // What is stored of a change may be its answer alone: the machine's maps follow from the engine.
+  async follow(turn, face, answer) {
+    if (answer.has("gate") || answer.has("rollout")) return;
+    const whole = await this.data.whole(this.last.face, this.last.change, "machine");
+    if (whole && turn === this.turn) this.machine.update(face, whole, HERE[this.state.step]);
   }
 
   need() {
@@ -146,6 +154,7 @@ export class Story {
     this.drawSquares(shown);
     const face = shown.face || data.faces[this.state.face];
     this.machine.update(face, shown.answer || shown.now, HERE[step]);
+    this.follow(turn, face, shown.answer || shown.now);
     this.element.dataset.state = this.fragment();
     this.onstate(this.fragment());
   }
