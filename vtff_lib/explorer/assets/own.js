@@ -24,8 +24,8 @@ export class Own {
       camera: () => this.attempt(() => this.looking.film()),
       photograph: () => this.attempt(() => this.looking.look(photograph(data.brought.photograph), data.brought.photograph.name)),
       stop: () => this.stop(),
-      hold: () => this.looking.guard(() => this.looking.hold()),
-      middle: () => this.looking.guard(() => this.looking.takeMiddle()),
+      hold: () => this.goOn(() => this.looking.hold()),
+      middle: () => this.goOn(() => this.looking.takeMiddle()),
       explore: () => explore({ model: data.photographs ? "photographs" : 0, pixels: this.looking.state.pixels, title: this.looking.state.title }),
       choose: (number) => this.choose(number),
       map: (map) => this.lay(map),
@@ -84,6 +84,12 @@ export class Own {
       const file = oneFile(files);
       await this.looking.look(pictureOfFile(file), file.name);
     });
+  }
+
+  // By a button that is gone then: whoever listens goes on at the heading.
+  goOn(act) {
+    this.layout.heading.focus({ preventScroll: true });
+    return this.looking.guard(act);
   }
 
   stop() {
