@@ -56,8 +56,8 @@ def save(path, astronaut=None):
 
 
 def film_of(picture, path):
-    """Write a picture of 640 × 480 as a film for Chromium's camera that is none."""
-    colours = np.asarray(Image.fromarray(picture).convert("YCbCr"))
+    """Write a picture as a film of 640 × 480 for Chromium's camera that is none."""
+    colours = np.asarray(Image.fromarray(picture).resize((640, 480)).convert("YCbCr"))
     halves = colours.reshape(240, 2, 320, 2, 3).mean((1, 3)).round().astype(np.uint8)
     frame = colours[..., 0].tobytes() + halves[..., 1].tobytes() + halves[..., 2].tobytes()
     path.write_bytes(b"YUV4MPEG2 W640 H480 F30:1 Ip A1:1 C420jpeg\n" + 2 * (b"FRAME\n" + frame))

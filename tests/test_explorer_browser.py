@@ -639,8 +639,8 @@ def test_tab_reaches_everything_in_the_order_of_the_page(show):
     thumbs = [f"thumb {layer} {head}" for layer in range(2) for head in range(5)]
     controls = ["radio", "surgery", "beside", "model", "under", "strength", "button"]
     assert [each for each in seen if each != "step"] == [
-        *("radio", "radio", "cell 0"), *thumbs, "thumb 2 0", "thumb 2 1", *controls, *["SUMMARY"] * 3,
-        *("button", "BODY"),
+        *("radio", "radio", "cell 0"), *thumbs, "thumb 2 0", "thumb 2 1", *controls,
+        *("SUMMARY", "SUMMARY", "SUMMARY", "button", "BODY"),
     ]  # fmt: skip
 
 

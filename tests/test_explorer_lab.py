@@ -111,7 +111,7 @@ def test_the_hand_moves_it_and_the_kernel_knows(lab):
     wanted = torch.tensor(
         lab.ask("dequantise(explorer.content['runs'][0][1]['rollout'])[0].tolist()")
     )
-    assert torch.allclose(values(shown), wanted, atol=1e-4)
+    assert torch.allclose(values(shown), wanted, atol=5e-3)
     assert lab.ask("explorer.widget.state")["view"] == "rollout"
     assert lab.ask("explorer.widget.state")["face"] == 1
 
@@ -125,12 +125,12 @@ def test_its_keys_are_its_own_and_not_the_notebooks(lab):
     shown.locator('[data-kind=cell][tabindex="0"]').focus()
     for key in ("ArrowDown", "ArrowRight", "m"):
         lab.page.keyboard.press(key)
-    shown.wait("face=1&view=rollout&cell=8&surgery=patch")
+    shown.wait("face=1&view=rollout&cell=8&covered=8")
     assert lab.page.evaluate("document.activeElement.dataset.key") == "cell 8"
     wanted = torch.tensor(
         lab.ask("dequantise(explorer.content['runs'][0][1]['rollout'])[1].tolist()")
     )
-    assert torch.allclose(values(shown), wanted, atol=1e-4)
+    assert torch.allclose(values(shown), wanted, atol=5e-3)
     for key in ("c", "x", "d", "d", "b", "Escape"):
         lab.page.keyboard.press(key)
     cells = lab.page.evaluate("window.lesson.context.model.toJSON().cells")
@@ -221,6 +221,28 @@ def test_a_photo_of_the_reader_is_shown_and_a_wrong_file_gets_one_sentence(lab, 
     lab.page.get_by_role("button", name="the rendered face").click()
     shown.get_by_role("group", name="rendered face").wait_for()
     assert alert.count() == 0
+
+
+def test_it_answers_when_the_kernel_is_gone(lab):
+    """The engine is in the browser: a head that nobody has worked out before is silenced."""
+    shown = Shown(lab, 0)
+    tell(lab, "explorer.show(images, ['Ada', 'Bo'], computed=[Surgery()])")
+    tell(lab, "from vtff_lib import explain")
+    shown.get_by_role("group", name="Ada").wait_for()
+    wanted = lab.ask(
+        "explain.changed(model, images[:1], heads=[(0, 1), (1, 2)], patches=[12])"
+        ".logits[0].softmax(dim=0).tolist()"
+    )
+    lab.page.evaluate("() => window.lesson.sessionContext.session.kernel.shutdown()")
+    for head in ("layer 0: head 1", "layer 1: head 2"):
+        shown.get_by_role("checkbox", name=f"Silence in {head}").locator("xpath=..").click()
+    shown.locator("[data-key='cell 12']").focus()
+    lab.page.keyboard.press("m")
+    lab.page.wait_for_function(
+        """wanted => wanted.every((value, row) => Math.abs(value -
+            document.querySelectorAll('.vtff')[0].querySelectorAll('tr')[row].dataset.value) < 5e-3)""",
+        arg=wanted,
+    )
 
 
 def test_a_stored_notebook_shows_the_still_before_it_is_run(lab):

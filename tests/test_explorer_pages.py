@@ -14,6 +14,7 @@ from vtff_lib.datasets import load_default
 from vtff_lib.explain.surgery import Surgery
 from vtff_lib.explorer.content import dequantise
 from vtff_lib.explorer.joined import script, styles
+from vtff_lib.live.parts import as_text
 from vtff_lib.names import EXPRESSIONS
 
 PAGE = explorer_pages.FIGURES / "explorer_tiny.html"
@@ -99,9 +100,22 @@ def test_the_story_begins_with_a_face_that_hangs_on_one_square_and_moves_another
         )
 
 
-def test_a_dozen_faces_and_the_story_fit_in_a_megabyte_and_a_third(shipped):
+def test_a_dozen_faces_the_story_and_the_model_fit_in_two_megabytes(shipped):
     assert len(packed(shipped)["faces"]) >= 12
-    assert len(shipped.encode()) <= 1.3e6
+    assert len(shipped.encode()) <= 2.0e6
+
+
+def test_the_model_for_photographs_beside_it_fits_in_five_and_a_half(shipped):
+    more = explorer_pages.photographs()
+    content, parts = more.living("photographs")
+    del parts["engine.js"], parts["engine.wasm"]  # are in the page already
+    size = (
+        len(shipped.encode())
+        + len(json.dumps(content))
+        + sum(map(len, map(as_text, parts.values())))
+    )
+    assert size <= 5.5e6
+    assert more.names == [explorer_pages.PHOTO]
 
 
 @pytest.mark.slow

@@ -5,7 +5,6 @@ import re
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from PIL import Image
 
 from figures.experiments.harness import FIGURES
 from tests.browser import open_browser
@@ -49,7 +48,7 @@ def saved(tmp_path_factory, astronaut):
 @pytest.fixture(scope="module")
 def browser(chromium, tmp_path_factory, astronaut):
     film = tmp_path_factory.mktemp("film") / "film.y4m"
-    film_of(np.asarray(Image.fromarray(astronaut[:384]).resize((640, 480))), film)
+    film_of(astronaut[:384], film)
     camera = f"--use-file-for-fake-video-capture={film}"
     with open_browser(chromium, "--use-fake-device-for-media-stream", camera) as browser:
         yield browser

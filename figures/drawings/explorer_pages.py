@@ -1,6 +1,7 @@
 """Make the explorer's page and picture of the shipped model.
 
     python -m figures.drawings.explorer_pages
+    python -m figures.drawings.explorer_pages --photographs --out somewhere
 
 The faces are chosen by rules, not by their looks. Of the shipped test faces:
 
@@ -11,6 +12,9 @@ The faces are chosen by rules, not by their looks. Of the shipped test faces:
 
 And one photograph, of astronaut Eileen Collins: NASA, public domain. The story moves the face of
 one more person between two action units, and tells what `need.json` found.
+
+The page holds its model, which answers there to any change. With `--photographs`, the page
+`explorer_faces.html` is made as well, 3.8 MB larger: the model for photographs lives in it, too.
 
 The files are the same, byte for byte, whenever they are made on one machine.
 """
@@ -29,7 +33,8 @@ from vtff_lib.evaluation.measure import predict
 from vtff_lib.explain.surgery import Surgery
 from vtff_lib.explorer.explorer import Explorer
 from vtff_lib.explorer.story import Pad, Story
-from vtff_lib.photos.finding import crops_to_batch, face_from_photo
+from vtff_lib.inputs import resize
+from vtff_lib.photos.finding import crops_to_batch, face_from_photo, find_faces, grey_face
 from vtff_lib.synthetic_faces import render, sample
 from vtff_lib.synthetic_faces.shots import OCCLUDERS
 from vtff_lib.synthetic_faces.squares import squares_in_words
@@ -89,13 +94,26 @@ def pad(size: int) -> Pad:
     return Pad("lip corners up", "brows down", torch.cat(rows))
 
 
-def make(out: Path, limit: int | None = None, surgeries: list[Surgery] | None = None) -> None:
+def photographs() -> Explorer:
+    """Return what the model for photographs knows: the astronaut, grey as it was trained."""
+    model, photo = load_pretrained("photos"), data.astronaut()
+    grey = resize(grey_face(photo, find_faces(photo)[0]), model.config.image_size)
+    return Explorer({"photographs": model}, grey, [PHOTO])
+
+
+def make(
+    out: Path,
+    limit: int | None = None,
+    surgeries: list[Surgery] | None = None,
+    with_photographs: bool = False,
+) -> None:
     """Write `explorer_tiny.html` and `explorer_tiny.png` into the folder `out`.
 
     Args:
         out: a folder that exists.
         limit: how many of the faces; all if not given.
         surgeries: see `Explorer`; all if not given.
+        with_photographs: whether `explorer_faces.html` is made as well.
     """
     model = load_pretrained("tiny")
     images, names, labels, regions = choose(model)
@@ -116,6 +134,8 @@ def make(out: Path, limit: int | None = None, surgeries: list[Surgery] | None = 
         story=story,
     )
     explorer.save(out / "explorer_tiny.html", live=True)
+    if with_photographs:
+        explorer.save(out / "explorer_faces.html", live=True, photographs=photographs())
     shown = [face for face, name in enumerate(explorer.names) if name in STILL]
     files.write(out / "explorer_tiny.png", explorer.still(shown).png)
 
@@ -124,10 +144,12 @@ def main() -> None:
     """Make both files, and say how large they are."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=FIGURES, help="folder (default: figures)")
+    parser.add_argument("--photographs", action="store_true", help="also make explorer_faces.html")
     options = parser.parse_args()
     torch.set_num_threads(1)  # sums of floats depend on the number of threads
-    make(options.out)
-    for name in ("explorer_tiny.html", "explorer_tiny.png"):
+    make(options.out, with_photographs=options.photographs)
+    faces = ["explorer_faces.html"] * options.photographs
+    for name in ("explorer_tiny.html", "explorer_tiny.png", *faces):
         print(f"{name}: {(options.out / name).stat().st_size / 1e6:.2f} MB")
 
 

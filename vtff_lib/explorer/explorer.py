@@ -8,7 +8,6 @@ to the ES modules in `assets`. Taught in 08b.
 """
 
 import base64
-import html
 import io
 import json
 import textwrap
@@ -310,7 +309,8 @@ class Explorer:
 
     def _tell(self) -> None:
         """Hand the widget what it shows."""
-        content, parts = self.content, {}
+        content: dict[str, Any] = self.content
+        parts: dict[str, bytes] = {}
         count = sum(
             weights.numel() for model in self.models.values() for weights in model.parameters()
         )

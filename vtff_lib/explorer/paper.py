@@ -43,8 +43,11 @@ def page(
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     text = json.dumps(content, separators=(",", ":")).encode()
     packed = base64.b64encode(zlib.compress(text, 9)).decode()
-    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src \
-'sha256-{digest}'" + (" 'wasm-unsafe-eval'; worker-src blob:" if parts else "")
+    policy = (
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src \
+'sha256-{digest}'"
+        + (" 'wasm-unsafe-eval'; worker-src blob:" if parts else "")
+    )
     blocks = "".join(
         f'<script type="text/plain" data-part="{html.escape(name)}">{as_text(part)}</script>\n'
         for name, part in parts.items()

@@ -1,4 +1,4 @@
-"""What a page holds so that a model lives in it: parts by name, each as text that ends no script."""
+"""What a page holds so that a model lives in it: parts by name, as text that ends no script."""
 
 import base64
 import zlib
