@@ -352,6 +352,15 @@ def test_a_phone_shows_camera_and_answer_on_its_first_screen(show):
         assert box["y"] + box["height"] <= 740, part
 
 
+def test_the_steps_of_the_shipped_page_fit_a_phone_beside_this_one(show):
+    page = show(path=FIGURES / "explorer_tiny.html", **PHONE)
+    for name in ("Your face", "Predict", "Explore"):
+        press(page, name)
+        last = page.locator(".vtff-steps button").last.bounding_box()
+        assert last["x"] + last["width"] <= 350, name
+        assert page.evaluate("document.documentElement.scrollWidth") == 360, name
+
+
 def test_the_whole_view_is_used_by_keyboard(show):
     page = show(**ALLOWED)
     names = []
