@@ -249,6 +249,21 @@ def test_a_drag_covers_squares_and_undo_uncovers_them(show, model, chosen):
 
 
 @slow
+def test_heads_of_several_layers_are_silenced_together_and_a_gate_by_hand(show, model, chosen):
+    page = show(f"#step=explore&face={ANGER}")
+    for name in ("Silence in layer 0: head 3", "Silence in layer 1: head 1", "leave out G"):
+        page.get_by_role("checkbox", name=name, exact=True).locator("xpath=..").click()
+    out = explain.changed(model, chosen[[ANGER]], heads=[(0, 3), (1, 1)], without=["global"])
+    until(page, shares(out))
+    slider = page.get_by_role("slider", name="Gate by hand")
+    slider.focus()
+    page.keyboard.press("End")
+    out = explain.changed(model, chosen[[ANGER]], heads=[(0, 3), (1, 1)], lbp_weight=1.0)
+    until(page, shares(out))
+    assert slider.get_attribute("aria-valuetext") == "100 % texture"
+
+
+@slow
 def test_the_light_step_answers_in_that_light(show, model, chosen):
     page = show("#step=light&face=7&bright=40&lamp=30")
     wanted = shares(explain.changed(model, chosen[[7]], light={"bright": 40, "lamp": 30}))

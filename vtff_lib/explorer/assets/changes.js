@@ -45,13 +45,14 @@ export class Changes {
     return make("fieldset", {}, make("legend", {}, word), ...elements);
   }
 
-  // Boxes to tick, whose values stand in the state, joined by dots.
+  // Boxes to tick, whose values stand in the state, joined by dots; several rows can have one name.
   tick(name, entries, word = "") {
     const boxes = entries.map(([value, label]) => {
       const input = make("input", { type: "checkbox", value, "aria-label": word ? `${word} ${label}` : label, onchange: () => this.set({ [name]: chosen() }) });
       return { input, element: make("label", {}, input, make("span", { class: "vtff-pill" }, label)) };
     });
-    const chosen = () => boxes.filter(({ input }) => input.checked).map(({ input }) => input.value).join(".");
+    const chosen = () => this.ticks.filter((row) => row.name === name).flatMap((row) => row.boxes)
+      .filter(({ input }) => input.checked).map(({ input }) => input.value).join(".");
     this.ticks.push({ name, boxes });
     return make("div", { class: "vtff-pills" }, ...(word ? [make("span", { class: "vtff-ticked" }, word)] : []), ...boxes.map(({ element }) => element));
   }
