@@ -235,12 +235,12 @@ class Lab:
 
 
 @contextlib.contextmanager
-def open_browser(chromium: str) -> Iterator[Browser]:
+def open_browser(chromium: str, *flags: str) -> Iterator[Browser]:
     """Start a browser, and end it; one at a time, for Playwright allows no second."""
     with (
         sync_playwright() as playwright,
         contextlib.closing(
-            playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+            playwright.chromium.launch(executable_path=chromium, args=[*CHROMIUM_FLAGS, *flags])
         ) as browser,
     ):
         yield browser

@@ -3,7 +3,7 @@
 How large engine, finder and page are, part by part; how long a face takes in a headless Chromium,
 in CPU time of the page's process and by the clock, which other work on the machine lengthens; how
 far the logits are from PyTorch's; how long it takes from opening a page to its first answer, and to
-its first live one.
+its first live one; and how many pictures of a camera it reads in a second.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 from skimage import data
 
+from figures.benchmarks.camera import camera_to_maps
 from figures.benchmarks.clock import significant
 from figures.experiments.harness import FIGURES, write
 from tests.browser import find_chromium, open_browser
@@ -186,6 +187,8 @@ def main() -> None:
             "page_bytes": sizes(PAGE.read_text(encoding="utf-8")),
             "after_opening": opening(browser, max(options.repeats // 8, 1)),
         }
+    with TemporaryDirectory() as folder:  # a second browser, for Playwright allows one at a time
+        record["results"]["camera_to_maps"] = camera_to_maps(chromium, Path(folder))
     print(json.dumps(record, indent=1, ensure_ascii=False))
     if options.json:
         write(options.json, record)

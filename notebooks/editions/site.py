@@ -261,7 +261,7 @@ def frame(link: re.Match[str]) -> str:
     keeps = " data-keeps" if address.endswith("#") else ""
     return (
         f'<iframe class="explorer" src="{address.removesuffix("#")}" title="{words}"{keeps} '
-        f'loading="lazy" allow="clipboard-write"></iframe>\n\n{link[0]}'
+        f'loading="lazy" allow="clipboard-write; camera"></iframe>\n\n{link[0]}'
     )
 
 

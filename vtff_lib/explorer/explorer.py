@@ -23,6 +23,7 @@ from vtff_lib import files, plots
 from vtff_lib.config import VTFFConfig
 from vtff_lib.explain.surgery import Surgery, all_surgeries, check_surgeries
 from vtff_lib.explorer.content import brief, dequantise, examine, picture_address, tell
+from vtff_lib.explorer.own_face import SHIPPED, Reader, own_face
 from vtff_lib.explorer.paper import page
 from vtff_lib.explorer.story import Story
 from vtff_lib.lbp import local_binary_pattern
@@ -153,7 +154,11 @@ class Explorer:
         }
 
     def page(
-        self, live: bool = False, photographs: "Explorer | None" = None, name: str = ""
+        self,
+        live: bool = False,
+        photographs: "Explorer | None" = None,
+        reader: Reader | None = None,
+        name: str = "",
     ) -> str:
         """Return the page: script, styles and data in one HTML file that fetches nothing.
 
@@ -165,6 +170,9 @@ class Explorer:
                 raise ValueError("photographs is for a page with live=True; give an Explorer.")
             content["photographs"], more = photographs.living("photographs", name)
             parts |= more
+        if live:
+            reads = next(iter((photographs or self).models.values()))
+            content["brought"] = own_face(reader or SHIPPED.get(_shipped(reads), Reader()))
         texts = {part: part_as_text(held) for part, held in parts.items()}
         return page(self.title, content, self.describe(), self._unmoved(), texts)
 
@@ -206,7 +214,11 @@ class Explorer:
         )
 
     def save(
-        self, path: str | Path, live: bool = False, photographs: "Explorer | None" = None
+        self,
+        path: str | Path,
+        live: bool = False,
+        photographs: "Explorer | None" = None,
+        reader: Reader | None = None,
     ) -> None:
         """Write the page, whole or not at all.
 
@@ -215,6 +227,8 @@ class Explorer:
             live: whether the models are to live in the page: it then answers to any change, several
                 at once, and is larger by two bytes and a third for each weight.
             photographs: of a model for photographs, which then lives in the page beside the others.
+            reader: how the model that reads pictures of the page's reader wants faces, and what is
+                told of it: that of `photographs`, else the first. Known of the shipped ones.
 
         Raises:
             ValueError: if `path` does not end in `.html` or its folder does not exist; if a page
@@ -223,7 +237,7 @@ class Explorer:
         path = Path(path) if isinstance(path, str | Path) else Path()
         if path.suffix != ".html" or not path.parent.is_dir() or path.is_dir():
             raise ValueError(f"Cannot save to {path}; give an .html file in a folder that exists.")
-        files.write(path, self.page(live, photographs, path.name))
+        files.write(path, self.page(live, photographs, reader, path.name))
 
     def describe(self, faces: Sequence[int] | None = None) -> str:
         """Return in words what is to be seen, for those who see no picture: of all faces, or some.
@@ -319,13 +333,19 @@ class Explorer:
 
 def _called(model: VTFF) -> str:
     """Return how Python calls a model: a shipped one by its name, any other `model`."""
+    name = _shipped(model)
+    return f'load_pretrained("{name}")' if name else "model"
+
+
+def _shipped(model: VTFF) -> str:
+    """Return which of the shipped models it is; "" if it is none."""
     for name in MODELS:
         shipped = load_pretrained(name)
         if shipped.config == model.config:
             weights = model.state_dict()
             if all(value.equal(weights[key].cpu()) for key, value in shipped.state_dict().items()):
-                return f'load_pretrained("{name}")'
-    return "model"
+                return name
+    return ""
 
 
 def _short(name: str) -> str:

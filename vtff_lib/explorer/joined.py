@@ -8,9 +8,12 @@ MODULES = (  # each imports from those before it alone
     *("words", "elements", "colours", "drawing", "lbp", "light", "host", "live", "ask", "data"),
     *("cells", "answers", "machine", "sum", "step_parts", "step_cover", "step_ask", "step_light"),
     *("step_mix", "step_mute", "step_move", "step_predict", "steps", "story", "state", "python"),
-    *("arithmetic", "changes", "strip", "panel", "explore", "frame", "page"),
+    *("arithmetic", "changes", "strip", "panel", "explore", "frame"),
+    *("finder", "own_words", "own_file", "own_camera", "own_reading", "own_picture"),
+    *("own_layout", "own_looking", "own", "page"),
 )
-FOLDERS = {"host": Path(__file__).parent.parent / "live"}  # of modules that are no asset alone
+LIVE = Path(__file__).parent.parent / "live"
+FOLDERS = {"host": LIVE, "finder": LIVE}  # of modules that are no asset of the page alone
 IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 

@@ -242,8 +242,12 @@ function cutOut({ data, width, height }, { x, y, size }, margin) {
     return Array.from({ length: side }, (_, step) => Math.min(length - 1, Math.max(0, first + step)));
   };
   const columns = places(x, width);
-  const starts = places(y, height).flatMap((row) => columns.map((column) => 4 * (row * width + column)));
-  return { side, planes: [0, 1, 2].map((channel) => Uint8Array.from(starts, (at) => data[at + channel])) };
+  const planes = [0, 1, 2].map(() => new Uint8Array(side * side));
+  places(y, height).forEach((row, down) => columns.forEach((column, right) => {
+    const from = 4 * (row * width + column), to = down * side + right;
+    for (let channel = 0; channel < 3; channel++) planes[channel][to] = data[from + channel];
+  }));
+  return { side, planes };
 }
 
 // Python's round: of two whole numbers equally near, the even one.
@@ -268,9 +272,10 @@ function resampleRows(plane, from, to, way) {
   for (let pixel = 0; pixel < to; pixel++) {
     const shares = way.shares(pixel, from, to);
     const total = shares.reduce((sum, [, share]) => sum + share, 0);
+    const olds = shares.map(([old]) => old), parts = shares.map(([, share]) => share);
     for (let line = 0; line < lines; line++) {
       let sum = 0;
-      for (const [old, share] of shares) sum += share * plane[line * from + old];
+      for (let each = 0; each < olds.length; each++) sum += parts[each] * plane[line * from + olds[each]];
       turned[pixel * lines + line] = sum / total;
     }
   }

@@ -15,7 +15,7 @@ function brightness(red, green, blue) {
   return 0.299 * red + 0.587 * green + 0.114 * blue;
 }
 
-async function decode(address) {
+export async function decode(address) {
   const image = new Image();
   image.src = address;
   await image.decode();
@@ -65,12 +65,12 @@ function prepare(address) {
   return prepared.get(address);
 }
 
-function litAndUnlit(image) {
-  const lit = pixelsOf(image, SIDE, SIDE);
-  const unlit = new ImageData(new Uint8ClampedArray(lit.data), SIDE, SIDE);
-  const levels = Float32Array.from({ length: SIDE * SIDE }, (_, i) =>
-    brightness(...lit.data.subarray(4 * i, 4 * i + 3)));
-  const inner = levels.filter((_, i) => Math.hypot(i % SIDE - SIDE / 2, Math.floor(i / SIDE) - SIDE / 2) < 0.36 * SIDE);
+function litAndUnlit(image, side = SIDE) {
+  const lit = pixelsOf(image, side, side);
+  const unlit = new ImageData(new Uint8ClampedArray(lit.data), side, side);
+  const levels = new Float32Array(side * side);
+  for (let i = 0; i < levels.length; i += 1) levels[i] = brightness(lit.data[4 * i], lit.data[4 * i + 1], lit.data[4 * i + 2]);
+  const inner = levels.filter((_, i) => Math.hypot(i % side - side / 2, Math.floor(i / side) - side / 2) < 0.36 * side);
   inner.sort();
   const [low, high] = [0.03, 0.85].map((share) => inner[Math.floor(share * inner.length)]);
   const gain = Math.min(Math.max(WELL_LIT / Math.max(high, 1), 1), MOST_GAIN);
@@ -81,33 +81,42 @@ function litAndUnlit(image) {
       unlit.data[4 * i + part] = grey + (part === 2 ? 6 : 0);
     }
   }
-  return { lit: lit.data, unlit: unlit.data, plain: image };
+  return { lit: lit.data, unlit: unlit.data, plain: image, side };
 }
 
 // Draw a face with a map on it.
 //   kind: "amount" (light), "mixture" (blue to orange) or "signed" (purple to green)
 //   scale: both ends; strength: 0, the bare face, to 1
-export async function drawFace(canvas, address, { kind, map, scale, grid, strength = 1 }) {
+export async function drawFace(canvas, address, how) {
   canvas.drawing = (canvas.drawing || 0) + 1;
   const turn = canvas.drawing;
   const face = await prepare(address);
-  if (canvas.drawing !== turn) return; // something newer is to be drawn
-  [canvas.width, canvas.height] = [SIDE, SIDE];
+  if (canvas.drawing === turn) drawOn(canvas, face, how); // else something newer is to be drawn
+}
+
+// The same at once, of pixels that come only once, as a camera's: a canvas of `side`.
+export function drawPixels(canvas, pixels, side, how) {
+  drawOn(canvas, how.kind === "amount" ? litAndUnlit(pixels, side) : { plain: pixels, side }, how);
+}
+
+function drawOn(canvas, face, { kind, map, scale, grid, strength = 1 }) {
+  const { plain, side } = face;
+  if (canvas.width !== side || canvas.height !== side) [canvas.width, canvas.height] = [side, side];
   const context = canvas.getContext("2d");
-  context.drawImage(face.plain, 0, 0, SIDE, SIDE);
+  context.drawImage(plain, 0, 0, side, side);
   if (!map) return;
   if (kind === "amount") context.putImageData(enlightened(face, map, scale, grid, strength), 0, 0);
-  else tint(context, kind, map, scale, grid, strength);
+  else tint(context, side, kind, map, scale, grid, strength);
 }
 
 // A cell's light grows with the root of its value: a tenth of the most is still to be seen.
-function enlightened({ lit, unlit }, map, scale, [rows, columns], strength) {
-  const image = new ImageData(SIDE, SIDE);
+function enlightened({ lit, unlit, side }, map, scale, [rows, columns], strength) {
+  const image = new ImageData(side, side);
   const light = Array.from(map, (value) => 1 - strength * (1 - Math.sqrt(Math.min(Math.max(shareOf(value, scale), 0), 1))));
-  for (let y = 0, i = 0; y < SIDE; y += 1) {
-    const row = Math.floor((y * rows) / SIDE) * columns;
-    for (let x = 0; x < SIDE; x += 1, i += 4) {
-      const share = light[row + Math.floor((x * columns) / SIDE)];
+  for (let y = 0, i = 0; y < side; y += 1) {
+    const row = Math.floor((y * rows) / side) * columns;
+    for (let x = 0; x < side; x += 1, i += 4) {
+      const share = light[row + Math.floor((x * columns) / side)];
       for (let part = 0; part < 3; part += 1) image.data[i + part] = unlit[i + part] + (lit[i + part] - unlit[i + part]) * share;
       image.data[i + 3] = 255;
     }
@@ -117,18 +126,18 @@ function enlightened({ lit, unlit }, map, scale, [rows, columns], strength) {
 
 // The middle of the scale is clear; both ends cover the face. Below it, the face is grey, so that
 // nothing but the map has a colour.
-function tint(context, kind, map, scale, [rows, columns], strength) {
+function tint(context, side, kind, map, scale, [rows, columns], strength) {
   const mixed = kind.endsWith("mixture");
   const ends = mixed ? [colourAt(kind, 0), colourAt(kind, 1)] : [colourAt(kind, 0.1), colourAt(kind, 0.9)];
   context.globalCompositeOperation = "saturation";
   context.fillStyle = `rgb(128 128 128 / ${strength})`;
-  context.fillRect(0, 0, SIDE, SIDE);
+  context.fillRect(0, 0, side, side);
   context.globalCompositeOperation = "source-over";
   map.forEach((value, cell) => {
     const share = mixed ? 2 * value - 1 : 2 * shareOf(value, scale) - 1;
     const [x, y] = [cell % columns, Math.floor(cell / columns)];
-    const [left, right] = [x, x + 1].map((edge) => Math.round((edge * SIDE) / columns));
-    const [top, bottom] = [y, y + 1].map((edge) => Math.round((edge * SIDE) / rows));
+    const [left, right] = [x, x + 1].map((edge) => Math.round((edge * side) / columns));
+    const [top, bottom] = [y, y + 1].map((edge) => Math.round((edge * side) / rows));
     context.fillStyle = `rgb(${ends[share < 0 ? 0 : 1].join(" ")} / ${0.78 * strength * Math.min(Math.abs(share), 1)})`;
     context.fillRect(left, top, right - left, bottom - top);
   });

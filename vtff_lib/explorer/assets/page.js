@@ -6,10 +6,13 @@ import { check, make, radios, say } from "./elements.js";
 import { Explore } from "./explore.js";
 import { keepTogether } from "./frame.js";
 import { Engine, partOf } from "./live.js";
+import { Own } from "./own.js";
 import { STEPS } from "./steps.js";
 import { Story, stepsOf } from "./story.js";
 
+const OWN = "own";
 const FREE = "explore";
+const WORDS = { [OWN]: "Your face", [FREE]: "Explore" };
 
 function fromFragment(fragment) {
   return Object.fromEntries(new URLSearchParams(fragment.replace(/^#/, "")));
@@ -61,12 +64,15 @@ class Page {
     const { photographs, ...drawn } = this.content;
     this.data = new Data(drawn, engine);
     this.data.photographs = photographs ? new Data({ ...photographs, title: this.content.title }, engine) : null;
-    this.steps = [...stepsOf(this.data), FREE];
+    this.steps = [...stepsOf(this.data), ...(this.data.brought ? [OWN] : []), FREE];
     this.story = this.steps.length > 1 && new Story(this.data, { onstate: (fragment) => this.keep(fragment), leave: (face) => this.explore({ face }) });
+    if (this.mine) this.mine.leave();
+    this.mine = this.data.brought && new Own(this.data, { explore: (face) => this.openFace(face) });
     this.explorers = {};
     this.free = make("div", { hidden: true });
     this.root.classList.add("vtff", "vtff-page");
-    this.root.replaceChildren(this.head(), ...(this.story ? [this.story.element] : []), this.free, this.note, this.foot());
+    const told = [this.story, this.mine].filter(Boolean).map(({ element }) => element);
+    this.root.replaceChildren(this.head(), ...told, this.free, this.note, this.foot());
     this.follow();
   }
 
@@ -86,7 +92,7 @@ class Page {
   }
 
   head() {
-    const word = (name) => (name === FREE ? "Explore" : STEPS[name].verb);
+    const word = (name) => WORDS[name] || STEPS[name].verb;
     this.buttons = this.steps.map((name, index) => make("button", { type: "button", onclick: () => this.go(name), "aria-label": word(name) },
       name === FREE ? "" : `${index + 1} `, make("span", {}, word(name))));
     const steps = make("nav", { class: "vtff-steps", "aria-label": "Steps", hidden: !this.story },
@@ -104,12 +110,14 @@ class Page {
   follow() {
     const wanted = fromFragment(location.hash);
     const { step = Object.keys(wanted).some((name) => name in { view: 1, surgery: 1, beside: 1, model: 1, of: 1 }) ? FREE : "", ...rest } = wanted;
-    if (step === FREE || !this.story) this.explore(rest);
+    if (step === OWN && this.mine) this.lookAtOwn();
+    else if (step === FREE || !this.story) this.explore(rest);
     else this.tell({ ...rest, step });
   }
 
   go(step) {
-    if (step === FREE) this.explore({ face: this.story ? this.story.state.face : 0 });
+    if (step === OWN) this.lookAtOwn();
+    else if (step === FREE) this.explore({ face: this.story ? this.story.state.face : 0 });
     else {
       this.reveal(step);
       this.story.go(step);
@@ -155,10 +163,18 @@ class Page {
     return this.explorers[of].explorer.openFace({ model: of ? 0 : model, ...face });
   }
 
-  // Show the story or the free explorer, and mark where in the story one is.
+  lookAtOwn() {
+    this.reveal(OWN);
+    this.keep(`step=${OWN}`);
+    this.mine.enter();
+  }
+
+  // Show the story, the reader's own face or the free explorer, and mark where one is.
   reveal(step) {
     this.free.hidden = step !== FREE;
-    if (this.story) this.story.element.hidden = step === FREE;
+    if (this.story) this.story.element.hidden = step === FREE || step === OWN;
+    if (this.mine) this.mine.element.hidden = step !== OWN;
+    if (this.mine && step !== OWN) this.mine.leave();
     this.mark(step);
   }
 
