@@ -5,18 +5,17 @@ maps that come of it are quantised. `explorer` puts them on a page.
 """
 
 import base64
-import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from vtff_lib.explain import maps
 from vtff_lib.explain.surgery import Surgery, check_surgeries, masked, operated
+from vtff_lib.explorer.pictures import picture_address
 from vtff_lib.explorer.story import Pad, Story
 from vtff_lib.inputs import borrowed, check_model, in_eval, with_gradients
 from vtff_lib.refusals import check_tensor, check_whole, describe, is_a, is_dense
@@ -25,7 +24,6 @@ from vtff_lib.vtff import VTFF, VTFFOutput
 GROUPS = 8  # of channels, whose gates can be looked at one by one
 BARS = 64  # of the global part; wider models show the means of neighbouring channels
 AT_ONCE = 16  # changes of the model that are tried at once: more take memory and win no time
-QUALITY = 80  # of the pictures, as WebP
 WHOLE = ("attention", "cls_attention", "gate_groups", "probabilities")  # kept otherwise, or not
 PAD_MAPS = ("probabilities", "gate", "rollout")  # that follow a face that moves
 
@@ -165,15 +163,6 @@ def brief(run: Mapping[str, Stored]) -> dict[str, Stored]:
 def _first(stored: Stored) -> Stored:
     """Return the first row of an array whose rows have ranges of their own."""
     return quantise(dequantise(stored)[:1], apart=1)
-
-
-def picture_address(image: Tensor, quality: int | None = QUALITY) -> str:
-    """Return uint8 `(3, H, W)` as a WebP in a `data:` address; without a quality it is exact."""
-    buffer = io.BytesIO()
-    pixels = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
-    how = {"lossless": True, "quality": 100} if quality is None else {"quality": quality}
-    Image.fromarray(pixels).save(buffer, "webp", method=6 if quality is None else 4, **how)
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def tell(story: Story, model: VTFF, faces: int) -> dict[str, Any]:

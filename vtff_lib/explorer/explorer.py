@@ -22,9 +22,10 @@ from torch import Tensor, nn
 from vtff_lib import files, plots
 from vtff_lib.config import VTFFConfig
 from vtff_lib.explain.surgery import Surgery, all_surgeries, check_surgeries
-from vtff_lib.explorer.content import brief, dequantise, examine, picture_address, tell
+from vtff_lib.explorer.content import brief, dequantise, examine, tell
 from vtff_lib.explorer.own_face import SHIPPED, Reader, own_face
 from vtff_lib.explorer.paper import page
+from vtff_lib.explorer.pictures import picture_address
 from vtff_lib.explorer.story import Story
 from vtff_lib.lbp import local_binary_pattern
 from vtff_lib.live.parts import part_as_text, parts

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from skimage import data
 
-from vtff_lib.explorer.content import picture_address
+from vtff_lib.explorer.pictures import picture_address
 from vtff_lib.live.cascade import pack_cascade
 
 PHOTOGRAPH = "astronaut Eileen Collins"  # NASA, public domain
