@@ -67,12 +67,13 @@ class Page {
     this.steps = [...stepsOf(this.data), ...(this.data.brought ? [OWN] : []), FREE];
     this.story = this.steps.length > 1 && new Story(this.data, { onstate: (fragment) => this.keep(fragment), leave: (face) => this.explore({ face }) });
     if (this.mine) this.mine.leave();
-    this.mine = this.data.brought && new Own(this.data, { explore: (face) => this.openFace(face) });
+    this.mine = null; // made when it is first looked at
+    this.theirs = make("div");
     this.explorers = {};
     this.free = make("div", { hidden: true });
     this.root.classList.add("vtff", "vtff-page");
-    const told = [this.story, this.mine].filter(Boolean).map(({ element }) => element);
-    this.root.replaceChildren(this.head(), ...told, this.free, this.note, this.foot());
+    const told = this.story ? [this.story.element] : [];
+    this.root.replaceChildren(this.head(), ...told, this.theirs, this.free, this.note, this.foot());
     this.follow();
   }
 
@@ -110,7 +111,7 @@ class Page {
   follow() {
     const wanted = fromFragment(location.hash);
     const { step = Object.keys(wanted).some((name) => name in { view: 1, surgery: 1, beside: 1, model: 1, of: 1 }) ? FREE : "", ...rest } = wanted;
-    if (step === OWN && this.mine) this.lookAtOwn();
+    if (step === OWN && this.data.brought) this.lookAtOwn();
     else if (step === FREE || !this.story) this.explore(rest);
     else this.tell({ ...rest, step });
   }
@@ -164,6 +165,7 @@ class Page {
   }
 
   lookAtOwn() {
+    this.mine ||= new Own(this.data, { explore: (face) => this.openFace(face) });
     this.reveal(OWN);
     this.keep(`step=${OWN}`);
     this.mine.enter();
@@ -173,7 +175,7 @@ class Page {
   reveal(step) {
     this.free.hidden = step !== FREE;
     if (this.story) this.story.element.hidden = step === FREE || step === OWN;
-    if (this.mine) this.mine.element.hidden = step !== OWN;
+    this.theirs.replaceChildren(...(step === OWN ? [this.mine.element] : []));
     if (this.mine && step !== OWN) this.mine.leave();
     this.mark(step);
   }
