@@ -158,7 +158,8 @@ def test_the_camera_is_off_at_once(show, astronaut, way):
     assert off(page)
     if way == "left":
         press(page, "Your face")
-    assert mode(page) == ("still" if way == "another picture" else "start")
+    wanted = "still" if way == "another picture" else "start"
+    page.locator(f'.vtff-own[data-mode="{wanted}"]').wait_for()
 
 
 def test_a_camera_that_is_allowed_too_late_is_not_used(show):
