@@ -237,7 +237,7 @@ def test_it_answers_when_the_kernel_is_gone(lab):
     tell(lab, "explorer.widget.state = {'face': 0, 'view': 'gate', 'cell': -1}")
     shown.get_by_role("group", name="Ada").wait_for()
     wanted = lab.ask(
-        "explain.changed(model, images[:1], heads=[(0, 1), (1, 2)], patches=[12])"
+        "explain.rerun(model, images[:1], heads=[(0, 1), (1, 2)], patches=[12])"
         ".logits[0].softmax(dim=0).tolist()"
     )
     lab.page.evaluate("() => window.lesson.sessionContext.session.kernel.shutdown()")

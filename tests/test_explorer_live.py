@@ -167,7 +167,7 @@ slow = pytest.mark.slow
 @slow
 def test_several_changes_at_once_are_answered_as_the_library_answers_them(show, model, chosen):
     page = show(f"#{STATE}&view=gate")
-    out = explain.changed(model, chosen[[ANGER]], **CHANGE)
+    out = explain.rerun(model, chosen[[ANGER]], **CHANGE)
     until(page, shares(out))
     assert values(page).allclose(torch.tensor(0.35), atol=1e-3)
     for view, wanted in {
@@ -237,7 +237,7 @@ def test_a_drag_covers_squares_and_undo_uncovers_them(show, model, chosen):
     page.mouse.down()
     page.mouse.move(*middles[1], steps=12)
     page.mouse.up()
-    out = explain.changed(model, chosen[[ANGER]], patches=[8, 9, 10, 11])
+    out = explain.rerun(model, chosen[[ANGER]], patches=[8, 9, 10, 11])
     until(page, shares(out))
     assert page.locator(".vtff-masked").count() == 4
     assert "4 squares covered" in page.locator(".vtff-free .vtff-answer").inner_text()
@@ -253,20 +253,20 @@ def test_heads_of_several_layers_are_silenced_together_and_a_gate_by_hand(show, 
     page = show(f"#step=explore&face={ANGER}")
     for name in ("Silence in layer 0: head 3", "Silence in layer 1: head 1", "leave out G"):
         page.get_by_role("checkbox", name=name, exact=True).locator("xpath=..").click()
-    out = explain.changed(model, chosen[[ANGER]], heads=[(0, 3), (1, 1)], without=["global"])
+    out = explain.rerun(model, chosen[[ANGER]], heads=[(0, 3), (1, 1)], without=["global"])
     until(page, shares(out))
     slider = page.get_by_role("slider", name="Gate by hand")
     slider.focus()
     page.keyboard.press("End")
     page.locator("input[aria-valuetext='100 % texture']").wait_for()
-    out = explain.changed(model, chosen[[ANGER]], heads=[(0, 3), (1, 1)], lbp_weight=1.0)
+    out = explain.rerun(model, chosen[[ANGER]], heads=[(0, 3), (1, 1)], lbp_weight=1.0)
     until(page, shares(out))
 
 
 @slow
 def test_the_light_step_answers_in_that_light(show, model, chosen):
     page = show("#step=light&face=7&bright=40&lamp=30")
-    wanted = shares(explain.changed(model, chosen[[7]], light={"bright": 40, "lamp": 30}))
+    wanted = shares(explain.rerun(model, chosen[[7]], light={"bright": 40, "lamp": 30}))
     word = f"{EXPRESSIONS[wanted.argmax()]} {100 * wanted.max():.0f}\u00a0%"
     page.wait_for_function(
         "word => document.querySelector('.vtff-word').textContent === word", arg=word

@@ -20,7 +20,9 @@ from vtff_lib.explain.surgery import Surgery, masked, operated
 from vtff_lib.live import build, pack
 from vtff_lib.vtff import VTFF
 
-ENGINE = (build.FOLDER / "engine.js").read_text(encoding="utf-8")
+ENGINE, HOST = (
+    (build.FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in ("engine", "host")
+)
 LIVE = "'wasm-unsafe-eval'; worker-src blob:"
 # What the tests call: bytes come as base64, and answers go as plain lists.
 BRIDGE = """
@@ -69,7 +71,7 @@ def show(browser, tmp_path):
     contexts, faults = [], []
 
     def open_page(policy=LIVE, before=""):
-        script = before + ENGINE + BRIDGE.replace("CODE", json.dumps(ENGINE))
+        script = before + ENGINE + HOST + BRIDGE.replace("CODE", json.dumps(ENGINE))
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         path = tmp_path / "page.html"
         path.write_text(

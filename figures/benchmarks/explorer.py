@@ -31,18 +31,13 @@ VIEWS = {
 MOVES = """{
     'another face': turn => pick('.vtff-free .vtff-faces input', turn),
     'another place': turn => pick('.vtff-free [data-key^="cell "]', 7 * turn + 3),
-    'a change of the model': turn => choose('select[id$=surgery]', turn + 1),
+    'a change of the model': turn => pick('.vtff-changes input[type=checkbox]', turn),
     'strength': turn => slide('.vtff-free input[type=range]', 5 * turn % 100),
     'another map': turn => pick('.vtff-views input', turn),
 }"""
 MEASURE = f"""async repeats => {{
     const all = selector => [...document.querySelectorAll(selector)];
     const pick = (selector, turn) => all(selector)[turn % all(selector).length].click();
-    const choose = (selector, turn) => {{
-        const [select] = all(selector);
-        select.selectedIndex = turn % select.options.length;
-        select.dispatchEvent(new Event('change'));
-    }};
     const slide = (selector, value) => {{
         const [slider] = all(selector);
         slider.value = value;

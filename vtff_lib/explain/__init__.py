@@ -30,5 +30,5 @@ from vtff_lib.explain.muscles import (
 )
 from vtff_lib.explain.pointing import expression_masks, mass_inside, pointing_game, share_of_cells
 from vtff_lib.explain.priors import prior
-from vtff_lib.explain.several import changed, relit
+from vtff_lib.explain.several import relit, rerun
 from vtff_lib.explain.surgery import Surgery, all_surgeries, larger_surgeries, masked, operated

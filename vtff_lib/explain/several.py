@@ -1,6 +1,6 @@
 """Several changes at once, as the page with a model in it makes them. Taught in 08b.
 
-    changed(model, rgb, patches=[24], heads=[(0, 3)], lbp_weight=0.35).logits
+    rerun(model, rgb, patches=[24], heads=[(0, 3)], lbp_weight=0.35).logits
 
 `surgery` makes one change for each image; here all are made for every image, one upon the other.
 """
@@ -48,7 +48,7 @@ def relit(rgb: Tensor, **light: float) -> Tensor:
     return (255 * (spread / 255) ** gamma + 0.5).floor().to(torch.uint8)
 
 
-def changed(
+def rerun(
     model: VTFF,
     rgb: Tensor,
     *,

@@ -48,7 +48,7 @@ def own_face(reader: Reader) -> dict[str, Any]:
     photograph = torch.from_numpy(data.astronaut()[CUT].copy()).permute(2, 0, 1)
     return {
         "cascade": base64.b64encode(pack_cascade()).decode(),
-        "photograph": {"name": PHOTOGRAPH, "address": picture_address(photograph)},
+        "photograph": {"name": PHOTOGRAPH, "address": picture_address(photograph, 70)},
         "told": reader.told,
         "grey": reader.grey,
     }

@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from vtff_lib.explorer.joined import script, styles
+from vtff_lib.files import from_json
 from vtff_lib.refusals import as_path
 
 MOUNT = 'mountPage(document.getElementById("explorer"), document.getElementById("content"));\n'
@@ -85,7 +86,7 @@ def faces_of(path: str | Path) -> Tensor:
     found = HELD.search(path.read_text(encoding="utf-8")) if path.is_file() else None
     if found is None:
         raise ValueError(f"{path} is no page of the explorer; give a file that it saved.")
-    content = json.loads(zlib.decompress(base64.b64decode(found[1])))
+    content = from_json(zlib.decompress(base64.b64decode(found[1])).decode())
     return torch.stack([_pixels(face["rgb"]) for face in content["faces"]])
 
 

@@ -39,7 +39,7 @@ export function linesOf(data, state) {
   const map = mapInPython(data, state);
   return [
     `from vtff_lib import ${imported.join(", ")}`,
-    `out = explain.changed(${model}, ${faces}[[${state.face}]]${change.join("")})`,
+    `out = explain.rerun(${model}, ${faces}[[${state.face}]]${change.join("")})`,
     `out.logits.softmax(dim=1)${map && ", "}${map}`,
   ].join("\n");
 }
