@@ -4,9 +4,9 @@ import contextlib
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from notebooks.editions import source
+from tests.access import faults_of_access
 from tests.browser import open_browser
 from tests.made import slides_folder
 
@@ -97,15 +97,6 @@ def show(browser, built):
     assert faults == []
 
 
-def faults_of_access(page, *rules):
-    # Without preload: Axe would fetch the style sheets once more, which a page from disk may not.
-    options = {"preload": False, "resultTypes": ["violations"]}
-    if rules:
-        options["runOnly"] = {"type": "rule", "values": list(rules)}
-    found = Axe().run(page, options=options).response["violations"]
-    return [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] != "minor"]
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_every_slide_is_a_page_that_the_last_row_can_read_and_a_phone_can_scroll(show, name):
     page = show(name, paper=True)
@@ -188,7 +179,8 @@ def test_no_fault_of_access(show, name, scheme):
 def test_a_fault_of_access_would_be_noticed(show):
     page = show("00_start_here", PHONE)
     page.evaluate("document.querySelector('img').removeAttribute('alt')")
-    assert [name for name, _ in faults_of_access(page, *CHEAP)] == ["image-alt"]
+    (fault,) = faults_of_access(page, *CHEAP)
+    assert fault.startswith("image-alt")
 
 
 def test_keys_go_on_by_click_and_by_slide_through_all_parts(show):
