@@ -31,7 +31,7 @@ def test_a_single_change_is_that_of_surgery(model):
         alike = [surgery] * 2
         with operated(model, alike):
             wanted = model(masked(rgb, alike, model.config.reduction)).logits
-        found = explain.changed(model, rgb, **words(surgery)).logits
+        found = explain.rerun(model, rgb, **words(surgery)).logits
         assert torch.allclose(found, wanted, atol=1e-6), surgery
 
 
@@ -42,21 +42,21 @@ def test_several_changes_are_those_of_the_engine(model):
         *(("leave_out_global",), ("add_to_score", 4, 1.5), ("read_mean",)),
     )
     change = {"patches": [2, 7], "heads": [(0, 1), (1, 2)], "reading": "mean"}
-    out = explain.changed(model, rgb, **change, without=["global"], scores={4: 1.5})
+    out = explain.rerun(model, rgb, **change, without=["global"], scores={4: 1.5})
     found = engine.run(rgb, *verbs)
     assert torch.allclose(found["logits"].flatten(), out.logits[0], atol=1e-4)
     assert torch.allclose(found["gate"].flatten(), out.gate.flatten(), atol=1e-5)
-    without = explain.changed(model, rgb, without=["local"], scores={4: 1.5})
+    without = explain.rerun(model, rgb, without=["local"], scores={4: 1.5})
     found = engine.run(rgb, ("leave_out_local",), ("add_to_score", 4, 1.5))
     assert torch.allclose(found["logits"].flatten(), without.logits[0], atol=1e-4)
-    forced = explain.changed(model, rgb, without=["global"], lbp_weight=0.3)
+    forced = explain.rerun(model, rgb, without=["global"], lbp_weight=0.3)
     assert forced.gate.allclose(torch.tensor(0.3))  # whatever else is done to the gate
 
 
 def test_the_model_is_left_as_it_was(model):
     rgb = faces(1)
     before = model(rgb).logits
-    explain.changed(model, rgb, patches=range(CELLS), heads=[(0, 0)], scores={1: 3.0})
+    explain.rerun(model, rgb, patches=range(CELLS), heads=[(0, 0)], scores={1: 3.0})
     assert model(rgb).logits.equal(before)
     assert not any(module._forward_hooks for module in model.modules())
 
@@ -89,4 +89,4 @@ def test_a_lamp_from_one_side_makes_that_side_brighter():
 )
 def test_what_cannot_be_changed_is_refused_in_words(model, change, words):
     with pytest.raises(ValueError, match=words):
-        explain.changed(model, faces(1), **change)
+        explain.rerun(model, faces(1), **change)

@@ -17,7 +17,7 @@ SHARES = """() => {
 def test_three_browsers_drive_the_page_and_give_the_same_shares(any_browser):
     model = load_pretrained("tiny")
     chosen = explorer_pages.choose(model)[0]
-    out = explain.changed(model, chosen[[ANGER]], **CHANGE)
+    out = explain.rerun(model, chosen[[ANGER]], **CHANGE)
     any_browser.open(f"{PAGE.as_uri()}#{STATE}")
     any_browser.wait_for(
         "() => document.querySelector('.vtff-free .vtff-answer')?.textContent.includes('with')"
