@@ -51,7 +51,7 @@ def main() -> None:
     small = [floor for floor in floors("lab") if floor.partition("==")[0] not in HEAVY]
     run(*install, "--no-deps", "--target", str(LOW), *small)
     names = [f"tests/{name}.py" for name in TESTS]
-    run("pytest", "-q", "-m", "not slow", *names, before=LOW)
+    run("pytest", "-q", "-n", "2", "-m", "not slow", *names, before=LOW)
 
 
 if __name__ == "__main__":

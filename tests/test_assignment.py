@@ -33,7 +33,7 @@ pytestmark = [  # nbgrader on its own database, and a cell that it puts back wit
     pytest.mark.filterwarnings("ignore::nbformat.warnings.MissingIDFieldWarning"),
 ]
 
-LESSON, OTHER = "03", "07"
+LESSON, OTHER = "03", "04"
 
 
 @pytest.fixture(scope="module", autouse=True)
