@@ -28,6 +28,7 @@ from notebooks.grading.walls import Limits, Walls
 from tests.lessons import NUMBERS, check_call, defines, stored, tables
 
 PROCESSES = 2
+WHOLE = ("01", "06", "10")  # lessons that are run from top to bottom, with answers in them
 warnings.filterwarnings("ignore", module="nbgrader")  # what it says of its own database
 
 Marks = dict[str, float]  # exercise -> points, or whether it is right
@@ -124,10 +125,11 @@ def grade_lesson(number: str) -> list[tuple[str, Marks, Marks, list[str]]]:
         def brief() -> NotebookNode:
             return short(released())
 
+        base_of_half = released if number in WHOLE else brief
         students = {
-            # Whole, with right and wrong answers: neither may break what follows.
-            "half": (every_other, released, chosen(number, every_other)),
-            # For these the exercises are enough.
+            # In some lessons whole, with right and wrong answers: neither may break what follows.
+            "half": (every_other, base_of_half, chosen(number, every_other)),
+            # Else the exercises are enough.
             "perfect": (all_right, brief, worked(course, number)),
             "untouched": (dict.fromkeys(names, False), brief, {}),
             "other_half": (the_others, brief, chosen(number, the_others)),
