@@ -197,7 +197,8 @@ def compare(model: VTFF, rgb: torch.Tensor, size=None, half=False, error=1e-4) -
     """Let the engine and PyTorch answer, and compare all that they show."""
     found = WasmEngine(pack(model, half, size)).run(rgb)
     expected = model(rgb, return_maps=True)
-    assert (found["logits"] - expected.logits).abs().max() <= error
+    large = expected.logits.abs().max().clamp(min=1)  # of random weights they may be hundreds
+    assert (found["logits"] - expected.logits).abs().max() <= error * large
     if half:
         return
     for name, value in expected._asdict().items():
