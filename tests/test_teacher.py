@@ -80,6 +80,8 @@ def test_the_command_learns_from_a_teacher_and_says_so(answers: Path, tmp_path: 
     arguments = [pack, "--epochs", 1, "--batch-size", 4, "--teacher", answers]
     with pytest.raises(SystemExit, match="leave --no-soft-labels out"):
         small_command(*arguments, "--out", out, "--no-soft-labels")
+    with pytest.raises(SystemExit, match="--teacher-share needs a teacher"):
+        small_command(*arguments[:-2], "--out", out, "--teacher-share", 1)
     small_command(*arguments, "--out", out, "--teacher-share", 1)
     told = json.loads((out / "report.json").read_text())["teacher"]
     assert told == {"file": "teacher.safetensors", "share": 1.0}

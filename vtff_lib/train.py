@@ -94,7 +94,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--preset", choices=PRESETS, help="to start from (default: minute)")
     add("--settings", type=Path, help="settings.json of a run, in place of --preset and --model")
     add("--teacher", type=Path, metavar="FILE", help="a teacher's answers to the training faces")
-    add("--teacher-share", type=float, default=0.5, help="its share of what is learned, to 1")
+    add("--teacher-share", type=float, help="its share of what is learned, else a half")
     add("--augmentation", choices=AUGMENTATIONS, help="in place of the preset's")
     for name, kind in SETTINGS.items():
         flag = f"--{name.replace('_', '-')}"
@@ -124,7 +124,12 @@ def run(options: argparse.Namespace, team: Team, device: torch.device) -> None:
     config = make_config(options)
     faces = FaceSet.read(options.faces, options.stored) if options.faces else load_default()
     train_set, valid_set, _ = (faces.part(split) for split in SPLITS)  # the test's comes later
-    if options.teacher is not None:
+    if options.teacher is None:
+        if options.teacher_share is not None:
+            raise ValueError("--teacher-share needs a teacher; give its answers with --teacher.")
+    else:
+        if options.teacher_share is None:
+            options.teacher_share = 0.5
         if not config.soft_labels:
             raise ValueError("--teacher gives soft labels; leave --no-soft-labels out.")
         train_set = learned_from(train_set, options.teacher, options.teacher_share)
