@@ -61,7 +61,7 @@ UNTAUGHT = {  # what modules have beside what their lessons teach
     "plots/runs.py": {"training_curves"},
     "train.py": {  # the lesson teaches the command, not its parts
         *("main", "make_parser", "make_config", "make_model_config", "read_settings"),
-        *("write_json", "write_results", "describe"),
+        *("write_results", "describe"),
     },
     "training/feed.py": {"throw_anew"},
     "training/loop.py": {"alone_in", "check_intervals", "describe_place"},

@@ -1,7 +1,7 @@
 """Starts Chromium, Firefox or WebKit for the tests, with nothing of the user's in it.
 
-WebKit gets a window on a screen that nobody sees (Xvfb). Debian has all of them: chromium,
-firefox-esr, webkit2gtk-driver, xvfb.
+WebKit gets a window on a screen that nobody sees (Xvfb). Debian has all of them: chromium or
+chromium-headless-shell, firefox-esr, webkit2gtk-driver, xvfb.
 """
 
 import contextlib

@@ -55,6 +55,11 @@ def clear_unfinished(path: str | Path) -> None:
         unfinished.unlink(missing_ok=True)
 
 
+def write_json(path: str | Path, content: Any) -> None:
+    """Write a file of JSON text whole, or none at all."""
+    write(path, f"{json.dumps(content, indent=1)}\n")
+
+
 def from_json(text: str) -> Any:
     """Return what JSON text holds; brackets in brackets without end are no JSON either.
 

@@ -136,7 +136,7 @@ def run(options: argparse.Namespace, team: Team, device: torch.device) -> None:
     torch.manual_seed(config.seed)
     model = VTFF(make_model_config(options, faces)).to(device)
     settings = {"model": asdict(model.config), "training": asdict(config)}
-    begin = partial(write_json, options.out / "settings.json", settings)
+    begin = partial(files.write_json, options.out / "settings.json", settings)
     progress: Progress = TextProgress(begin=begin)
     if options.tensorboard:
         progress = TensorBoardProgress(options.out / "tensorboard", progress)
@@ -202,11 +202,6 @@ def read_settings(path: Path, part: str) -> dict[str, Any]:
         raise ValueError(f"{path} is no settings.json of a run; give one.") from error
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write `content` as JSON text."""
-    files.write(path, f"{json.dumps(content, indent=1)}\n")
-
-
 def write_results(
     options: argparse.Namespace,
     model: VTFF,
@@ -228,7 +223,7 @@ def write_results(
     files.write(out / "report.txt", f"{report}\n")
     seconds = sum(epoch.seconds for epoch in history.epochs)
     record = {"test": report.to_dict(), **describe(options, model, config, faces, seconds)}
-    write_json(out / "report.json", record)
+    files.write_json(out / "report.json", record)
     print(report)
 
 

@@ -1,7 +1,6 @@
 """Measure a model on packed faces: `python -m vtff_lib.evaluation --help`. Taught in 10."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -72,7 +71,7 @@ def run(options: argparse.Namespace) -> None:
             "flipped": options.flipped,
             "report": report.to_dict(),
         }
-        files.write(options.json, f"{json.dumps(record, indent=1)}\n")
+        files.write_json(options.json, record)
 
 
 def listed(faces: FaceSet, path: Path) -> tuple[FaceSet, str]:
