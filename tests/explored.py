@@ -54,7 +54,7 @@ def pages(browser, path):
     def open_page(fragment="", path=path, **settings):
         contexts.append(browser.new_context(offline=True, **settings))
         page = contexts[-1].new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)  # of a machine that has much to do
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda message: faults.append(message.text))
         page.on("dialog", lambda dialog: (faults.append(dialog.message), dialog.dismiss()))

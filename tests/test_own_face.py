@@ -31,6 +31,15 @@ devices.getUserMedia = async (wanted) => {
     return stream;
 };
 """
+# As on a slow machine: the model is busy when it is asked, and the page's own pictures come late.
+SLOW = """
+const { postMessage } = Worker.prototype, { decode } = HTMLImageElement.prototype;
+const after = (milliseconds) => new Promise(done => setTimeout(done, milliseconds));
+Worker.prototype.postMessage = function (message) {
+    after(1000).then(() => postMessage.call(this, message));
+};
+HTMLImageElement.prototype.decode = function () { return after(300).then(() => decode.call(this)); };
+"""
 HOLD_BACK = "() => { window.first = () => new Promise(done => { window.allow = done; }); }"
 TRACKS = "() => streams.flatMap(each => each.getTracks().map(track => track.readyState))"
 
@@ -207,7 +216,7 @@ def test_where_the_browser_gives_no_camera_a_picture_is_asked_for(show):
 
 
 def test_a_picture_of_the_camera_is_held_and_explored_freely(show):
-    page = show()
+    page = show(script=WATCHED + SLOW)
     film(page)
     press(page, "Hold")
     assert off(page)

@@ -21,7 +21,7 @@ import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from notebooks.editions import site, source
+from notebooks.editions import sheets, site, source
 from notebooks.editions.source import NOTEBOOKS, ROOT
 from tests.made import held_site, whole_site
 
@@ -340,8 +340,12 @@ def test_the_page_for_teachers_leads_to_slides_plans_and_assignments():
         heading = re.search(rf'id="{anchor}">\s*(?:<span[^>]*></span>)*\s*<h2>(.*?)<a', sections)[1]
         title = source.read(lesson).cells[0].source.partition("\n")[0].removeprefix("# ")
         assert html.unescape(heading).replace("’", "'") == title.replace("’", "'")
-    wanted = ("one-day", "three-weeks", "what-to-hand-out", "grading", "jupyterhub")
+    wanted = ("one-day", "three-weeks", "only-the-fusion", "what-to-hand-out", "grading")
     assert {f"{guide}#{each}" for each in wanted} <= linked
+    assert {f"sheets/{plan}.html" for plan in sheets.PLANS} | {"slides/one_day.html"} <= linked
+    assert {
+        f"notebooks/teaching/{path.stem}.html" for path in (NOTEBOOKS / "teaching").glob("*.md")
+    } <= linked
     assert "for_teachers.html" in {
         address for address, _ in pages(whole_site())[whole_site() / "index.html"].links
     }

@@ -28,7 +28,7 @@ from sphinx.application import Sphinx
 from sphinx.util.console import nocolor
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-from notebooks.editions import cheat_sheet, equations, slides, source
+from notebooks.editions import cheat_sheet, equations, sheets, slides, source
 from notebooks.editions.finish import finish
 from notebooks.editions.source import ROOT
 from vtff_lib.endings import in_a_sentence
@@ -41,7 +41,9 @@ STANDS = source.NOTEBOOKS / "where_vtff_stands.md"
 RUNS = source.NOTEBOOKS / "where_it_runs.md"
 LEDGER = ROOT / "figures" / "LEDGER.md"
 FIGURES = ROOT / "figures" / "README.md"
-FOR_TEACHERS = "for_teachers"  # a page that leads to the slides, which are made with the site
+FOR_TEACHERS = (
+    "for_teachers"  # a page that leads to slides and sheets, which are made with the site
+)
 ORPHAN = "---\norphan: true\nnosearch: true\n---\n\n"  # a page that is in no menu
 
 # `](target#fragment "title")`, behind the text of a link.
@@ -400,6 +402,7 @@ def make(folder: Path, solutions: bool = True) -> None:
         shutil.copytree(made, partial, dirs_exist_ok=True)
         if (partial / f"{FOR_TEACHERS}.html").exists():
             slides.make(partial / "slides", source.lessons(), solutions)
+            sheets.make(partial / "sheets")
 
 
 def main() -> None:

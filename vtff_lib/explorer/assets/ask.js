@@ -128,7 +128,7 @@ class Stored {
 export class Asker {
   // `engine` runs the models of `data`, if the page has one; `data.parts` are their names in it.
   constructor(data, engine) {
-    Object.assign(this, { data, engine, stored: new Stored(data), planes: new Map() });
+    Object.assign(this, { data, engine, stored: new Stored(data), planes: new Map(), newest: {} });
     this.live = null; // a promise of the engine, once it has been told to wake
   }
 
@@ -164,8 +164,10 @@ export class Asker {
 
   async run(face, { light, ...change }, slot, stored = null) {
     const part = this.data.parts[face.model || 0];
+    const asked = (this.newest[slot] = {});
     await this.engine.wake(part);
     const planes = await this.pixels(face);
+    if (slot !== undefined && this.newest[slot] !== asked) return null; // its picture came late
     const out = await this.engine.run(part, light ? relit(planes, this.size[1], light) : planes, change, slot);
     return out && new LiveAnswer(out, this.data, stored);
   }

@@ -12,11 +12,12 @@ export class OwnLayout {
   // `acts` are functions: files(list), camera, photograph, stop, hold, middle, explore, choose(number), map(name)
   constructor(page, heading, acts) {
     const data = page.photographs || page; // of the model that reads
-    const { told, photograph } = page.brought;
+    const { photograph } = page.brought;
+    this.told = page.brought.told;
     this.heading = make(heading, { class: "vtff-heading", tabindex: -1 });
     this.lead = make("p", { class: "vtff-lead", role: "status" });
     this.promises = make("details", { class: "vtff-promises" }, make("summary", {}, "What happens with your picture"),
-      make("dl", {}, ...PROMISES(data.classes, told).map(([word, words]) => make("div", {}, make("dt", {}, word), make("dd", {}, words)))));
+      make("dl", {}, ...PROMISES(data.classes, this.told).map(([word, words]) => make("div", {}, make("dt", {}, word), make("dd", {}, words)))));
     this.picture = new OwnPicture(acts.choose);
     this.face = new OwnFace(data, data.size[0]);
     this.answer = new Answer(data);
@@ -39,7 +40,7 @@ export class OwnLayout {
   stage() {
     const place = make("div", { class: "vtff-own-place" }, this.picture.element, make("div", { class: "vtff-own-tools" }, ...Object.values(this.tools)));
     const said = make("div", { class: "vtff-own-said" }, this.face.canvas, this.answer.head);
-    this.read = make("div", { class: "vtff-own-read" }, said, this.maps, this.answer.bars.element);
+    this.read = make("div", { class: "vtff-own-read" }, said, this.maps, this.answer.bars.element, make("p", { class: "vtff-told" }, this.told));
     this.shown = make("div", { class: "vtff-stage" }, place, this.read);
     return this.shown;
   }
