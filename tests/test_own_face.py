@@ -38,7 +38,9 @@ const after = (milliseconds) => new Promise(done => setTimeout(done, millisecond
 Worker.prototype.postMessage = function (message) {
     after(1000).then(() => postMessage.call(this, message));
 };
-HTMLImageElement.prototype.decode = function () { return after(300).then(() => decode.call(this)); };
+HTMLImageElement.prototype.decode = function () {
+    return after(300).then(() => decode.call(this));
+};
 """
 HOLD_BACK = "() => { window.first = () => new Promise(done => { window.allow = done; }); }"
 TRACKS = "() => streams.flatMap(each => each.getTracks().map(track => track.readyState))"
