@@ -24,8 +24,12 @@ slow: $(VENV)/installed
 	$(BIN)/python -m pytest $(WORKERS) -m slow $(TEST_ARGS)
 
 # Some tests with the lowest versions that pyproject.toml allows.
-lowest: $(VENV)/installed
+lowest: $(VENV)/installed build/lowest/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.lowest
+
+build/lowest/installed: pyproject.toml tests/lowest.py
+	$(PYTHON) -m tests.lowest install
+	touch $@
 
 lint: $(VENV)/installed
 	$(BIN)/python -m ruff check

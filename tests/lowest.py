@@ -1,4 +1,7 @@
-"""The lowest versions that pyproject.toml allows: `python -m tests.lowest`. CI tries them once.
+"""The lowest versions that pyproject.toml allows: `make lowest`. CI tries them once.
+
+    python -m tests.lowest install      into build/lowest, by any Python of the wanted version
+    python -m tests.lowest              some tests with what lies there
 
 All of them are resolved together, with what they need besides. Then those of the library and of the
 lab are laid over those that are installed, and some tests of every package run with them. But
@@ -17,8 +20,8 @@ ROOT = Path(__file__).parents[1]
 PIP, LOW = ROOT / "build" / "pip", ROOT / "build" / "lowest"
 HEAVY = ("torch", "torchvision")
 TESTS = (  # of all that the packages are used for: a photo, a run, figures, maps, a page, a widget
-    "test_lbp", "test_photos", "test_stored_images", "test_tensorboard", "test_evaluation",
-    "test_plots", "test_attribution", "test_explorer", "test_photo_booth",
+    "test_photos", "test_stored_images", "test_tensorboard", "test_evaluation",
+    "test_plots", "test_explorer", "test_photo_booth",
 )  # fmt: skip
 
 
@@ -42,17 +45,21 @@ def run(*command: str, before: Path = ROOT) -> None:
     subprocess.run([sys.executable, "-m", *command], env=environment, cwd=ROOT, check=True)
 
 
-def main() -> None:
-    """Resolve, install and try the lowest versions."""
+def install() -> None:
+    """Resolve the lowest versions, and install them."""
     install = "pip", "install", "--quiet", "--upgrade"
     run(*install, "--target", str(PIP), "pip>=25.1")  # older ones download whatever they resolve
     run(*install, "--dry-run", "--ignore-installed", *floors(), before=PIP)
     shutil.rmtree(LOW, ignore_errors=True)  # of another time
     small = [floor for floor in floors("lab") if floor.partition("==")[0] not in HEAVY]
     run(*install, "--no-deps", "--target", str(LOW), *small)
+
+
+def try_out() -> None:
+    """Run some tests with them."""
     names = [f"tests/{name}.py" for name in TESTS]
     run("pytest", "-q", "-n", "2", "-m", "not slow", *names, before=LOW)
 
 
 if __name__ == "__main__":
-    main()
+    install() if sys.argv[1:] == ["install"] else try_out()

@@ -1,6 +1,13 @@
 """A model of a few thousand weights, faces that it learns in a second, and runs with them."""
 
+import os
+import sys
+import warnings
+from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 import pytest
 import torch
@@ -61,3 +68,33 @@ def small_command(*arguments: object) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(command.MODELS, "tiny", lambda **given: VTFFConfig.tiny(**small, **given))
         command.main([str(argument) for argument in arguments])
+
+
+def beside(
+    work: Callable[..., object],
+    *arguments: object,
+    log: str | Path = os.devnull,
+    **environment: str,
+) -> BaseProcess:
+    """Start a process of its own that calls a function; what it says on stderr goes to a file.
+
+    It is forked, so that it need not import PyTorch once more, where that is safe.
+    """
+    context = get_context("fork" if sys.platform == "linux" else "spawn")
+    process = context.Process(target=_called, args=(work, arguments, log, environment))
+    process.start()
+    return process
+
+
+def _called(
+    work: Callable[..., object],
+    arguments: tuple[object, ...],
+    log: str | Path,
+    environment: dict[str, str],
+) -> None:
+    os.environ.update(environment)
+    with Path(log).open("w", encoding="utf-8") as file:
+        os.dup2(file.fileno(), 2)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8")  # this and the filters are not pytest's
+    warnings.resetwarnings()
+    work(*arguments)

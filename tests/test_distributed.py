@@ -1,21 +1,24 @@
 """Several processes learn what one learns, share the work, and go on where others stopped."""
 
 import json
+import math
 import os
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 import torch
 import torch.distributed as dist
 
-from tests.small_runs import CONFIG, SILENT, faces, model, small_command
+from tests.small_runs import CONFIG, SILENT, beside, faces, model, small_command
 from vtff_lib.datasets import FaceSet
 from vtff_lib.training import loop, processes
 from vtff_lib.training.checkpoints import NAME, TrainingState
@@ -30,33 +33,28 @@ PAIRED = replace(CONFIG, parts=2, epochs=4)  # 12 steps
 WORKER = """
 import sys
 from pathlib import Path
-from tests.small_runs import SILENT, faces, model
-from tests.test_distributed import PAIRED, train
-from vtff_lib.training.processes import join_team
-out, limit = Path(sys.argv[1]), float(sys.argv[2])
-with join_team("cpu") as (team, device):
-    network = model(seed=team.rank).to(device)  # only the leader's first weights count
-    history = train(network, faces(), faces(9, 1), PAIRED, out, 1, limit, team=team)
-    network.save(out / f"{team.rank}.safetensors")
-    if team.leads:
-        (out / "history.json").write_text(history.to_json())
+from tests.test_distributed import train_in_a_team
+train_in_a_team(Path(sys.argv[1]))
 """
 
 
-def run_processes(count: int, out: Path, limit: str = "inf") -> tuple[VTFF, History]:
-    """Train with `count` processes that torchrun starts, and return what the leader left."""
-    out.mkdir(exist_ok=True)
-    script = out / "worker.py"
-    script.write_text(WORKER)
-    line = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    line += ["--nproc-per-node", str(count), str(script), str(out), limit]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    run = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr[-2000:]
-    return (
-        VTFF.load(out / "0.safetensors"),
-        History.from_json((out / "history.json").read_text()),
-    )
+def train_in_a_team(out: Path, limit: float = math.inf) -> None:
+    """Train as one of several processes."""
+    with join_team("cpu") as (team, device):
+        network = model(seed=team.rank).to(device)  # only the leader's first weights count
+        history = train(network, faces(), faces(9, 1), PAIRED, out, 1, limit, team=team)
+        network.save(out / f"{team.rank}.safetensors")
+        if team.leads:
+            (out / "history.json").write_text(history.to_json())
+
+
+def two(work: Callable[..., None], *arguments: object, logs: Path) -> list[BaseProcess]:
+    """Start two processes that find each other as if torchrun had started them."""
+    team = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
+    return [
+        beside(work, *arguments, log=logs / f"{rank}.log", RANK=str(rank), **team)
+        for rank in range(2)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +75,17 @@ def assert_same_run(found: tuple[VTFF, History], expected: tuple[VTFF, History])
         assert one.valid_loss == pytest.approx(other.valid_loss, rel=1e-3)
 
 
-def test_two_processes_learn_what_one_learns(tmp_path, alone):
-    pair = run_processes(2, tmp_path)
+def test_two_processes_that_torchrun_starts_learn_what_one_learns(tmp_path, alone):
+    script = tmp_path / "worker.py"
+    script.write_text(WORKER)
+    line = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    run = subprocess.run(
+        [*line, script, tmp_path], env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    history = History.from_json((tmp_path / "history.json").read_text())
+    pair = VTFF.load(tmp_path / "0.safetensors"), history
     assert_same_run(pair, alone)
     other = VTFF.load(tmp_path / "1.safetensors").state_dict()
     assert all(torch.equal(other[name], tensor) for name, tensor in pair[0].state_dict().items())
@@ -86,11 +93,15 @@ def test_two_processes_learn_what_one_learns(tmp_path, alone):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default:.*processes=1 instead of 2")
-def test_a_run_of_one_process_goes_on_with_two_who_stop_in_time_and_back(tmp_path, alone):
+def test_a_run_of_one_process_goes_on_with_two_who_stop_in_time_and_back(
+    tmp_path, tmp_path_factory, alone
+):
     network = model()
     for _ in range(5):  # each call stops after a step
         train(network, faces(), faces(9, 1), PAIRED, tmp_path, time_limit=0, progress=SILENT)
-    run_processes(2, tmp_path, limit="0")
+    for process in two(train_in_a_team, tmp_path, 0.0, logs=tmp_path_factory.mktemp("logs")):
+        process.join()
+        assert process.exitcode == 0
     assert json.loads(read_metadata(tmp_path / NAME)["training"])["step"] == 6
     again = model(seed=5)
     history = train(again, faces(), faces(9, 1), PAIRED, tmp_path, progress=SILENT)
@@ -147,12 +158,12 @@ def test_one_process_asks_nobody():
 # A lost process
 
 
-def train_until_killed(*arguments: str) -> None:
+def train_until_killed(lost: int, *arguments: object) -> None:
     """Run in a process of its own, which is killed in step 6 if it is the one to be lost."""
     step = loop.take_step
 
     def take_step(state: TrainingState, *rest) -> torch.Tensor:
-        if state.step == 5 and os.environ["RANK"] == os.environ["LOST"]:
+        if state.step == 5 and os.environ["RANK"] == str(lost):
             os.kill(os.getpid(), signal.SIGKILL)
         return step(state, *rest)
 
@@ -188,30 +199,20 @@ def results(folder: Path) -> tuple[VTFF, History]:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default:.*processes=1 instead of 2")  # as it says
 @pytest.mark.parametrize("lost", [0, 1], ids=["the leader", "another"])
-def test_who_is_left_says_how_to_go_on_and_the_run_goes_on_alone(straight, tmp_path, lost):
+def test_who_is_left_says_how_to_go_on_and_the_run_goes_on_alone(
+    straight, tmp_path, tmp_path_factory, lost
+):
     """By hand, as torchrun ends the survivors itself, maybe before they have spoken."""
     arguments, undisturbed = straight
     arguments = [*arguments, "--out", tmp_path]
-    team = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
-    code = "import sys; from tests.test_distributed import train_until_killed as go; "
-    line = [sys.executable, "-c", f"{code}sys.exit(go(*sys.argv[1:]))", *map(str, arguments)]
-    processes = [
-        subprocess.Popen(
-            line,
-            cwd=ROOT,
-            env=os.environ | team | {"RANK": str(rank), "LOST": str(lost), "OMP_NUM_THREADS": "1"},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    try:
-        told = [process.communicate(timeout=300)[1] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert processes[lost].returncode == -signal.SIGKILL
-    assert processes[1 - lost].returncode == 1
+    logs = tmp_path_factory.mktemp("logs")
+    processes = two(train_until_killed, lost, *arguments, logs=logs)
+    for process in processes:
+        process.join(300)
+        process.kill()
+    told = [(logs / f"{rank}.log").read_text() for rank in range(2)]
+    assert processes[lost].exitcode == -signal.SIGKILL
+    assert processes[1 - lost].exitcode == 1
     assert told[1 - lost].splitlines()[-1].startswith("Another process of the run was lost or do")
     assert "Traceback" not in told[1 - lost]
     assert json.loads(read_metadata(tmp_path / NAME)["training"])["step"] == 5

@@ -87,7 +87,8 @@ def test_what_an_installation_that_broke_off_left_is_no_version(
 def test_the_doctor_ends_like_every_command() -> None:
     read, write = os.pipe()
     os.close(read)
-    command = [sys.executable, "-m", "vtff_lib.doctor"]
+    code = "from vtff_lib import doctor; doctor.diagnose = lambda: 'all is well'; doctor.main()"
+    command = [sys.executable, "-c", code]
     ended = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
     os.close(write)
     assert ended.stderr.startswith("Broken pipe; ")

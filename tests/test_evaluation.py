@@ -256,6 +256,7 @@ def test_predictions_are_the_models_whatever_the_batch_and_leave_it_as_it_was():
     torch.testing.assert_close(half.sum(dim=1), torch.ones(7))
 
 
+@pytest.mark.slow
 def test_a_confusion_matrix_of_many_classes_is_no_larger_than_one_of_some():
     def drawn(count):
         names = tuple(f"class {number}" for number in range(count))

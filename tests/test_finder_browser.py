@@ -21,7 +21,7 @@ from vtff_lib.synthetic_faces import render, sample
 
 FINDER = Path(cascade.__file__).with_name("finder.js")
 WIDTH, HEIGHT = 320, 240  # as of a camera
-PEOPLE = 12
+PEOPLE = 6
 FIND = """([picture, options]) => findFaces(cascade, pixels(picture), options)"""
 PREPARE = """([picture, box, options]) =>
     btoa(String.fromCharCode(...prepareFace(pixels(picture), box, options)))"""

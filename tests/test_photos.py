@@ -272,6 +272,7 @@ def test_as_many_parts_as_any_sound_file_has_are_read() -> None:
     assert read_photo(many_comments(MOST_COMMENTS // 2)).shape == (4, 4, 3)
 
 
+@pytest.mark.slow
 def test_who_looks_for_a_face_keeps_the_room_until_it_has_it(
     astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,10 +6,9 @@ import io
 import itertools
 import json
 import math
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import threading
 from dataclasses import replace
 from itertools import pairwise
@@ -26,6 +25,7 @@ from tests.small_runs import (
     CONFIG,
     SILENT,
     SMALL,
+    beside,
     faces,
     model,
     same_weights,
@@ -482,16 +482,17 @@ def test_a_finished_run_is_not_run_again(uninterrupted, tmp_path):
     assert (tmp_path / NAME).read_bytes() == before
 
 
-KILLED = """
-import sys
-from tests.small_runs import faces, model
-from tests.test_training import KILLED_CONFIG, Progress, train
-class Told(Progress):
-    def step(self, step, loss):
-        print(step, flush=True)
-train(model(), faces(), faces(9, 1), KILLED_CONFIG, sys.argv[1], save_every=1, progress=Told())
-"""
 KILLED_CONFIG = replace(CONFIG, epochs=12)  # 36 steps
+
+
+def train_and_tell(folder, told):
+    """Train, and say each step that was taken."""
+
+    class Told(Progress):
+        def step(self, step, loss):
+            told.send(step)
+
+    train(model(), faces(), faces(9, 1), KILLED_CONFIG, folder, save_every=1, progress=Told())
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
@@ -499,14 +500,12 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_it_was_not(tmp_path, di
     """After some step, and then up to 30 ms later: within a step, or while it is written down."""
     steps = [0]
     for _ in range(2):
-        process = subprocess.Popen(
-            [sys.executable, "-c", KILLED, tmp_path],
-            cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        told = [int(process.stdout.readline()) for _ in range(dice.randint(2, 9))]
-        threading.Timer(dice.uniform(0, 0.03), process.send_signal, [signal.SIGKILL]).start()
-        assert process.wait() == -signal.SIGKILL
-        process.stdout.close()
+        told_here, told_there = multiprocessing.Pipe(duplex=False)
+        process = beside(train_and_tell, tmp_path, told_there)
+        told = [told_here.recv() for _ in range(dice.randint(2, 9))]
+        threading.Timer(dice.uniform(0, 0.03), process.kill).start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
         assert told[0] == steps[-1] + 1  # on from the last checkpoint, and nothing is skipped
         steps.append(json.loads(read_metadata(tmp_path / NAME)["training"])["step"])
         assert steps[-1] >= told[-1] - 1  # all but the last interval is there
