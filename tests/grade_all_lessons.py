@@ -1,7 +1,8 @@
 """Hand in and grade every lesson: `python -m tests.grade_all_lessons`.
 
-Four students hand in each lesson; a table says what they got. It takes minutes, so it is a command
-of its own; `tests/test_grading.py` has what is hostile and odd.
+Two students hand in each lesson, and what one has right the other has wrong or not begun; a table
+says what they got. It takes minutes, so it is a command of its own; `tests/test_grading.py` has
+what is hostile and odd.
 """
 
 import ast
@@ -108,10 +109,9 @@ def examined(base: NotebookNode, notebook: NotebookNode, files: Path) -> examini
 
 
 def grade_lesson(number: str) -> list[tuple[str, Marks, Marks, list[str]]]:
-    """Grade four students in one lesson: name, marks deserved and given, cells that failed."""
+    """Grade two students in one lesson: name, marks deserved and given, cells that failed."""
     (lesson,) = source.NOTEBOOKS.glob(f"{number}_*.ipynb")
     names = list(tables(number).ANSWERS)
-    all_right = dict.fromkeys(names, True)
     every_other = {name: place % 2 == 0 for place, name in enumerate(names)}
     the_others = {name: not right for name, right in every_other.items()}
     with tempfile.TemporaryDirectory() as folder:
@@ -125,14 +125,16 @@ def grade_lesson(number: str) -> list[tuple[str, Marks, Marks, list[str]]]:
         def brief() -> NotebookNode:
             return short(released())
 
-        base_of_half = released if number in WHOLE else brief
+        solutions = worked(course, number)
         students = {
             # In some lessons whole, with right and wrong answers: neither may break what follows.
-            "half": (every_other, base_of_half, chosen(number, every_other)),
+            "half": (
+                every_other,
+                released if number in WHOLE else brief,
+                chosen(number, every_other),
+            ),
             # Else the exercises are enough.
-            "perfect": (all_right, brief, worked(course, number)),
-            "untouched": (dict.fromkeys(names, False), brief, {}),
-            "other_half": (the_others, brief, chosen(number, the_others)),
+            "other": (the_others, brief, {n: solutions[n] for n in names if the_others[n]}),
         }
         graded = []
         for student, (deserved, base, answers) in students.items():
@@ -144,7 +146,7 @@ def grade_lesson(number: str) -> list[tuple[str, Marks, Marks, list[str]]]:
 def main() -> int:
     """Print the table; 0 if every mark is as deserved and no cell failed."""
     problems = []
-    print(f"{'lesson':8}{'half':>12}{'perfect':>12}{'untouched':>12}{'other_half':>12}", flush=True)
+    print(f"{'lesson':8}{'half':>12}{'other':>12}", flush=True)
     with ProcessPoolExecutor(PROCESSES, get_context("spawn"), examining.prepare) as pool:
         for number, graded in zip(NUMBERS, pool.map(grade_lesson, NUMBERS), strict=True):
             shown = [f"{sum(marks.values()):g} of {len(marks)}" for _, _, marks, _ in graded]

@@ -228,10 +228,9 @@ def test_the_device_is_described_with_its_size(monkeypatch: pytest.MonkeyPatch) 
     assert doctor.diagnose().device == "cuda (Some GPU, 24 GiB)"
 
 
-def test_the_command_ends_well_where_all_is_well() -> None:
-    ran = run_doctor()
-    assert ran.returncode == 0, ran.stderr
-    assert "Not ready for the library" not in ran.stdout
+def test_the_command_ends_well_where_all_is_well(capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor.main() == 0
+    assert "Not ready for the library" not in capsys.readouterr().out
 
 
 def test_the_command_speaks_and_fails_where_torch_is_broken(tmp_path: Path) -> None:
