@@ -55,6 +55,15 @@ def save(path, astronaut=None):
     tiny.save(path, live=True, photographs=photographs)
 
 
+def camera(film):
+    """Return a browser's flags for a camera that shows a film, and for which nobody is asked."""
+    return (
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={film}",
+    )
+
+
 def film_of(picture, path):
     """Write a picture as a film of 640 × 480 for Chromium's camera that is none."""
     colours = np.asarray(Image.fromarray(picture).resize((640, 480)).convert("YCbCr"))

@@ -39,9 +39,9 @@ def finding(diagnosis: doctor.Diagnosis, name: str) -> doctor.Finding:
     return found
 
 
-def run_doctor(broken: Path | None = None) -> subprocess.CompletedProcess[str]:
+def run_doctor(broken: Path) -> subprocess.CompletedProcess[str]:
     """Run it as a user does; modules in the folder `broken` stand before those installed."""
-    path = os.pathsep.join(str(p) for p in (broken, Path(doctor.__file__).parents[1]) if p)
+    path = f"{broken}{os.pathsep}{Path(doctor.__file__).parents[1]}"
     return subprocess.run(
         [sys.executable, "-m", "vtff_lib.doctor"],
         env={**os.environ, "PYTHONPATH": path},

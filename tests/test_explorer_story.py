@@ -127,6 +127,14 @@ def test_a_square_that_was_not_needed_is_said_to_be_none(show):
     assert heading(page) == "Nothing moves: this square was not needed."
 
 
+def test_where_no_square_decides_there_is_nothing_to_guess(show):
+    page = show(f"#step=predict&face={PALEST}")
+    assert heading(page) == "No square decides here: take the next face."
+    assert page.locator("[data-mark]:not([data-mark=''])").count() == 0
+    square(page, 10).click()
+    assert page.locator(".vtff-count:visible").inner_text() == "Nobody has guessed yet."
+
+
 def test_where_no_square_decides_and_where_the_model_is_wrong_it_says_so(show):
     page = show(f"#step=cover&face={PALEST}")
     assert heading(page) == "This face says happiness. No single square does."

@@ -9,7 +9,7 @@ from figures.experiments.harness import FIGURES
 from tests.access import faults_of_access
 from tests.browser import open_browser
 from tests.explored import EVIL, faces, packed, pages, small
-from tests.own_pages import GIVE, as_file, file_of, film_of, save, twice
+from tests.own_pages import GIVE, as_file, camera, file_of, film_of, save, twice
 from vtff_lib import files, load_pretrained
 from vtff_lib.explorer.explorer import Explorer
 from vtff_lib.explorer.own_face import SHIPPED, Reader
@@ -57,9 +57,7 @@ def saved(tmp_path_factory, astronaut):
 def browser(chromium, tmp_path_factory, astronaut):
     film = tmp_path_factory.mktemp("film") / "film.y4m"
     film_of(astronaut[:384], film)
-    camera = f"--use-file-for-fake-video-capture={film}"
-    fake = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
-    with open_browser(chromium, *fake, camera) as browser:
+    with open_browser(chromium, *camera(film)) as browser:
         yield browser
 
 

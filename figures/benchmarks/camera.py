@@ -12,7 +12,7 @@ from skimage import data
 
 from figures.benchmarks.clock import significant
 from tests.browser import open_browser
-from tests.own_pages import film_of, save
+from tests.own_pages import camera, film_of, save
 
 SECONDS = 6
 WARM_UP = 2  # seconds that are not told
@@ -34,9 +34,8 @@ def camera_to_maps(chromium: str, folder: Path) -> dict[str, Any]:
     """
     film = folder / "film.y4m"
     film_of(data.astronaut()[:384], film)
-    camera = f"--use-file-for-fake-video-capture={film}"
     found = {}
-    with open_browser(chromium, "--use-fake-device-for-media-stream", camera) as browser:
+    with open_browser(chromium, *camera(film)) as browser:
         for name, astronaut in (("tiny", None), ("photos", data.astronaut())):
             save(folder / "page.html", astronaut)
             found[name] = _filmed(browser, folder / "page.html")
@@ -44,7 +43,7 @@ def camera_to_maps(chromium: str, folder: Path) -> dict[str, Any]:
 
 
 def _filmed(browser: Browser, path: Path) -> dict[str, Any]:
-    context = browser.new_context(viewport=PHONE, permissions=["camera"])
+    context = browser.new_context(viewport=PHONE)
     page = context.new_page()
     page.goto(f"{path.as_uri()}#step=own")
     page.get_by_role("button", name="Use the camera").click()

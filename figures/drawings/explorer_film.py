@@ -57,7 +57,7 @@ SCENES: tuple[tuple[Act, float], ...] = (  # what is done, and how many seconds 
     (go("ask"), 2.5),
     (choose("What it needs"), 2.0),
     (go("light"), 1.5),
-    (slide("Brightness", 40), 1.5),
+    (slide("Light", 50), 1.5),
     (slide("Side lamp", 60), 2.0),
     (go("mix"), 2.0),
     (go("mute"), 1.0),

@@ -29,12 +29,13 @@ export const predict = {
   },
   async show(story) {
     const { data, run, state, built } = story;
-    const [plain, need, three] = [await story.ask(), await story.need(), await choices(story)];
+    const [plain, need] = [await story.ask(), await story.need()];
     const right = best(need);
     const decides = need[right] >= MATTERS;
+    const three = decides ? await choices(story) : [];
     const pick = three.includes(state.cell) ? state.cell : -1;
     const covered = pick < 0 ? null : await story.ask({ patches: [pick] });
-    if (covered && decides && !built.played.has(run.face)) {
+    if (covered && !built.played.has(run.face)) {
       const guesses = { you: pick };
       for (const name of ["rollout", "gradient"]) {
         if (plain.has(name)) guesses[SAID[name]] = three[best(three.map((cell) => plain.map(name)[cell]))];
@@ -49,7 +50,7 @@ export const predict = {
     const result = covered && (pick === right ? `${letter(pick)}. You are right: ${verdictWord(story, plain, covered)}.` : `Not ${letter(pick)}. It was ${letter(right)}.`);
     return {
       heading: !decides ? "No square decides here: take the next face." : result || "Predict first: which square does the answer need?",
-      lead: covered
+      lead: !decides ? "Covering any one square changes this answer little, so there is nothing to guess." : covered
         ? `Framed: the square that the answer needs, ${data.square(right, run.face)}. The maps were asked the same: which of the three do they mark most?`
         : "Three squares: covering one of them costs the answer most. Which one? Two maps guess with you.",
       now: covered || plain,
@@ -58,7 +59,7 @@ export const predict = {
       cell: (cell) => ({
         label: `${letter(cell) ? `${letter(cell)}: ` : ""}${data.squareAlone(cell, run.face)}${cell === pick ? ", covered" : ""}`,
         selected: cell === pick, mark: letter(cell) || "", value: need[cell],
-        classes: `${letter(cell) && decides ? "vtff-choice-of" : ""}${cell === pick ? " vtff-masked" : ""}${covered && cell === right ? " vtff-top" : ""}`,
+        classes: `${letter(cell) ? "vtff-choice-of" : ""}${cell === pick ? " vtff-masked" : ""}${covered && cell === right ? " vtff-top" : ""}`,
       }),
       enter: three[0],
       next: "Explore freely",

@@ -152,7 +152,7 @@ export class Story {
     say(this.lead, shown.lead);
     this.answer.update(shown.now, shown.before, shown.note || "");
     const last = step === this.steps[this.steps.length - 1];
-    say(this.next, `${last ? "Explore freely" : shown.next} →`);
+    say(this.next, `${last ? "Explore freely" : shown.next}\u00a0→`);
     check(this.film, this.state.face);
     this.film.hidden = data.faces.length < 2 || Boolean(shown.face);
     this.drawSquares(shown);
