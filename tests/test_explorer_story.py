@@ -181,9 +181,35 @@ def test_the_whole_story_is_gone_through_from_step_to_step(show, hand):
         use(page, page.locator(".vtff-next"), hand)
         page.wait_for_function("was => !location.hash.includes(was)", arg=f"step={seen[-1]}")
     assert seen == STEPS
-    assert step(page) == "explore"
-    assert page.locator(".vtff-free").is_visible()
+    assert step(page) == "own"
+    assert heading(page) == "And your own face?"
     assert not page.locator(".vtff-story").is_visible()
+
+
+def test_back_leads_to_the_step_before_and_not_away(show):
+    page = show()
+    for name in ("Ask", "Mix", "Explore"):
+        page.get_by_role("button", name=name, exact=True).click()
+        page.wait_for_function("name => location.hash.includes(`step=${name}`)", arg=name.lower())
+    page.get_by_role("radio", name="Rollout").locator("xpath=..").click()  # no step of its own
+    for turn, name in ((page.go_back, "mix"), (page.go_back, "ask"), (page.go_forward, "mix")):
+        turn()
+        page.locator(f".vtff-story[data-state^='step={name}']:visible").wait_for()
+        assert step(page) == name
+
+
+def test_on_a_phone_the_next_step_begins_at_its_heading(show):
+    page = show(**PHONE)
+    for _ in (*STEPS, "own"):
+        following = page.locator(".vtff-next:visible")
+        if not following.count():
+            break
+        following.scroll_into_view_if_needed()
+        before = page.url
+        following.click()
+        page.wait_for_function("before => location.href !== before", arg=before)
+        page.wait_for_function("""() => [...document.querySelectorAll('h1')].some(each =>
+            each.checkVisibility() && each.getBoundingClientRect().top >= 0)""")
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -217,7 +243,7 @@ def test_maps_are_laid_beside_the_need_with_how_often_they_agree(show, content, 
     found = content["story"]["need"]["agreement"]
     lead = page.locator(".vtff-lead:visible").inner_text()
     assert f"in {found['rollout']} of 100. By chance: {found['chance']}." in lead
-    assert lead.endswith(f"Always the same square: {found['same square for all']}.")
+    assert lead.endswith(f"One and the same square for all: {found['same square for all']}.")
     out = model(chosen[0][[ANGER]], return_maps=True)
     top = int(explain.rollout(out).values.flatten().argmax())
     assert page.locator(".vtff-top").get_attribute("data-index") == str(top)
@@ -305,9 +331,11 @@ def test_who_predicts_is_told_who_was_right(show, hand):
     page = show(f"#step=predict&face={ANGER}", **hands(hand))
     assert page.locator(".vtff-choice-of").count() == 3
     use(page, square(page, 10), hand)
-    assert heading(page).startswith("A. You are right: neutral")
+    assert heading(page).startswith("A is right. Without it: neutral")
     tally = page.locator(".vtff-count:visible").inner_text()
     assert tally.startswith("you: 1 of 1 · Attention rollout: 0 of 1")
+    use(page, square(page, 42), hand)  # none of the three
+    assert "cell=10" in page.url
     use(page, square(page, 17), hand)  # a second guess does not count
     assert page.locator(".vtff-count:visible").inner_text() == tally
     use(page, page.get_by_role("button", name="Next face"), hand)

@@ -277,6 +277,19 @@ def tells_the_memory_that_was_measured(guide: Guide) -> Iterator[str]:
             yield f"it does not say that the {words}"
 
 
+def tells_what_grading_took(guide: Guide) -> Iterator[str]:
+    measured = json.loads((ROOT / "figures" / "grading.json").read_text(encoding="utf-8"))
+    took = measured["summary"]
+    minutes = {lesson: f"{each['seconds'] / 60:.0f}" for lesson, each in took.items()}
+    most = max(each["GiB"] for each in took.values())
+    for words in (
+        f"{minutes['03']} minutes for lesson 03 and {minutes['07']} for lesson 07",
+        f"at most {most:.0f} GiB",
+    ):
+        if words not in guide.sections["Grading"]:
+            yield f"it does not say that grading took {words}"
+
+
 def fits_a_phone(guide: Guide) -> Iterator[str]:
     for line in re.findall(r"^\|[-|]+\|$", guide.text, re.MULTILINE):
         if line.count("|") > 4:
@@ -365,6 +378,8 @@ MISTAKES = [
     (plans_all_lessons_in_three_weeks, r"09 up to \*Sixteen questions\*", "09 up to *Pairs*"),
     (tells_the_memory_that_was_measured, r"1\.3 to 1\.6 \|$", "1.3 to 1.5 |"),
     (tells_the_memory_that_was_measured, r"^\| 02, 07, ", "| 02, "),
+    (tells_what_grading_took, r"12 for lesson 07", "13 for lesson 07"),
+    (tells_what_grading_took, r"at most 6 GiB", "at most 5 GiB"),
     (tells_the_memory_that_was_measured, r"adds 0\.2 GiB", "adds 0.3 GiB"),
     (tells_the_memory_that_was_measured, r"guarantee 2 GiB", "guarantee 1 GiB"),
     (fits_a_phone, r"^\|---\|---\|$", "|---|---|---|---|"),

@@ -1,7 +1,8 @@
 """What it takes to grade a class: `python -m figures.benchmarks.grading`. Linux.
 
 Sixty students hand in right answers to a lesson, which costs more than gaps. It is graded as by
-`make grade`, two at a time. A lesson that was measured is measured again when its number is given.
+`make grade`, two at a time. The memory is the largest sum of what each process held at most: what
+processes share is counted for each.
 """
 
 import tempfile
@@ -35,7 +36,7 @@ def hand_in(course: Path, number: str, students: int) -> str:
 
 
 def of_class(number: str, students: int = STUDENTS) -> Record:
-    """Return minutes and memory of a class, and the points that were earned of those there are."""
+    """Return seconds and memory of a class, and the points that were earned of those there are."""
     with tempfile.TemporaryDirectory() as place:
         course = Path(place)
         lesson = hand_in(course, number, students)
@@ -46,7 +47,7 @@ def of_class(number: str, students: int = STUDENTS) -> Record:
             "lesson": number,
             "students": students,
             "at a time": PROCESSES,
-            "minutes": round((time.monotonic() - began) / 60, 1),
+            "seconds": round(time.monotonic() - began),
             "GiB": watch.gib,
             "points": sum(sum(each.right.values()) for each in graded),
             "of": sum(len(each.right) for each in graded),
@@ -54,8 +55,8 @@ def of_class(number: str, students: int = STUDENTS) -> Record:
 
 
 def summarise(runs: Sequence[Record]) -> Record:
-    """Return minutes and GiB by lesson."""
-    return {run["lesson"]: {name: run[name] for name in ("minutes", "GiB")} for run in runs}
+    """Return seconds and GiB by lesson."""
+    return {run["lesson"]: {name: run[name] for name in ("seconds", "GiB")} for run in runs}
 
 
 @experiment(

@@ -41,6 +41,7 @@ from vtff_lib.synthetic_faces.squares import squares_in_words
 from vtff_lib.vtff import VTFF
 
 TITLE = "VTFF tiny: what it looks at in a face"
+PHOTOGRAPHS = "VTFF photos: what it looks at in a photograph, which it is given in grey"
 PHOTO = "Eileen Collins (NASA)"
 FIRST = "anger face"  # one square decides it, and what is seen there can be said in a word
 PAD_PERSON, PAD_STEPS = 24, 6  # a person between whose expressions five words lie
@@ -98,7 +99,7 @@ def photographs() -> Explorer:
     """Return what the model for photographs knows: the astronaut, grey as it was trained."""
     model, photo = load_pretrained("photos"), data.astronaut()
     grey = resize(grey_face(photo, find_faces(photo)[0]), model.config.image_size)
-    return Explorer({"photographs": model}, grey, [PHOTO])
+    return Explorer({"photographs": model}, grey, [PHOTO], title=PHOTOGRAPHS)
 
 
 def make(

@@ -14,6 +14,7 @@ import shutil
 import signal
 import sys
 import sysconfig
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,6 @@ READ_ONLY, NO_SUID, BIND, REMOUNT, RECURSIVE, PRIVATE, DETACH = 1, 2, 4096, 32, 
 DIE_WITH_PARENT, NO_NEW_PRIVILEGES, DROP_CAPABILITY = 1, 38, 24  # of prctl
 MIB = 2**20
 RELATIVE_TIMES = 1 << 21
-WORK = "/work"  # where a submission lies inside
 
 
 @dataclass(frozen=True)
@@ -242,8 +242,9 @@ def _enter_view(folder: Path, disk: int, account: int | None) -> None:
         _mount(str(path), str(to), flags=BIND | RECURSIVE)
         if not str(path).startswith("/dev"):
             _mount("none", str(to), flags=BIND | REMOUNT | READ_ONLY | NO_SUID | _locked(path))
-    inside_work, inside_tmp = Path(f"{root}{WORK}"), Path(f"{root}/tmp")
-    shutil.copytree(folder, inside_work)
+    inside_work = Path(tempfile.mkdtemp(dir=root))  # no folder of the machine has its name
+    inside_tmp = Path(f"{root}/tmp")
+    shutil.copytree(folder, inside_work, dirs_exist_ok=True)
     inside_tmp.mkdir(exist_ok=True)
     inside_tmp.chmod(0o1777)
     if account is not None:
@@ -252,7 +253,7 @@ def _enter_view(folder: Path, disk: int, account: int | None) -> None:
     os.chdir(root)
     _did(_libc().pivot_root(b".", b"."), "pivot_root")
     _did(_libc().umount2(b".", DETACH), "umount")
-    os.chdir(WORK)
+    os.chdir(f"/{inside_work.name}")
 
 
 def _give_up_rights() -> None:

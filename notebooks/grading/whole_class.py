@@ -87,8 +87,11 @@ def graded(
         at_work = [
             pool.submit(grade, course, one, key, walls, limits, students) for one, key in todo
         ]
-        for future in as_completed(at_work):
-            yield future.result()
+        try:
+            for future in as_completed(at_work):
+                yield future.result()
+        finally:  # what has not begun is not waited for
+            pool.shutdown(cancel_futures=True)
 
 
 def grade_class(

@@ -32,13 +32,13 @@ class Reader:
 
 SHIPPED = {
     "photos": Reader(
-        "It says the word that most of ten people would choose for a photograph, and of 100 "
-        "photographs it misses 15; of disgust, fear and contempt it misses most.",
+        "This model learned from photographs. It says the word that most of ten people would "
+        "choose, and of 100 photographs it misses 15; of disgust, fear and contempt it misses most.",
         grey=True,
     ),
     "tiny": Reader(
-        "It was trained on drawn faces alone: of the expressions on photographs it names about one "
-        "in four rightly."
+        "This model learned from drawn faces alone: of the expressions on photographs it names "
+        "about one in four rightly."
     ),
 }
 

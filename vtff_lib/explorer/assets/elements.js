@@ -30,6 +30,12 @@ export function check(group, value) {
   for (const input of group.querySelectorAll("input")) input.checked = input.value === String(value);
 }
 
+// Let whoever listens begin at a heading; where it is above what is seen, the page moves there.
+export function begin(heading) {
+  heading.focus({ preventScroll: true });
+  if (heading.getBoundingClientRect().top < 0) (heading.closest(".vtff-page") || heading).scrollIntoView();
+}
+
 // All faces in one row, as radio buttons.
 export function film(name, faces, chosen) {
   const entries = faces.map((face, index) => ({ ...face, value: index, title: face.name }));

@@ -10,6 +10,7 @@ import { Machine } from "./machine.js";
 import { Panel } from "./panel.js";
 import { PythonLines } from "./python.js";
 import { UNCHANGED, changeOf, coveredIn, fragmentOf, isChanged, settled, tokenOf, withCovered } from "./state.js";
+import { MATTERS } from "./step_parts.js";
 import { scalesOf, stripLines } from "./strip.js";
 import { TOKENS, VIEWS, listed, percent, written } from "./words.js";
 
@@ -42,7 +43,8 @@ export class Explore {
   }
 
   fragment(wanted = this.state) {
-    return fragmentOf(settled(this.data, wanted), this.start);
+    const kept = wanted.face === this.data.own ? { ...wanted, face: this.start.face } : wanted; // no address brings it back
+    return fragmentOf(settled(this.data, kept), this.start);
   }
 
   // Other data, while the reader's choices stay.
@@ -259,6 +261,7 @@ export class Explore {
       words.push(`The class is what the unchanged model names first: ${[...new Set(names)].join(", beside it ")}.`);
     }
     const { view } = state;
+    if (view === "need" && found.every(({ need }) => Math.max(...need) < MATTERS)) words.push("Here it hangs on no single square.");
     const fromCls = tokenOf(data, state) < 0 || (found[0].now.has("attention") && !found[0].now.anyToken);
     if (view === "attention") words.push(fromCls ? "The token is [cls], which the answer is read from." : `The token is ${data.place(state.cell)}.`);
     const name = view === "cam" ? `cam_${state.at}` : view;

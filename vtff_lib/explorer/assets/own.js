@@ -2,6 +2,7 @@
 // kept, and no address tells of it.
 
 import { decode } from "./drawing.js";
+import { begin } from "./elements.js";
 import { oneFile, pictureOf, pictureOfFile } from "./own_file.js";
 import { OwnLayout } from "./own_layout.js";
 import { Looking } from "./own_looking.js";
@@ -50,7 +51,7 @@ export class Own {
   // What the model of this page cannot do is said at once, and then nothing is asked for.
   async enter() {
     this.open = true;
-    this.layout.heading.focus({ preventScroll: true });
+    begin(this.layout.heading);
     const awake = await Promise.resolve(this.asked.wake()).catch(() => null);
     if (!awake) this.refuse();
   }

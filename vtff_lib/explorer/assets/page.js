@@ -2,7 +2,7 @@
 // Jupyter, anywidget calls `render`; the state is kept in the kernel. Nothing is fetched or kept.
 
 import { Data } from "./data.js";
-import { check, make, radios, say } from "./elements.js";
+import { begin, check, make, radios, say } from "./elements.js";
 import { Explore } from "./explore.js";
 import { keepTogether } from "./frame.js";
 import { Engine, partOf } from "./live.js";
@@ -63,9 +63,9 @@ class Page {
   build(engine) {
     const { photographs, ...drawn } = this.content;
     this.data = new Data(drawn, engine);
-    this.data.photographs = photographs ? new Data({ ...photographs, title: this.content.title }, engine) : null;
+    this.data.photographs = photographs ? new Data(photographs, engine) : null;
     this.steps = [...stepsOf(this.data), ...(this.data.brought ? [OWN] : []), FREE];
-    this.story = this.steps.length > 1 && new Story(this.data, { onstate: (fragment) => this.keep(fragment), leave: (face) => this.explore({ face }) });
+    this.story = this.steps.length > 1 && new Story(this.data, { onstate: (fragment) => this.keep(fragment), beyond: this.beyond() });
     if (this.mine) this.mine.leave();
     this.mine = null; // made when it is first looked at
     this.theirs = make("div");
@@ -90,6 +90,12 @@ class Page {
     }
     if (this.story && !this.story.element.hidden) this.story.draw();
     else Object.values(this.explorers).forEach(({ explorer }) => explorer.draw());
+  }
+
+  // What comes after the story.
+  beyond() {
+    if (this.data.brought) return { word: "And your own face?", go: () => this.lookAtOwn() };
+    return { word: "Explore freely", go: (face) => this.explore({ face }) };
   }
 
   head() {
@@ -138,6 +144,7 @@ class Page {
     this.explorers[kind] ||= this.explorerOf(kind, kind ? photographs : this.data, state);
     this.free.replaceChildren(...(photographs ? [this.kinds(kind)] : []), this.explorers[kind].root);
     this.explorers[kind].explorer.put(state);
+    begin(this.explorers[kind].root.querySelector(".vtff-title"));
   }
 
   explorerOf(kind, data, state) {
@@ -188,11 +195,13 @@ class Page {
   }
 
   keep(fragment) {
+    const { step } = fromFragment(fragment);
+    const turned = this.kept !== undefined && step !== fromFragment(this.kept).step;
     this.kept = fragment;
-    this.mark(fromFragment(fragment).step);
+    this.mark(step);
     say(this.shared, "");
     try {
-      if (this.own) history.replaceState(null, "", `#${fragment}`);
+      if (this.own && `#${fragment}` !== location.hash) history[turned ? "pushState" : "replaceState"](null, "", `#${fragment}`);
     } catch {
       // an isolated frame with an address may not change it
     }

@@ -24,7 +24,7 @@ async function agreement(story, view, decides) {
   const found = data.story.need;
   if (found) {
     const { chance, "same square for all": same, ...maps } = found.agreement;
-    return `${marks} Over ${found.faces} faces, its brightest square is the needed one in ${maps[view === "cam" ? "grad-cam" : view]} of 100. By chance: ${chance}. Always the same square: ${same}.`;
+    return `${marks} Over ${found.faces} faces, its brightest square is the needed one in ${maps[view === "cam" ? "grad-cam" : view]} of 100. By chance: ${chance}. One and the same square for all: ${same}.`;
   }
   const hits = await Promise.all(data.faces.map(async (_, face) => {
     const run = { model: 0, face };

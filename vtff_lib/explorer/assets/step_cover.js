@@ -9,7 +9,8 @@ function verdict({ data, state }, plain, covered) {
   const [was, now] = [data.guess(plain), data.guess(covered)];
   if (now.name !== was.name) return `Without this square: ${now.name}.`;
   const share = covered.probabilities[was.index];
-  if (Math.abs(share - was.share) < MATTERS) return "Nothing moves: this square was not needed.";
+  if (Math.abs(share - was.share) < 0.01) return "Nothing moves: this square was not needed.";
+  if (Math.abs(share - was.share) < MATTERS) return `Still ${was.name}: this square was hardly needed.`;
   return `It ${share < was.share ? "doubts" : "is surer"}: ${was.name} goes from ${percent(was.share)} to ${percent(share)}.`;
 }
 

@@ -81,7 +81,7 @@ function roundedIn({ out }, before, recoded) {
   if (recoded || !out || !out.lbp) return "answered in this light";
   const size = before[0].length;
   const moved = out.lbp.reduce((count, code, i) => count + (code === before[Math.floor(i / size)][i % size] ? 0 : 1), 0);
-  return moved ? `answered in this light, rounded to whole numbers: that alone changes ${percent(moved / out.lbp.length)} of the codes` : "answered in this light";
+  return moved ? `in exact numbers no code changes; rounded to whole ones, as the model gets them, ${percent(moved / out.lbp.length)} do` : "answered in this light";
 }
 
 function exact(share) {

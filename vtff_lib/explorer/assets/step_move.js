@@ -37,7 +37,7 @@ export const move = {
     });
     return {
       heading: built.trail.size === faces.length ? "The whole map of answers." : "Where does one answer become another?",
-      lead: `One person, ${faces.length} faces. Drag across the field, or use the arrow keys: each spot keeps the answer it got, and so you draw the borders between them.`,
+      lead: `One person, ${faces.length} faces. Drag across the field, or use arrow keys and Enter: each spot keeps the answer it got, and so you draw the borders between them.`,
       now: answer,
       note: `${down} ${(state.y / (steps - 1)).toFixed(1)}, ${across} ${(state.x / (steps - 1)).toFixed(1)}`,
       face: faces[at],

@@ -32,7 +32,7 @@ export const predict = {
     const [plain, need] = [await story.ask(), await story.need()];
     const right = best(need);
     const decides = need[right] >= MATTERS;
-    const three = decides ? await choices(story) : [];
+    const three = built.three = decides ? await choices(story) : [];
     const pick = three.includes(state.cell) ? state.cell : -1;
     const covered = pick < 0 ? null : await story.ask({ patches: [pick] });
     if (covered && !built.played.has(run.face)) {
@@ -47,11 +47,11 @@ export const predict = {
       ? Object.keys(games[0]).map((name) => `${name}: ${games.filter((game) => game[name]).length} of ${games.length}`).join(" · ")
       : "Nobody has guessed yet.");
     const letter = (cell) => NAMES[three.indexOf(cell)];
-    const result = covered && (pick === right ? `${letter(pick)}. You are right: ${verdictWord(story, plain, covered)}.` : `Not ${letter(pick)}. It was ${letter(right)}.`);
+    const result = covered && (pick === right ? `${letter(pick)} is right. Without it: ${verdictWord(story, plain, covered)}.` : `Not ${letter(pick)}: it was ${letter(right)}.`);
     return {
       heading: !decides ? "No square decides here: take the next face." : result || "Predict first: which square does the answer need?",
       lead: !decides ? "Covering any one square changes this answer little, so there is nothing to guess." : covered
-        ? `Framed: the square that the answer needs, ${data.square(right, run.face)}. The maps were asked the same: which of the three do they mark most?`
+        ? `The answer needs ${letter(right)}, ${data.square(right, run.face)}. The maps were asked the same: which of the three do they mark most?`
         : "Three squares: covering one of them costs the answer most. Which one? Two maps guess with you.",
       now: covered || plain,
       before: covered && plain,
@@ -62,10 +62,9 @@ export const predict = {
         classes: `${letter(cell) ? "vtff-choice-of" : ""}${cell === pick ? " vtff-masked" : ""}${covered && cell === right ? " vtff-top" : ""}`,
       }),
       enter: three[0],
-      next: "Explore freely",
     };
   },
-  choose: (_, cell) => ({ cell }),
+  choose: ({ built }, cell) => (built.three.includes(cell) ? { cell } : {}),
 };
 
 function verdictWord({ data }, plain, covered) {

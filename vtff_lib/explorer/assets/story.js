@@ -4,7 +4,7 @@ import { best } from "./ask.js";
 import { Answer } from "./answers.js";
 import { CellGrid } from "./cells.js";
 import { drawFace } from "./drawing.js";
-import { film, check, make, newId, say } from "./elements.js";
+import { begin, film, check, make, newId, say } from "./elements.js";
 import { Machine } from "./machine.js";
 import { STEPS } from "./steps.js";
 
@@ -42,9 +42,9 @@ function settledStory(data, given, steps) {
 }
 
 export class Story {
-  //   onstate(fragment): told of each change; leave(face): go and explore freely
-  constructor(data, { onstate, leave, heading = "h1" }) {
-    Object.assign(this, { data, onstate, leave, steps: stepsOf(data), turn: 0, builts: {}, id: newId(), names: 0 });
+  //   onstate(fragment): told of each change; beyond: { word, go(face) } after the last step
+  constructor(data, { onstate, beyond, heading = "h1" }) {
+    Object.assign(this, { data, onstate, beyond, steps: stepsOf(data), turn: 0, builts: {}, id: newId(), names: 0 });
     this.rest = settledStory(data, {}, this.steps);
     this.state = this.rest;
     this.heading = make(heading, { class: "vtff-heading", tabindex: -1 });
@@ -113,13 +113,13 @@ export class Story {
   async go(step) {
     const begun = (STEPS[step].start || (() => ({})))(this.data);
     await this.put({ step, face: this.state.face, ...begun });
-    this.heading.focus({ preventScroll: true });
+    begin(this.heading);
   }
 
   goOn() {
     const next = this.steps[this.steps.indexOf(this.state.step) + 1];
     if (next) this.go(next);
-    else this.leave(this.state.face);
+    else this.beyond.go(this.state.face);
   }
 
   stepOf(part) {
@@ -152,7 +152,7 @@ export class Story {
     say(this.lead, shown.lead);
     this.answer.update(shown.now, shown.before, shown.note || "");
     const last = step === this.steps[this.steps.length - 1];
-    say(this.next, `${last ? "Explore freely" : shown.next}\u00a0→`);
+    say(this.next, `${last ? this.beyond.word : shown.next}\u00a0→`);
     check(this.film, this.state.face);
     this.film.hidden = data.faces.length < 2 || Boolean(shown.face);
     this.drawSquares(shown);

@@ -29,7 +29,8 @@ function partsOf(data, answer, cell, channel) {
 export function sumOf(data, run, answer, cell, channel) {
   const [gated, other] = data.gated === "LBP" ? ["texture", "colours"] : ["colours", "texture"];
   const gate = answer.map("gate")[cell];
-  const head = make("p", {}, make("b", {}, data.square(cell, run.face)), ` (${data.place(cell)}): of all ${data.channels} channels, ${percent(gate)} ${gated}.`);
+  const square = make("b", {}, data.squareAlone(cell, run.face));
+  const head = make("p", {}, square, `: of all ${data.channels} channels, ${percent(gate)} ${gated}.`);
   const parts = partsOf(data, answer, cell, channel);
   if (!parts) return [head];
   const { g, l, scores } = parts;
