@@ -33,7 +33,8 @@ class Reader:
 SHIPPED = {
     "photos": Reader(
         "This model learned from photographs. It says the word that most of ten people would "
-        "choose, and of 100 photographs it misses 15; of disgust, fear, contempt it misses most.",
+        "choose, and of 100 photographs it misses 15; "
+        "of disgust, fear and contempt it misses most.",
         grey=True,
     ),
     "tiny": Reader(
