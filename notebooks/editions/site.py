@@ -212,7 +212,7 @@ class Site:
                 self.add(path)
                 anchor = slug(unquote(fragment))
                 return f"]({target}{anchor and '#'}{anchor})"
-            if path.suffix in (".svg", ".png", ".jpg"):
+            if path.suffix in (".svg", ".png", ".jpg", ".webp"):
                 copy(path, self.pages)
                 return link[0]
             if path.suffix == ".py":
