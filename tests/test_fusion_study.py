@@ -449,3 +449,19 @@ def test_the_readme_tells_the_comparisons_as_they_were_found():
     assert f"still ahead of it, by {contrast}." in readme
     for name in ("sum", "mean", "average"):
         assert late[name]["low"] < 0 < late[name]["high"]
+
+
+def test_the_readme_tells_what_few_photographs_showed():
+    readme = (FIGURES.parent / "README.md").read_text(encoding="utf-8").replace("\n", " ")
+    file = FIGURES / told.STAGES["few_photographs"]["file"]
+    found = json.loads(file.read_text(encoding="utf-8"))["summary"]["differences"]
+
+    def points(name, *keys):
+        return [100 * found[f"full - {name}"][key] for key in keys]
+
+    (rgb,), (lbp,) = points("rgb", "difference"), points("lbp", "difference")
+    assert f"(RGB by {rgb:.1f} points, LBP by {lbp:.1f}), and not" in readme
+    for words, name in {"the sum": "sum", "of two models averaged": "average"}.items():
+        value, low, high = points(name, "difference", "faces_low", "faces_high")
+        assert low < 0 < high
+        assert f"{words} ({value:+.1f}, {low:.1f} to {high:.1f})" in readme

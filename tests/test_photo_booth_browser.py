@@ -15,6 +15,7 @@ from skimage import data
 
 from notebooks.run import METADATA
 from tests import browser
+from tests.own_pages import camera
 
 SETUP = """
 from skimage.data import astronaut
@@ -35,13 +36,8 @@ def lab(chromium, tmp_path_factory):
     nbformat.write(notebook, folder / "00_booth.ipynb")
     film = folder.parent / "astronaut.mjpeg"  # the mirror image, so that it is another picture
     Image.fromarray(data.astronaut()[:, ::-1]).save(film, "jpeg", quality=95)
-    flags = (
-        "--use-fake-ui-for-media-stream",
-        "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-video-capture={film}",
-    )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(browser, "CHROMIUM_FLAGS", (*browser.CHROMIUM_FLAGS, *flags))
+        patch.setattr(browser, "CHROMIUM_FLAGS", (*browser.CHROMIUM_FLAGS, *camera(film)))
         with browser.open_lab(folder, chromium) as lab:
             lab.page.set_default_timeout(20_000)
             lab.open("00_booth")

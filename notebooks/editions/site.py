@@ -41,9 +41,7 @@ STANDS = source.NOTEBOOKS / "where_vtff_stands.md"
 RUNS = source.NOTEBOOKS / "where_it_runs.md"
 LEDGER = ROOT / "figures" / "LEDGER.md"
 FIGURES = ROOT / "figures" / "README.md"
-FOR_TEACHERS = (
-    "for_teachers"  # a page that leads to slides and sheets, which are made with the site
-)
+FOR_TEACHERS = "for_teachers"  # a page; slides and sheets, to which it leads, are made with it
 ORPHAN = "---\norphan: true\nnosearch: true\n---\n\n"  # a page that is in no menu
 
 # `](target#fragment "title")`, behind the text of a link.
